@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading whole files, mapped where that works, and making directories. */
+#include "file.h"
+
+#include "base_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What has no size beforehand (a pipe, a file of /proc) is read up to here. */
+static const size_t stream_limit = (size_t)1 << 30;
+
+static dh_status fail_errno(const char *doing, const char *path, int number)
+{
+    dh_status status = number == ENOENT || number == ENOTDIR ? DH_ENOTFOUND : DH_EIO;
+    return dh_fail(status, "%s \"%s\": %s", doing, path, dh__errno_text(number));
+}
+
+/* Reads until the end; size is what is expected, 0 where unknown. */
+static dh_status read_stream(dh__bytes *out, int fd, size_t size, const char *path)
+{
+    size_t capacity = size ? size + 1 : 65536, used = 0; /* one more, to see the end */
+    uint8_t *data = dh__alloc(capacity);
+    if (!data) return DH_ENOMEM;
+    for (;;) {
+        ssize_t got = read(fd, data + used, capacity - used);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) {
+            int number = errno;
+            dh__free(data);
+            return fail_errno("read", path, number);
+        }
+        if (got == 0) break;
+        used += (size_t)got;
+        if (used < capacity) continue;
+        if (used > stream_limit && used > size) {
+            dh__free(data);
+            return dh_fail(DH_EFORMAT, "read \"%s\": more than %zu bytes without an end", path,
+                           stream_limit);
+        }
+        uint8_t *grown = dh__grow(data, used, capacity * 2);
+        if (!grown) {
+            dh__free(data);
+            return DH_ENOMEM;
+        }
+        data = grown;
+        capacity *= 2;
+    }
+    *out = (dh__bytes){.data = data, .size = used};
+    return DH_OK;
+}
+
+static dh_status read_open_file(dh__bytes *out, int fd, const char *path)
+{
+    struct stat info;
+    if (fstat(fd, &info) != 0) return fail_errno("read", path, errno);
+    DH_REQUIRE(!S_ISDIR(info.st_mode), DH_EIO, "read \"%s\": it is a directory, not a file", path);
+    DH_REQUIRE(S_ISREG(info.st_mode) || S_ISFIFO(info.st_mode), DH_EIO,
+               "read \"%s\": it is a device, not a file", path);
+    if (!S_ISREG(info.st_mode) || info.st_size <= 0) return read_stream(out, fd, 0, path);
+    DH_REQUIRE((uintmax_t)info.st_size < PTRDIFF_MAX, DH_EOVERFLOW,
+               "read \"%s\": %lld bytes do not fit into memory", path, (long long)info.st_size);
+    size_t size = (size_t)info.st_size;
+    void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data == MAP_FAILED) return read_stream(out, fd, size, path);
+    *out = (dh__bytes){.data = data, .size = size, .mapped = true};
+    return DH_OK;
+}
+
+dh_status dh__file_read(dh__bytes *out, const char *path)
+{
+    DH_REQUIRE(out && path, DH_EINVAL, "file_read: %s is NULL", out ? "path" : "out");
+    int fd;
+    do fd = open(path, O_RDONLY | O_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
+    if (fd < 0) return fail_errno("open", path, errno);
+    dh_status status = read_open_file(out, fd, path);
+    (void)close(fd);
+    return status;
+}
+
+void dh__bytes_free(dh__bytes *bytes)
+{
+    if (!bytes || !bytes->data) return;
+    if (bytes->mapped)
+        (void)munmap((void *)(uintptr_t)bytes->data, bytes->size);
+    else
+        dh__free((void *)(uintptr_t)bytes->data);
+    *bytes = (dh__bytes){0};
+}
+
+bool dh__file_exists(const char *path)
+{
+    struct stat info;
+    int saved = errno;
+    bool exists = path && stat(path, &info) == 0;
+    errno = saved;
+    return exists;
+}
+
+static dh_status make_dir(const char *path)
+{
+    if (mkdir(path, 0777) == 0) return DH_OK;
+    int number = errno;
+    struct stat info;
+    /* a directory on a read-only disk answers EROFS, the root EEXIST: what counts is that it is */
+    if (stat(path, &info) == 0) {
+        if (S_ISDIR(info.st_mode)) return DH_OK;
+        number = ENOTDIR;
+    }
+    return dh_fail(DH_EIO, "make_dirs \"%s\": %s", path, dh__errno_text(number));
+}
+
+dh_status dh__make_dirs(const char *path)
+{
+    DH_REQUIRE(path && path[0], DH_EINVAL, "make_dirs: path is %s", path ? "empty" : "NULL");
+    char copy[PATH_MAX];
+    size_t length = strlen(path);
+    DH_REQUIRE(length < sizeof copy, DH_EINVAL, "make_dirs: path has %zu bytes, must be below %d",
+               length, PATH_MAX);
+    memcpy(copy, path, length + 1);
+    for (size_t i = 1; i < length; i++) {
+        if (copy[i] != '/' || copy[i - 1] == '/') continue;
+        copy[i] = '\0';
+        DH_TRY(make_dir(copy));
+        copy[i] = '/';
+    }
+    return make_dir(copy);
+}

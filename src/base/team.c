@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* The thread team over OpenMP. A run is one parallel region whose threads draw task numbers from a
+ * counter; a region always asks for the whole team, because libgomp ends and makes threads anew
+ * when the number asked for changes from one region to the next. */
+#include "team.h"
+
+#include "base_impl.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+/* OpenMP ends the process when it can't start a thread, so that no caller's number goes through
+ * unchecked. */
+enum { MAX_THREADS = 1024 };
+
+static _Thread_local int thread_limit;
+static _Thread_local int thread_index;
+static _Thread_local bool inside_run;
+
+#if defined(_OPENMP)
+
+static pthread_once_t team_once = PTHREAD_ONCE_INIT;
+static int default_threads = 1;
+static int most_threads = MAX_THREADS;
+static atomic_bool team_used;    /* some thread of this process has run a team */
+static atomic_bool orphan_child; /* forked off a process that had: its threads are gone */
+
+static void mark_child(void)
+{
+    if (atomic_load(&team_used)) atomic_store(&orphan_child, true);
+}
+
+static void start(void)
+{
+    (void)pthread_atfork(NULL, NULL, mark_child);
+    int allowed = omp_get_thread_limit();
+    if (allowed > 0 && allowed < most_threads) most_threads = allowed;
+    const char *wanted = getenv("OMP_NUM_THREADS");
+    if (wanted && wanted[0]) {
+        default_threads = omp_get_max_threads();
+    } else {
+        /* With OMP_PROC_BIND the calling thread is bound to one core already, and only OpenMP
+         * knows how many the process began with. */
+        default_threads = dh__cpu_count();
+        int quota = dh__cpu_quota(), cores = omp_get_num_procs();
+        if (quota > 0 && cores > quota) cores = quota;
+        if (cores > default_threads) default_threads = cores;
+    }
+    if (default_threads < 1) default_threads = 1;
+    if (default_threads > most_threads) default_threads = most_threads;
+}
+
+int dh__team_size(void)
+{
+    if (inside_run || omp_in_parallel()) return 1;
+    pthread_once(&team_once, start);
+    if (atomic_load_explicit(&orphan_child, memory_order_relaxed)) return 1;
+    if (thread_limit == 0) return default_threads;
+    return thread_limit < most_threads ? thread_limit : most_threads;
+}
+
+#else
+
+int dh__team_size(void)
+{
+    return 1;
+}
+
+#endif
+
+int dh__team_limit(int threads)
+{
+    int before = thread_limit;
+    thread_limit = threads > MAX_THREADS ? MAX_THREADS : threads > 0 ? threads : 0;
+    return before;
+}
+
+int dh__team_index(void)
+{
+    return thread_index;
+}
+
+static void run_serially(int64_t count, void (*task)(void *context, int64_t i), void *context)
+{
+    /* nothing below may start a team of its own, whose index would clash with this thread's */
+    bool before = inside_run;
+    inside_run = true;
+    for (int64_t i = 0; i < count; i++) task(context, i);
+    inside_run = before;
+}
+
+#if defined(_OPENMP)
+
+/* Rounding and flush-to-zero of the calling thread, which its helpers take over: else the bits of a
+ * result would tell which thread made it. */
+static inline uint64_t get_float_mode(void)
+{
+#if defined(__SSE__)
+    return __builtin_ia32_stmxcsr() & ~0x3fu; /* less the sticky exception flags */
+#elif defined(__aarch64__)
+    uint64_t mode;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+    return mode;
+#else
+    return 0;
+#endif
+}
+
+static inline void set_float_mode(uint64_t mode)
+{
+#if defined(__SSE__)
+    __builtin_ia32_ldmxcsr((unsigned)mode);
+#elif defined(__aarch64__)
+    __asm__ volatile("msr fpcr, %0" : : "r"(mode));
+#else
+    DH_UNUSED(mode);
+#endif
+}
+
+typedef struct team_job {
+    void (*task)(void *context, int64_t i);
+    void *context;
+    int64_t count;
+    uint64_t float_mode;
+    /* a line of its own: every thread writes it */
+    _Alignas(64) atomic_int_fast64_t next;
+} team_job;
+
+static void work(team_job *job)
+{
+    for (;;) {
+        int64_t i = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed);
+        if (i >= job->count) return;
+        job->task(job->context, i);
+    }
+}
+
+static void run_team(int threads, team_job *job)
+{
+    atomic_store_explicit(&team_used, true, memory_order_relaxed);
+#pragma omp parallel num_threads(threads)
+    {
+        uint64_t before = get_float_mode();
+        inside_run = true;
+        thread_index = omp_get_thread_num();
+        if (before != job->float_mode) set_float_mode(job->float_mode);
+        work(job);
+        if (before != job->float_mode) set_float_mode(before);
+        thread_index = 0;
+        inside_run = false;
+    }
+}
+
+#endif
+
+void dh__team_run(int64_t count, void (*task)(void *context, int64_t i), void *context)
+{
+    if (count <= 0 || !task) return;
+#if defined(_OPENMP)
+    int threads = count == 1 ? 1 : dh__team_size();
+    if (threads > 1) {
+        team_job job = {
+            .task = task, .context = context, .count = count, .float_mode = get_float_mode()};
+        run_team(threads, &job);
+        return;
+    }
+#endif
+    run_serially(count, task, context);
+}
+
+typedef struct range_job {
+    void (*body)(void *context, int64_t begin, int64_t end);
+    void *context;
+    int64_t count, grain;
+} range_job;
+
+static void run_range(void *context, int64_t i)
+{
+    const range_job *job = context;
+    int64_t begin = i * job->grain, left = job->count - begin;
+    job->body(job->context, begin, begin + (left < job->grain ? left : job->grain));
+}
+
+void dh__team_ranges(int64_t count, int64_t grain,
+                     void (*body)(void *context, int64_t begin, int64_t end), void *context)
+{
+    if (count <= 0 || !body) return;
+    if (grain < 1) grain = 1;
+    range_job job = {.body = body, .context = context, .count = count, .grain = grain};
+    dh__team_run(count / grain + (count % grain != 0), run_range, &job);
+}

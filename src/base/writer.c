@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* The atomic writer: a temporary file beside the target, synced, then renamed onto it. What is no
+ * regular file (/dev/stdout, a pipe) has no place beside it and is written directly. */
+#include "file.h"
+
+#include "base_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BUFFER_SIZE = 65536, NAME_TRIES = 100 };
+
+struct dh__writer {
+    int fd;
+    int error;   /* errno of the first failed write */
+    bool direct; /* path itself is open */
+    size_t used;
+    char path[PATH_MAX];
+    char temporary[PATH_MAX];
+    char buffer[BUFFER_SIZE];
+};
+
+static dh_status fail_write(const dh__writer *writer, const char *doing, int number)
+{
+    return dh_fail(DH_EIO, "%s \"%s\": %s", doing, writer->path, dh__errno_text(number));
+}
+
+/* Where path is a symbolic link, the file it points to is replaced, not the link. */
+static dh_status resolve(dh__writer *writer, const char *path, struct stat *info, bool *exists)
+{
+    size_t length = strlen(path);
+    DH_REQUIRE(length + 32 < PATH_MAX, DH_EINVAL, "write: path has %zu bytes, must be at most %d",
+               length, PATH_MAX - 33);
+    memcpy(writer->path, path, length + 1);
+    *exists = stat(path, info) == 0;
+    if (!*exists) return DH_OK;
+    DH_REQUIRE(!S_ISDIR(info->st_mode), DH_EIO, "write \"%s\": it is a directory", path);
+    struct stat link;
+    if (lstat(path, &link) == 0 && S_ISLNK(link.st_mode) && S_ISREG(info->st_mode)) {
+        if (!realpath(path, writer->path)) return fail_write(writer, "write", errno);
+        DH_REQUIRE(strlen(writer->path) + 32 < PATH_MAX, DH_EINVAL,
+                   "write: path has %zu bytes, must be at most %d", strlen(writer->path),
+                   PATH_MAX - 33);
+    }
+    return DH_OK;
+}
+
+/* Opened exclusively with mode 0666, so that the umask applies as to any new file (mkstemp gives
+ * 0600, and the umask cannot be read without changing it). */
+static int open_temporary(dh__writer *writer)
+{
+    static atomic_uint_fast64_t serial;
+    for (int i = 0; i < NAME_TRIES; i++) {
+        struct timespec now = {0};
+        (void)clock_gettime(CLOCK_REALTIME, &now);
+        uint64_t mix = (uint64_t)getpid() * UINT64_C(0x9E3779B97F4A7C15);
+        mix ^= (uint64_t)now.tv_nsec << 20 ^ (uint64_t)now.tv_sec;
+        mix += atomic_fetch_add(&serial, 1) * UINT64_C(0xD1B54A32D192ED03);
+        (void)dh__format(writer->temporary, sizeof writer->temporary, "%s.%012llx.tmp",
+                         writer->path, (unsigned long long)(mix & UINT64_C(0xffffffffffff)));
+        int fd = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0 || (errno != EEXIST && errno != EINTR)) return fd;
+    }
+    return -1;
+}
+
+static dh_status open_target(dh__writer *writer, const char *path)
+{
+    struct stat info;
+    bool exists = false;
+    DH_TRY(resolve(writer, path, &info, &exists));
+    writer->direct = exists && !S_ISREG(info.st_mode);
+    writer->fd = writer->direct ? open(path, O_WRONLY | O_CLOEXEC) : open_temporary(writer);
+    if (writer->fd < 0) {
+        int number = errno;
+        dh_status status = number == ENOENT || number == ENOTDIR ? DH_ENOTFOUND : DH_EIO;
+        return dh_fail(status, "write \"%s\": %s", path, dh__errno_text(number));
+    }
+    if (exists && !writer->direct) (void)fchmod(writer->fd, info.st_mode & 0777);
+    return DH_OK;
+}
+
+dh_status dh__writer_open(dh__writer **out, const char *path)
+{
+    DH_REQUIRE(out && path && path[0], DH_EINVAL, "writer_open: %s",
+               !out    ? "out is NULL"
+               : !path ? "path is NULL"
+                       : "path is empty");
+    dh__writer *writer = dh__alloc(sizeof *writer);
+    if (!writer) return DH_ENOMEM;
+    memset(writer, 0, offsetof(dh__writer, path));
+    writer->temporary[0] = '\0';
+    dh_status status = open_target(writer, path);
+    if (status != DH_OK) {
+        dh__free(writer);
+        return status;
+    }
+    *out = writer;
+    return DH_OK;
+}
+
+static void write_out(dh__writer *writer, const char *bytes, size_t size)
+{
+    while (size > 0 && writer->error == 0) {
+        size_t part = size < (size_t)1 << 30 ? size : (size_t)1 << 30;
+        ssize_t done = write(writer->fd, bytes, part);
+        if (done < 0 && errno == EINTR) continue;
+        if (done < 0) {
+            writer->error = errno ? errno : EIO;
+            return;
+        }
+        bytes += done;
+        size -= (size_t)done;
+    }
+}
+
+static void flush(dh__writer *writer)
+{
+    write_out(writer, writer->buffer, writer->used);
+    writer->used = 0;
+}
+
+dh_status dh__write(dh__writer *writer, const void *bytes, size_t size)
+{
+    DH_REQUIRE(writer && (bytes || size == 0), DH_EINVAL, "write: %s is NULL",
+               writer ? "bytes" : "writer");
+    if (writer->error == 0 && size > 0) {
+        if (size > BUFFER_SIZE - writer->used) flush(writer);
+        if (size >= BUFFER_SIZE) {
+            write_out(writer, bytes, size);
+        } else {
+            memcpy(writer->buffer + writer->used, bytes, size);
+            writer->used += size;
+        }
+    }
+    return writer->error ? fail_write(writer, "write", writer->error) : DH_OK;
+}
+
+dh_status dh__write_text(dh__writer *writer, const char *format, ...)
+{
+    DH_REQUIRE(writer && format, DH_EINVAL, "write_text: %s is NULL", writer ? "format" : "writer");
+    dh__text text = {0};
+    va_list args;
+    va_start(args, format);
+    dh__text_vadd(&text, format, args);
+    va_end(args);
+    dh_status status = dh__text_status(&text);
+    if (status == DH_OK)
+        status = dh__write(writer, text.data, text.length);
+    else if (writer->error == 0)
+        writer->error = ENOMEM; /* a hole in the file is no success */
+    dh__text_free(&text);
+    return status;
+}
+
+/* The entry of a renamed file is safe only once its directory is written. Some file systems cannot
+ * sync a directory; only a failing disk counts. */
+static int sync_directory(const char *path)
+{
+    char directory[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t length = slash == path ? 1 : slash ? (size_t)(slash - path) : 1;
+    memcpy(directory, slash ? path : ".", length);
+    directory[length] = '\0';
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    int number = fsync(fd) == 0 ? 0 : errno;
+    (void)close(fd);
+    return number == EIO ? EIO : 0;
+}
+
+static void close_file(dh__writer *writer)
+{
+    if (close(writer->fd) != 0 && errno != EINTR && writer->error == 0) writer->error = errno;
+}
+
+dh_status dh__writer_commit(dh__writer *writer)
+{
+    DH_REQUIRE(writer, DH_EINVAL, "writer_commit: writer is NULL");
+    flush(writer);
+    if (writer->error == 0 && !writer->direct && fsync(writer->fd) != 0) writer->error = errno;
+    close_file(writer);
+    if (!writer->direct) {
+        if (writer->error == 0 && rename(writer->temporary, writer->path) != 0)
+            writer->error = errno;
+        if (writer->error)
+            (void)unlink(writer->temporary);
+        else
+            writer->error = sync_directory(writer->path);
+    }
+    dh_status status = writer->error ? fail_write(writer, "write", writer->error) : DH_OK;
+    dh__free(writer);
+    return status;
+}
+
+void dh__writer_abort(dh__writer *writer)
+{
+    if (!writer) return;
+    (void)close(writer->fd);
+    if (!writer->direct) (void)unlink(writer->temporary);
+    dh__free(writer);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "base_test.h"
+
+#include "file.h"
+
+static const char abc_sum[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+static const char *file_url(const char *path)
+{
+    static char url[1100];
+    (void)snprintf(url, sizeof url, "file://%s", path);
+    return url;
+}
+
+static bool is_missing(void)
+{
+    dh_status status = dh__download(file_url(test_path("none")), test_path("out"), abc_sum);
+    if (status != DH_EMISSING) return false;
+    assert_non_null(strstr(dh_error_text(), "libcurl"));
+    return true;
+}
+
+static void files_arrive(void **state)
+{
+    (void)state;
+    if (is_missing()) skip();
+    const char *source = test_path("source"), *target = test_path("target");
+    char upper[65];
+    dh__bytes bytes;
+    write_test_file(source, "abc", 3);
+    assert_int_equal(dh__download(file_url(source), target, abc_sum), DH_OK);
+    assert_int_equal(dh__file_read(&bytes, target), DH_OK);
+    assert_int_equal(bytes.size, 3);
+    assert_memory_equal(bytes.data, "abc", 3);
+    dh__bytes_free(&bytes);
+    for (int i = 0; i < 65; i++)
+        upper[i] = (char)(abc_sum[i] >= 'a' ? abc_sum[i] - 'a' + 'A' : abc_sum[i]);
+    CHECK_EACH_ALLOCATION(dh__download(file_url(source), target, upper), (void)0);
+    write_test_file(source, "abd", 3);
+    CHECK_FAILS(dh__download(file_url(source), target, abc_sum), DH_EFORMAT, "must be ba7816bf");
+    assert_int_equal(dh__file_read(&bytes, target), DH_OK);
+    assert_memory_equal(bytes.data, "abc", 3); /* as it was */
+    dh__bytes_free(&bytes);
+    assert_int_equal(unlink(source), 0);
+    assert_int_equal(unlink(target), 0);
+}
+
+static void failures_are_reported(void **state)
+{
+    (void)state;
+    const char *target = test_path("target");
+    if (!is_missing()) {
+        CHECK_FAILS(dh__download(file_url(test_path("absent")), target, abc_sum), DH_ENOTFOUND,
+                    "absent");
+        CHECK_FAILS(dh__download("gopher://localhost/x", target, abc_sum), DH_EIO, "gopher");
+        CHECK_FAILS(dh__download("", target, abc_sum), DH_EIO, "download");
+        CHECK_FAILS(dh__download("http://127.0.0.1:1/x", target, abc_sum), DH_EIO, "127.0.0.1");
+        CHECK_FAILS(dh__download("file:///dev/null", test_path("no/place"), abc_sum), DH_ENOTFOUND,
+                    "no/place");
+    }
+    CHECK_FAILS(dh__download(NULL, target, abc_sum), DH_EINVAL, "url is NULL");
+    CHECK_FAILS(dh__download("x", NULL, abc_sum), DH_EINVAL, "path is NULL");
+    CHECK_FAILS(dh__download("x", target, NULL), DH_EINVAL, "sha256_hex is NULL");
+    CHECK_FAILS(dh__download("x", target, "12"), DH_EINVAL, "must be 64 hex digits");
+    assert_false(dh__file_exists(target));
+}
+
+static void libraries_are_opened(void **state)
+{
+    (void)state;
+    static const char *const absent[] = {"libno-such-thing.so.9", NULL};
+    static const char *const libc[] = {"libno-such-thing.so.9", "libc.so.6", NULL};
+    static const char *const none[] = {NULL};
+    dh_error_clear();
+    assert_null(dh__library_open(absent, "libthing9"));
+    assert_int_equal(dh_error_status(), DH_EMISSING);
+    assert_non_null(strstr(dh_error_text(), "install package libthing9"));
+    assert_null(dh__library_open(none, "x"));
+    assert_null(dh__library_open(NULL, NULL));
+    assert_int_equal(dh_error_status(), DH_EINVAL);
+    void *library = dh__library_open(libc, "libc6");
+    if (!library) skip();
+    assert_non_null(dh__library_symbol(library, "strlen"));
+    assert_null(dh__library_symbol(library, "no_such_symbol_here"));
+    assert_int_equal(dh_error_status(), DH_EMISSING);
+    assert_null(dh__library_symbol(library, NULL));
+    assert_null(dh__library_symbol(NULL, "strlen"));
+    assert_int_equal(dh_error_status(), DH_EINVAL);
+}
+
+int main(void)
+{
+    dh_set_log_level(DH_LOG_WARNING);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(files_arrive),
+                                       cmocka_unit_test(failures_are_reported),
+                                       cmocka_unit_test(libraries_are_opened)};
+    return cmocka_run_group_tests(tests, make_test_dir, remove_test_dir);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include "base_test.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+
+#include "file.h"
+
+static void files_are_read(void **state)
+{
+    (void)state;
+    const char *path = test_path("a");
+    dh__bytes bytes;
+    uint64_t live = live_blocks();
+    write_test_file(path, "some text", 9);
+    assert_int_equal(dh__file_read(&bytes, path), DH_OK);
+    assert_int_equal(bytes.size, 9);
+    assert_memory_equal(bytes.data, "some text", 9);
+    dh__bytes_free(&bytes);
+    assert_null(bytes.data);
+    dh__bytes_free(&bytes);
+    write_test_file(path, "", 0);
+    assert_int_equal(dh__file_read(&bytes, path), DH_OK);
+    assert_int_equal(bytes.size, 0);
+    assert_non_null(bytes.data);
+    dh__bytes_free(&bytes);
+    CHECK_EACH_ALLOCATION(dh__file_read(&bytes, path), dh__bytes_free(&bytes));
+    assert_true(dh__file_exists(path));
+    assert_int_equal(unlink(path), 0);
+    assert_false(dh__file_exists(path));
+    assert_false(dh__file_exists(NULL));
+    assert_int_equal(live_blocks(), live);
+}
+
+static void *feed_pipe(void *path)
+{
+    FILE *file = fopen(path, "wb");
+    for (int i = 0; file && i < 200000; i++) (void)fputc(i % 251, file);
+    if (file) (void)fclose(file);
+    return NULL;
+}
+
+static void pipes_are_read(void **state)
+{
+    (void)state;
+    char *path = (char *)(uintptr_t)test_path("pipe");
+    pthread_t thread;
+    dh__bytes bytes;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(pthread_create(&thread, NULL, feed_pipe, path), 0);
+    assert_int_equal(dh__file_read(&bytes, path), DH_OK);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(bytes.size, 200000);
+    for (size_t i = 0; i < bytes.size; i++) assert_int_equal(bytes.data[i], i % 251);
+    dh__bytes_free(&bytes);
+    assert_int_equal(unlink(path), 0);
+    if (dh__file_exists("/proc/self/status")) { /* has size 0 and yet a content */
+        assert_int_equal(dh__file_read(&bytes, "/proc/self/status"), DH_OK);
+        assert_true(bytes.size > 100);
+        dh__bytes_free(&bytes);
+    }
+}
+
+static void wrong_paths_are_refused(void **state)
+{
+    (void)state;
+    dh__bytes bytes = {.size = 77};
+    CHECK_FAILS(dh__file_read(&bytes, test_path("absent")), DH_ENOTFOUND, "absent");
+    CHECK_FAILS(dh__file_read(&bytes, test_dir), DH_EIO, "is a directory");
+    CHECK_FAILS(dh__file_read(&bytes, "/dev/zero"), DH_EIO, "is a device");
+    CHECK_FAILS(dh__file_read(&bytes, ""), DH_ENOTFOUND, "open \"\"");
+    CHECK_FAILS(dh__file_read(&bytes, NULL), DH_EINVAL, "path is NULL");
+    CHECK_FAILS(dh__file_read(NULL, "x"), DH_EINVAL, "out is NULL");
+    assert_int_equal(bytes.size, 77);
+    dh__bytes_free(NULL);
+    if (geteuid() != 0) {
+        const char *path = test_path("secret");
+        write_test_file(path, "x", 1);
+        assert_int_equal(chmod(path, 0), 0);
+        CHECK_FAILS(dh__file_read(&bytes, path), DH_EIO, "denied");
+        assert_int_equal(unlink(path), 0);
+    }
+}
+
+static void directories_are_made(void **state)
+{
+    (void)state;
+    const char *deep = test_path("x/y//z/");
+    assert_int_equal(dh__make_dirs(deep), DH_OK);
+    assert_int_equal(dh__make_dirs(deep), DH_OK);
+    assert_true(dh__file_exists(test_path("x/y/z")));
+    assert_int_equal(dh__make_dirs("/"), DH_OK);
+    assert_int_equal(dh__make_dirs("."), DH_OK);
+    write_test_file(test_path("x/f"), "", 0);
+    CHECK_FAILS(dh__make_dirs(test_path("x/f")), DH_EIO, "Not a directory");
+    CHECK_FAILS(dh__make_dirs(test_path("x/f/g")), DH_EIO, "Not a directory");
+    CHECK_FAILS(dh__make_dirs(""), DH_EINVAL, "empty");
+    CHECK_FAILS(dh__make_dirs(NULL), DH_EINVAL, "NULL");
+    char longest[6000];
+    memset(longest, 'd', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    CHECK_FAILS(dh__make_dirs(longest), DH_EINVAL, "5999 bytes");
+    assert_int_equal(unlink(test_path("x/f")), 0);
+    assert_int_equal(rmdir(test_path("x/y/z")), 0);
+    assert_int_equal(rmdir(test_path("x/y")), 0);
+    assert_int_equal(rmdir(test_path("x")), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_are_read),
+        cmocka_unit_test(pipes_are_read),
+        cmocka_unit_test(wrong_paths_are_refused),
+        cmocka_unit_test(directories_are_made),
+    };
+    return cmocka_run_group_tests(tests, make_test_dir, remove_test_dir);
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "base_test.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "file.h"
+
+static void check_content(const char *path, const char *want)
+{
+    dh__bytes bytes;
+    assert_int_equal(dh__file_read(&bytes, path), DH_OK);
+    assert_int_equal(bytes.size, strlen(want));
+    assert_memory_equal(bytes.data, want, bytes.size);
+    dh__bytes_free(&bytes);
+}
+
+static dh_status write_words(const char *path, const char *word, int count)
+{
+    dh__writer *writer;
+    DH_TRY(dh__writer_open(&writer, path));
+    for (int i = 0; i < count; i++) {
+        dh_status status = dh__write_text(writer, "%s", word);
+        if (status != DH_OK) {
+            dh__writer_abort(writer);
+            return status;
+        }
+    }
+    return dh__writer_commit(writer);
+}
+
+static void commit_replaces_and_abort_keeps(void **state)
+{
+    (void)state;
+    const char *path = test_path("out");
+    dh__writer *writer = NULL;
+    assert_int_equal(write_words(path, "first", 1), DH_OK);
+    check_content(path, "first");
+    assert_int_equal(dh__writer_open(&writer, path), DH_OK);
+    assert_int_equal(dh__write(writer, "second", 6), DH_OK);
+    check_content(path, "first");
+    dh__writer_abort(writer);
+    check_content(path, "first");
+    assert_int_equal(dh__writer_open(&writer, path), DH_OK);
+    assert_int_equal(dh__write(writer, "sec", 3), DH_OK);
+    assert_int_equal(dh__write(writer, NULL, 0), DH_OK);
+    assert_int_equal(dh__write_text(writer, "%s %.1f", "ond", 2.5), DH_OK);
+    assert_int_equal(dh__writer_commit(writer), DH_OK);
+    check_content(path, "second 2.5");
+    dh__writer_abort(NULL);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void all_sizes_arrive(void **state)
+{
+    (void)state;
+    const char *path = test_path("big");
+    static const size_t sizes[] = {1, 65535, 65536, 65537, 3, 200000, 40000, 40000};
+    char *data = malloc(600000);
+    assert_non_null(data);
+    for (int i = 0; i < 600000; i++) data[i] = (char)(i * 31 % 127);
+    dh__writer *writer = NULL;
+    size_t at = 0;
+    assert_int_equal(dh__writer_open(&writer, path), DH_OK);
+    for (size_t i = 0; i < DH_COUNT(sizes); i++) {
+        assert_int_equal(dh__write(writer, data + at, sizes[i]), DH_OK);
+        at += sizes[i];
+    }
+    assert_int_equal(dh__writer_commit(writer), DH_OK);
+    dh__bytes bytes;
+    assert_int_equal(dh__file_read(&bytes, path), DH_OK);
+    assert_int_equal(bytes.size, at);
+    assert_memory_equal(bytes.data, data, at);
+    dh__bytes_free(&bytes);
+    free(data);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void modes_and_links(void **state)
+{
+    (void)state;
+    const char *path = test_path("mode"), *link = test_path("link");
+    struct stat info;
+    mode_t before = umask(027);
+    assert_int_equal(write_words(path, "a", 1), DH_OK);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0640);
+    assert_int_equal(chmod(path, 0604), 0);
+    assert_int_equal(write_words(path, "b", 1), DH_OK);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0604);
+    (void)umask(before);
+    assert_int_equal(symlink("mode", link), 0);
+    assert_int_equal(write_words(link, "c", 1), DH_OK);
+    check_content(path, "c");
+    assert_int_equal(lstat(link, &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void wrong_paths_are_refused(void **state)
+{
+    (void)state;
+    dh__writer *writer = NULL;
+    uint64_t live = live_blocks();
+    CHECK_FAILS(dh__writer_open(&writer, test_path("no/such/place")), DH_ENOTFOUND, "place");
+    CHECK_FAILS(dh__writer_open(&writer, test_dir), DH_EIO, "is a directory");
+    CHECK_FAILS(dh__writer_open(&writer, ""), DH_EINVAL, "empty");
+    CHECK_FAILS(dh__writer_open(&writer, NULL), DH_EINVAL, "path is NULL");
+    CHECK_FAILS(dh__writer_open(NULL, "x"), DH_EINVAL, "out is NULL");
+    CHECK_FAILS(dh__write(NULL, "x", 1), DH_EINVAL, "writer is NULL");
+    CHECK_FAILS(dh__write_text(NULL, "x"), DH_EINVAL, "writer is NULL");
+    CHECK_FAILS(dh__writer_commit(NULL), DH_EINVAL, "writer is NULL");
+    char longest[6000];
+    memset(longest, 'd', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    CHECK_FAILS(dh__writer_open(&writer, longest), DH_EINVAL, "5999 bytes");
+    assert_null(writer);
+    assert_int_equal(live_blocks(), live);
+}
+
+static void full_device_is_reported(void **state)
+{
+    (void)state;
+    if (!dh__file_exists("/dev/full")) skip();
+    CHECK_FAILS(write_words("/dev/full", "text", 10), DH_EIO, "No space left");
+    CHECK_FAILS(write_words("/dev/full", "text", 100000), DH_EIO, "No space left");
+    assert_int_equal(write_words("/dev/null", "text", 10), DH_OK);
+    struct stat info;
+    assert_int_equal(stat("/dev/null", &info), 0);
+    assert_true(S_ISCHR(info.st_mode)); /* not renamed onto */
+}
+
+/* A limit on the file size stands for a full disk: writes fail half way. */
+static void full_disk_keeps_the_old_file(void **state)
+{
+    (void)state;
+    const char *path = test_path("kept");
+    struct rlimit before, low;
+    assert_int_equal(write_words(path, "old", 1), DH_OK);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    low = before;
+    low.rlim_cur = 100000;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+    dh__writer *writer = NULL;
+    dh_status opened = dh__writer_open(&writer, path), at_commit = DH_OK;
+    for (int i = 0; i < 30000; i++) (void)dh__write(writer, "0123456789", 10);
+    dh_error_clear();
+    at_commit = dh__writer_commit(writer);
+    (void)setrlimit(RLIMIT_FSIZE, &before);
+    (void)signal(SIGXFSZ, handler);
+    assert_int_equal(opened, DH_OK);
+    assert_int_equal(at_commit, DH_EIO);
+    assert_non_null(strstr(dh_error_text(), "kept\": File too large"));
+    check_content(path, "old");
+    assert_int_equal(unlink(path), 0); /* the temporary file is gone, else the folder stays */
+}
+
+static void failing_allocations(void **state)
+{
+    (void)state;
+    const char *path = test_path("alloc");
+    assert_int_equal(write_words(path, "old", 1), DH_OK);
+    CHECK_EACH_ALLOCATION(write_words(path, "new", 1), check_content(path, "new"));
+    assert_int_equal(unlink(path), 0);
+    /* text that was lost for want of memory spoils the whole file */
+    dh__writer *writer = NULL;
+    assert_int_equal(dh__writer_open(&writer, path), DH_OK);
+    dh_alloc_fail_at(1);
+    assert_int_equal(dh__write_text(writer, "x"), DH_ENOMEM);
+    assert_int_equal(dh__writer_commit(writer), DH_EIO);
+    assert_false(dh__file_exists(path));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(commit_replaces_and_abort_keeps),
+        cmocka_unit_test(all_sizes_arrive),
+        cmocka_unit_test(modes_and_links),
+        cmocka_unit_test(wrong_paths_are_refused),
+        cmocka_unit_test(full_device_is_reported),
+        cmocka_unit_test(full_disk_keeps_the_old_file),
+        cmocka_unit_test(failing_allocations),
+    };
+    return cmocka_run_group_tests(tests, make_test_dir, remove_test_dir);
+}
