@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* Tensors in files. Readers give contiguous tensors on the CPU that are yours to free; on failure
+ * *out is left as it was. A file's size must be exactly what its header asks for: bytes that follow
+ * are an error, as is a file that ends early. Writers bring tensors of any strides and device to
+ * the CPU first, write beside the target and rename, so that a full disk leaves the old file. */
+#ifndef DEEPHEALTH_TENSOR_IO_H
+#define DEEPHEALTH_TENSOR_IO_H
+
+#include <deephealth/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The format follows from the extension: .npy, .npz (one array), .bin, .csv, .tsv, .txt; DH_ENAME
+ * offers the near ones. Text is read as f32 [rows, columns]; the functions below have options. */
+DH_API DH_NODISCARD dh_status dh_tensor_load(dh_tensor **out, const char *path);
+DH_API DH_NODISCARD dh_status dh_tensor_save(const dh_tensor *x, const char *path);
+
+/* --- NumPy ---------------------------------------------------------------------------------------
+ */
+
+/* .npy, versions 1 to 3 (NumPy Enhancement Proposal 1), C and Fortran order, both byte orders.
+ * NumPy has no bf16: DH_EDTYPE on writing. Complex, text, time and structured dtypes:
+ * DH_EUNSUPPORTED. */
+DH_API DH_NODISCARD dh_status dh_tensor_load_npy(dh_tensor **out, const char *path);
+DH_API DH_NODISCARD dh_status dh_tensor_save_npy(const dh_tensor *x, const char *path);
+
+/* .npz: a zip archive of .npy files, stored or deflated (numpy.savez, savez_compressed), zip64 too.
+ * Arrays are named without ".npy"; other entries are passed over. An array is read and its CRC
+ * checked when it is asked for. */
+typedef struct dh_npz dh_npz;
+DH_API DH_NODISCARD dh_status dh_npz_open(dh_npz **out, const char *path);
+DH_API int dh_npz_count(const dh_npz *npz); /* arrays; 0 for NULL */
+DH_API const char *dh_npz_name(const dh_npz *npz,
+                               int index); /* borrowed; NULL where there is none */
+DH_API DH_NODISCARD dh_status dh_npz_get(dh_tensor **out, const dh_npz *npz, const char *name);
+DH_API void dh_npz_free(dh_npz *npz);
+/* count arrays under different names that are not empty; the entries are stored, not deflated. */
+DH_API DH_NODISCARD dh_status dh_npz_save(const char *path, const char *const *names,
+                                          const dh_tensor *const *tensors, int count);
+
+/* --- EDDL ----------------------------------------------------------------------------------------
+ */
+
+/* .bin of EDDL: i32 ndim, i32 dims[ndim], f32 data, row-major, little-endian; only f32 is written.
+ */
+DH_API DH_NODISCARD dh_status dh_tensor_load_bin(dh_tensor **out, const char *path);
+DH_API DH_NODISCARD dh_status dh_tensor_save_bin(const dh_tensor *x, const char *path);
+/* Rows first .. last-1 of axis 0: [last - first, dims[1], ...]; 0 <= first <= last <= dims[0]. Only
+ * these are read from the disk. */
+DH_API DH_NODISCARD dh_status dh_tensor_load_bin_rows(dh_tensor **out, const char *path,
+                                                      int64_t first, int64_t last);
+
+/* --- text ----------------------------------------------------------------------------------------
+ */
+
+typedef struct dh_csv_args {
+    size_t struct_size; /* the macros set it */
+    const char *path;
+    char delimiter; /* default by the extension: tab for .tsv, blanks for .txt, else a comma; ' '
+                       means any run of blanks and tabs */
+    dh_dtype dtype; /* read: of the tensor, default f32 */
+    int skip_lines; /* read: lines of header to pass over */
+    int ndim;       /* read: default 2, [rows, columns]; 1 takes one row or one column as [n] */
+    const char *header; /* write: a first line, without its end; default none */
+} dh_csv_args;
+/* Numbers in the C locale whatever the process has: decimal, exponent, nan, inf. Every row has as
+ * many cells, none is empty; a bad cell is named by line and column. Integers must be exact and in
+ * range. Empty lines are allowed at the end alone. */
+DH_API DH_NODISCARD dh_status dh_tensor_load_csv(dh_tensor **out, const dh_csv_args *args);
+/* x is [rows, columns], or [n] as one column, with at least one element. 17 significant digits for
+ * f64, 9 for the smaller floats, so that reading gives the same bits (a NaN's payload is lost). */
+DH_API DH_NODISCARD dh_status dh_tensor_save_csv(const dh_tensor *x, const dh_csv_args *args);
+
+/* --- raw -----------------------------------------------------------------------------------------
+ */
+
+/* Little-endian elements and nothing else; the file has exactly as many bytes as dtype and shape
+ * say.
+ */
+DH_API DH_NODISCARD dh_status dh_tensor_load_raw(dh_tensor **out, const char *path, dh_dtype dtype,
+                                                 int ndim, const int64_t *shape);
+DH_API DH_NODISCARD dh_status dh_tensor_save_raw(const dh_tensor *x, const char *path);
+/* The same on the file's pages, read when they are touched. What is written to the tensor stays in
+ * memory, the file does not change. The file must not be truncated while the tensor lives. */
+DH_API DH_NODISCARD dh_status dh_tensor_map_raw(dh_tensor **out, const char *path, dh_dtype dtype,
+                                                int ndim, const int64_t *shape);
+
+/* --- idx -----------------------------------------------------------------------------------------
+ */
+
+/* MNIST's format (LeCun, "THE IDX FILE FORMAT"), plain or gzip: 0, 0, type, ndim, u32 dims[ndim],
+ * data, all big-endian; types u8, i8, i16, i32, f32, f64. */
+DH_API DH_NODISCARD dh_status dh_tensor_load_idx(dh_tensor **out, const char *path);
+
+/* --- safetensors ---------------------------------------------------------------------------------
+ */
+
+/* Named tensors in one file (Hugging Face's safetensors): u64 header size, JSON header, data.
+ * Tensors lie on the file's pages as those of dh_tensor_map_raw do, and keep them after the reader
+ * is freed. */
+typedef struct dh_safetensors dh_safetensors;
+DH_API DH_NODISCARD dh_status dh_safetensors_open(dh_safetensors **out, const char *path);
+DH_API int dh_safetensors_count(const dh_safetensors *file); /* 0 for NULL */
+/* In the header's order; borrowed; NULL where there is none. */
+DH_API const char *dh_safetensors_name(const dh_safetensors *file, int index);
+DH_API DH_NODISCARD dh_status dh_safetensors_get(dh_tensor **out, const dh_safetensors *file,
+                                                 const char *name);
+/* The text under key in the file's metadata; borrowed; NULL where there is none. */
+DH_API const char *dh_safetensors_metadata(const dh_safetensors *file, const char *key);
+DH_API void dh_safetensors_free(dh_safetensors *file);
+/* Names differ and are UTF-8. */
+DH_API DH_NODISCARD dh_status dh_safetensors_save(const char *path, const char *const *names,
+                                                  const dh_tensor *const *tensors, int count);
+
+/* --- macros --------------------------------------------------------------------------------------
+ * dh_tensor_load_csv(&t, "table.csv", .skip_lines = 1) */
+#ifndef __cplusplus
+#define dh_tensor_load_csv(out, ...) \
+    dh_tensor_load_csv(out, &(dh_csv_args){.struct_size = sizeof(dh_csv_args), __VA_ARGS__})
+#define dh_tensor_save_csv(x, ...) \
+    dh_tensor_save_csv(x, &(dh_csv_args){.struct_size = sizeof(dh_csv_args), __VA_ARGS__})
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/* Batch normalisation of x as [outer, channels, inner]. With inner 1 (dense features) the channels
+ * are dense neighbours and are taken by columns, else each [inner] is a row of one channel. */
+#include <math.h>
+#include <string.h>
+
+#include "cpu.h"
+#include "element.h"
+#include "norm_table.h"
+#include "team.h"
+
+#define PIECE 32768 /* elements whose sums are one partial result, about */
+
+typedef struct batch {
+    const dh_view *dy, *x, *mean, *var, *gamma, *beta;
+    const dh_view *out, *dgamma, *dbeta;
+    const dh__norm_kernels *kernels;
+    int64_t outer, channels, inner;
+    double epsilon, count;      /* count: elements of a channel */
+    int64_t piece, pieces;      /* of the outer range */
+    double *sums;               /* [pieces][2][channels]; joined in [0] */
+    float *m, *k, *b, *m0, *m1; /* [channels] each: what the last pass applies */
+} batch;
+
+static batch batch_of(const dh_call *call)
+{
+    const dh_norm_attr *attr = call->attr;
+    bool dx = call->op == &dh_op_batch_norm_dx || call->op == &dh_op_batch_norm_frozen_dx;
+    bool train = call->op == &dh_op_batch_norm_train;
+    batch n = {
+        .x = &call->in[dx], .out = &call->out[0], .epsilon = attr->epsilon, .outer = 1, .inner = 1};
+    bool affine = call->in_count == (train ? 3 : 5);
+    if (dx) {
+        n.dy = &call->in[0];
+        n.mean = &call->in[2];
+        n.var = &call->in[3];
+        n.gamma = affine ? &call->in[4] : NULL;
+        n.dgamma = &call->out[1];
+        n.dbeta = &call->out[2];
+    } else {
+        n.gamma = affine ? &call->in[1] : NULL;
+        n.beta = affine ? &call->in[2] : NULL;
+        n.mean = train ? &call->out[1] : &call->in[affine ? 3 : 1];
+        n.var = train ? &call->out[2] : &call->in[affine ? 4 : 2];
+    }
+    int axis = attr->axis < 0 ? attr->axis + n.x->ndim : attr->axis;
+    for (int a = 0; a < n.x->ndim; a++)
+        if (a != axis) *(a < axis ? &n.outer : &n.inner) *= n.x->shape[a];
+    n.channels = n.x->shape[axis];
+    n.count = (double)n.outer * (double)n.inner;
+    int64_t width = n.inner > 1 ? n.inner : n.channels < DH_NN_WIDTH ? n.channels : DH_NN_WIDTH;
+    n.piece = PIECE / (width ? width : 1);
+    if (n.piece < 1) n.piece = 1;
+    n.pieces = (n.outer + n.piece - 1) / n.piece;
+    if (n.pieces < 1) n.pieces = 1;
+    n.kernels = dh__norm_table();
+    n.sums = call->scratch;
+    n.m = (float *)(n.sums + 2 * n.pieces * n.channels);
+    n.k = n.m + n.channels;
+    n.b = n.k + n.channels;
+    n.m0 = n.b + n.channels;
+    n.m1 = n.m0 + n.channels;
+    return n;
+}
+
+static size_t packed_scratch(const dh_call *call)
+{
+    batch n = batch_of(call);
+    return (size_t)n.channels * (2 * (size_t)n.pieces * sizeof(double) + 5 * sizeof(float));
+}
+
+static const char *refuse_unless_packed(const dh_call *call)
+{
+    return dh__all_packed_f32(call) ? NULL : "takes contiguous f32 only";
+}
+
+static const float *floats(const dh_view *view)
+{
+    return view ? view->data : NULL;
+}
+
+static int64_t column_blocks(const batch *n)
+{
+    return (n->channels + DH_NN_WIDTH - 1) / DH_NN_WIDTH;
+}
+
+/* --- sums per channel: x, x^2 forward; dy, dy (x - mean) backward -------------------------------
+ */
+
+static void column_sum_tasks(void *context, int64_t begin, int64_t end)
+{
+    const batch *n = context;
+    int64_t blocks = column_blocks(n);
+    for (int64_t t = begin; t < end; t++) {
+        int64_t piece = t / blocks, c = t % blocks * DH_NN_WIDTH, from = piece * n->piece;
+        int64_t m = n->channels - c < DH_NN_WIDTH ? n->channels - c : DH_NN_WIDTH;
+        int64_t rows = n->outer - from < n->piece ? n->outer - from : n->piece;
+        double *s0 = n->sums + 2 * piece * n->channels + c, *s1 = s0 + n->channels;
+        const float *x = floats(n->x) + from * n->channels + c;
+        memset(s0, 0, (size_t)m * sizeof *s0);
+        memset(s1, 0, (size_t)m * sizeof *s1);
+        if (n->dy)
+            n->kernels->column_sums(s0, s1, floats(n->dy) + from * n->channels + c, x, n->channels,
+                                    rows, m, floats(n->mean) + c);
+        else
+            n->kernels->column_moments(s0, s1, x, n->channels, rows, m);
+    }
+}
+
+static void row_sum_tasks(void *context, int64_t begin, int64_t end)
+{
+    const batch *n = context;
+    for (int64_t t = begin; t < end; t++) {
+        int64_t piece = t / n->channels, c = t % n->channels;
+        double sum[2] = {0, 0};
+        for (int64_t o = piece * n->piece; o < (piece + 1) * n->piece && o < n->outer; o++) {
+            int64_t at = (o * n->channels + c) * n->inner;
+            if (n->dy)
+                n->kernels->row_sums(sum, floats(n->dy) + at, floats(n->x) + at, n->inner,
+                                     floats(n->mean)[c]);
+            else
+                n->kernels->row_moments(sum, floats(n->x) + at, n->inner);
+        }
+        n->sums[2 * piece * n->channels + c] = sum[0];
+        n->sums[(2 * piece + 1) * n->channels + c] = sum[1];
+    }
+}
+
+static void channel_sums(batch *n)
+{
+    if (n->inner == 1)
+        dh__team_ranges(n->pieces * column_blocks(n), 1, column_sum_tasks, n);
+    else
+        dh__team_ranges(n->pieces * n->channels, n->inner * n->piece < 4096 ? 8 : 1, row_sum_tasks,
+                        n);
+    for (int64_t p = 1; p < n->pieces; p++)
+        for (int64_t i = 0; i < 2 * n->channels; i++)
+            n->sums[i] += n->sums[2 * p * n->channels + i];
+}
+
+/* --- the last pass ------------------------------------------------------------------------------
+ */
+
+/* Lines: rows of all columns where inner is 1, else [inner] of one channel. */
+static void apply_tasks(void *context, int64_t begin, int64_t end)
+{
+    const batch *n = context;
+    float *out = n->out->data;
+    const float *x = floats(n->x), *dy = floats(n->dy);
+    if (n->inner == 1) {
+        int64_t at = begin * n->channels, rows = end - begin;
+        if (dy)
+            n->kernels->column_dx(out + at, dy + at, x + at, n->channels, rows, n->channels, n->m,
+                                  n->k, n->m0, n->m1);
+        else
+            n->kernels->column_apply(out + at, x + at, n->channels, rows, n->channels, n->m, n->k,
+                                     n->b);
+        return;
+    }
+    for (int64_t line = begin; line < end; line++) {
+        int64_t c = line % n->channels, at = line * n->inner;
+        if (dy)
+            n->kernels->row_dx(out + at, dy + at, x + at, n->inner, n->m[c], n->k[c], n->m0[c],
+                               n->m1[c]);
+        else
+            n->kernels->row_apply(out + at, x + at, n->inner, n->m[c], n->k[c], n->b[c]);
+    }
+}
+
+static void apply(batch *n)
+{
+    int64_t lines = n->inner == 1 ? n->outer : n->outer * n->channels;
+    int64_t grain = 16384 / ((n->inner == 1 ? n->channels : n->inner) + 16);
+    dh__team_ranges(lines, grain < 1 ? 1 : grain, apply_tasks, n);
+}
+
+/* m, k, b from mean, variance, gamma, beta of channel c; returns 1 / sqrt(var + epsilon). */
+static double prepare(batch *n, int64_t c, double mean, double var)
+{
+    double rstd = 1 / sqrt(var + n->epsilon), gamma = n->gamma ? (double)floats(n->gamma)[c] : 1;
+    n->m[c] = (float)mean;
+    n->k[c] = (float)(gamma * rstd);
+    n->b[c] = n->beta ? floats(n->beta)[c] : 0;
+    return rstd;
+}
+
+static dh_status packed_train_run(const dh_call *call)
+{
+    batch n = batch_of(call);
+    channel_sums(&n);
+    for (int64_t c = 0; c < n.channels; c++) {
+        double mean = n.sums[c] / n.count, var = n.sums[n.channels + c] / n.count - mean * mean;
+        if (var < 0) var = 0;
+        ((float *)n.mean->data)[c] = (float)mean;
+        ((float *)n.var->data)[c] = (float)var;
+        prepare(&n, c, mean, var);
+    }
+    apply(&n);
+    return DH_OK;
+}
+
+static dh_status packed_infer_run(const dh_call *call)
+{
+    batch n = batch_of(call);
+    for (int64_t c = 0; c < n.channels; c++)
+        prepare(&n, c, (double)floats(n.mean)[c], (double)floats(n.var)[c]);
+    apply(&n);
+    return DH_OK;
+}
+
+static dh_status packed_dx_run(const dh_call *call)
+{
+    batch n = batch_of(call);
+    bool frozen = call->op == &dh_op_batch_norm_frozen_dx;
+    channel_sums(&n);
+    for (int64_t c = 0; c < n.channels; c++) {
+        double s0 = n.sums[c], s1 = n.sums[n.channels + c];
+        double rstd = prepare(&n, c, (double)floats(n.mean)[c], (double)floats(n.var)[c]);
+        n.m0[c] = frozen ? 0 : (float)(s0 / n.count);
+        n.m1[c] = frozen ? 0 : (float)(s1 / n.count * rstd * rstd);
+        ((float *)n.dgamma->data)[c] = (float)(s1 * rstd);
+        ((float *)n.dbeta->data)[c] = (float)s0;
+    }
+    apply(&n);
+    return DH_OK;
+}
+
+/* --- every dtype and stride: one channel at a time, in double -----------------------------------
+ */
+
+/* Number of the i-th element of channel c. */
+static int64_t element_of(const batch *n, int64_t c, int64_t i)
+{
+    return (i / n->inner * n->channels + c) * n->inner + i % n->inner;
+}
+
+static void any_train_channel(const batch *n, int64_t c, double *mean, double *var)
+{
+    double m = 0, v = 0;
+    for (int64_t i = 0; i < n->outer * n->inner; i++)
+        m += dh__get(n->x, element_of(n, c, i)) / n->count;
+    for (int64_t i = 0; i < n->outer * n->inner; i++) {
+        double d = dh__get(n->x, element_of(n, c, i)) - m;
+        v += d * d / n->count;
+    }
+    *mean = n->count > 0 ? m : (double)NAN;
+    *var = n->count > 0 ? v : (double)NAN;
+    dh__put(n->mean, c, *mean);
+    dh__put(n->var, c, *var);
+}
+
+typedef struct any_job {
+    batch n;
+    bool train, frozen;
+} any_job;
+
+static void any_tasks(void *context, int64_t begin, int64_t end)
+{
+    const any_job *j = context;
+    const batch *n = &j->n;
+    for (int64_t c = begin; c < end; c++) {
+        double mean, var;
+        if (j->train) {
+            any_train_channel(n, c, &mean, &var);
+        } else {
+            mean = dh__get(n->mean, c);
+            var = dh__get(n->var, c);
+        }
+        double rstd = 1 / sqrt(var + n->epsilon), gamma = n->gamma ? dh__get(n->gamma, c) : 1;
+        double beta = n->beta ? dh__get(n->beta, c) : 0;
+        for (int64_t i = 0; i < n->outer * n->inner; i++) {
+            int64_t at = element_of(n, c, i);
+            dh__put(n->out, at, (dh__get(n->x, at) - mean) * rstd * gamma + beta);
+        }
+    }
+}
+
+static void any_dx_tasks(void *context, int64_t begin, int64_t end)
+{
+    const any_job *j = context;
+    const batch *n = &j->n;
+    for (int64_t c = begin; c < end; c++) {
+        double mean = dh__get(n->mean, c), rstd = 1 / sqrt(dh__get(n->var, c) + n->epsilon);
+        double gamma = n->gamma ? dh__get(n->gamma, c) : 1, s0 = 0, s1 = 0;
+        for (int64_t i = 0; i < n->outer * n->inner; i++) {
+            int64_t at = element_of(n, c, i);
+            s0 += dh__get(n->dy, at);
+            s1 += dh__get(n->dy, at) * (dh__get(n->x, at) - mean) * rstd;
+        }
+        for (int64_t i = 0; i < n->outer * n->inner; i++) {
+            int64_t at = element_of(n, c, i);
+            double xhat = (dh__get(n->x, at) - mean) * rstd;
+            double shift = j->frozen ? 0 : (s0 + xhat * s1) / n->count;
+            dh__put(n->out, at, gamma * rstd * (dh__get(n->dy, at) - shift));
+        }
+        dh__put(n->dgamma, c, s1);
+        dh__put(n->dbeta, c, s0);
+    }
+}
+
+static dh_status any_run(const dh_call *call)
+{
+    any_job j = {.n = batch_of(call)};
+    j.train = call->op == &dh_op_batch_norm_train;
+    j.frozen = call->op == &dh_op_batch_norm_frozen_dx;
+    dh__team_ranges(j.n.channels, 1, j.n.dy ? any_dx_tasks : any_tasks, &j);
+    return DH_OK;
+}
+
+#define PACKED(NAME, RUN)         \
+    static const dh_impl NAME = { \
+        .name = "packed", .refuse = refuse_unless_packed, .scratch = packed_scratch, .run = RUN}
+PACKED(packed_train, packed_train_run);
+PACKED(packed_infer, packed_infer_run);
+PACKED(packed_dx, packed_dx_run);
+static const dh_impl any = {.name = "any", .run = any_run};
+
+const dh_impl *const dh_cpu_batch_norm[] = {&packed_infer, &any, NULL};
+const dh_impl *const dh_cpu_batch_norm_train[] = {&packed_train, &any, NULL};
+const dh_impl *const dh_cpu_batch_norm_dx[] = {&packed_dx, &any, NULL};
+const dh_impl *const dh_cpu_batch_norm_frozen_dx[] = {&packed_dx, &any, NULL};

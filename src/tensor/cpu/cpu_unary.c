@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* Elementwise kernels of one input: packed f32 and f64 go straight through the loops of their
+ * instruction set, everything else by blocks. */
+#include <math.h>
+#include <string.h>
+
+#include "cpu.h"
+#include "eltwise.h"
+#include "iterate.h"
+#include "lanes.h"
+
+const dh__eltwise *dh__eltwise_best(void)
+{
+#if DH_HAVE_X86_ISA
+    switch (dh__cpu_isa()) {
+    case DH_ISA_AVX512: return &dh__eltwise_avx512;
+    case DH_ISA_AVX2: return &dh__eltwise_avx2;
+    default: break;
+    }
+#endif
+    return &dh__eltwise_portable;
+}
+
+typedef struct job {
+    int op;
+    dh_dtype in, out;
+    dh__loop loop; /* of the computing type; NULL for integers */
+    double p, q;
+} job;
+
+/* Integers, two's complement: what overflows wraps. */
+static int64_t integer(const job *j, int64_t x)
+{
+    bool negative = j->in != DH_U64 && x < 0;
+    switch (j->op) {
+    case DH_OP_NEG: return (int64_t)(0 - (uint64_t)x);
+    case DH_OP_ABS: return negative ? (int64_t)(0 - (uint64_t)x) : x;
+    case DH_OP_SIGN: return negative ? -1 : x != 0;
+    case DH_OP_SQR: return (int64_t)((uint64_t)x * (uint64_t)x);
+    case DH_OP_RELU: return negative ? 0 : x;
+    default: return x;
+    }
+}
+
+/* affine and clamp of integers are computed in f64 and cast back, saturating. */
+static void integer_row(const job *j, char *const *data, const ptrdiff_t *stride, int64_t n)
+{
+    bool real = j->op == DH_OP_AFFINE || j->op == DH_OP_CLAMP;
+    dh__lanes x;
+    for (int64_t i = 0; i < n; i += DH_LANES) {
+        int64_t m = n - i < DH_LANES ? n - i : DH_LANES;
+        char *to = data[0] + i * stride[0];
+        const char *from = data[1] + i * stride[1];
+        if (real) {
+            for (int64_t k = 0; k < m; k++) {
+                double v = dh__load(j->in, from + k * stride[1]);
+                v = j->op == DH_OP_AFFINE ? j->p * v + j->q : v < j->p ? j->p : v > j->q ? j->q : v;
+                dh__store(j->out, to + k * stride[0], v);
+            }
+            continue;
+        }
+        dh__lanes_load(&x, j->in, from, stride[1], m);
+        for (int64_t k = 0; k < m; k++) x.i64[k] = integer(j, x.i64[k]);
+        dh__lanes_store(&x, j->out, to, stride[0], m);
+    }
+}
+
+static void unary_row(void *context, char *const *data, const ptrdiff_t *stride, int64_t n)
+{
+    const job *j = context;
+    ptrdiff_t size = (ptrdiff_t)dh_dtype_size(j->in);
+    if (!j->loop) {
+        integer_row(j, data, stride, n);
+        return;
+    }
+    if (dh__computing(j->in) == j->in && stride[0] == size && stride[1] == size) {
+        j->loop(data[1], NULL, data[0], n, j->p, j->q);
+        return;
+    }
+    dh__lanes x;
+    for (int64_t i = 0; i < n; i += DH_LANES) {
+        int64_t m = n - i < DH_LANES ? n - i : DH_LANES;
+        dh__lanes_load(&x, j->in, data[1] + i * stride[1], stride[1], m);
+        j->loop(&x, NULL, &x, m, j->p, j->q);
+        dh__lanes_store(&x, j->out, data[0] + i * stride[0], stride[0], m);
+    }
+}
+
+static dh_status unary_run(const dh_call *call)
+{
+    const dh_view *views[2] = {&call->out[0], &call->in[0]};
+    job j = {.op = dh__op_find(call->op->name), .in = call->in[0].dtype, .out = call->out[0].dtype};
+    const dh__eltwise *best = dh__eltwise_best();
+    if (dh_dtype_is_float(j.in))
+        j.loop = dh__computing(j.in) == DH_F64 ? best->f64[j.op] : best->f32[j.op];
+    dh__unary_numbers(call->op, call->attr, &j.p, &j.q);
+    dh__iterate(2, views, unary_row, &j, 4);
+    return DH_OK;
+}
+
+static const dh_impl unary_impl = {.name = "elementwise", .run = unary_run};
+
+#define UNARY(NAME, name, dtypes, keeps, f, df) \
+    const dh_impl *const dh_cpu_##name[] = {&unary_impl, NULL};
+#include "unary.def"
+#undef UNARY
+
+/* --- gradient -----------------------------------------------------------------------------------
+ */
+
+static void dx_row(void *context, char *const *data, const ptrdiff_t *stride, int64_t n)
+{
+    const job *j = context;
+    ptrdiff_t size = (ptrdiff_t)dh_dtype_size(j->in);
+    bool packed = stride[0] == size && stride[1] == size && stride[2] == size;
+    if (packed && dh__computing(j->in) == j->in) {
+        j->loop(data[1], data[2], data[0], n, j->p, j->q);
+        return;
+    }
+    dh__lanes dy, s;
+    for (int64_t i = 0; i < n; i += DH_LANES) {
+        int64_t m = n - i < DH_LANES ? n - i : DH_LANES;
+        dh__lanes_load(&dy, j->in, data[1] + i * stride[1], stride[1], m);
+        dh__lanes_load(&s, j->in, data[2] + i * stride[2], stride[2], m);
+        j->loop(&dy, &s, &dy, m, j->p, j->q);
+        dh__lanes_store(&dy, j->out, data[0] + i * stride[0], stride[0], m);
+    }
+}
+
+static dh_status unary_dx_run(const dh_call *call)
+{
+    const dh_unary_dx_attr *attr = call->attr;
+    const dh_view *views[3] = {&call->out[0], &call->in[0], &call->in[1]};
+    job j = {.op = attr->op,
+             .in = call->in[0].dtype,
+             .out = call->out[0].dtype,
+             .p = attr->alpha,
+             .q = attr->beta};
+    const dh__eltwise *best = dh__eltwise_best();
+    j.loop = dh__computing(j.in) == DH_F64 ? best->dx_f64[j.op] : best->dx_f32[j.op];
+    dh__iterate(3, views, dx_row, &j, 4);
+    return DH_OK;
+}
+
+static const dh_impl unary_dx_impl = {.name = "elementwise", .run = unary_dx_run};
+const dh_impl *const dh_cpu_unary_dx[] = {&unary_dx_impl, NULL};
+
+/* --- predicates ---------------------------------------------------------------------------------
+ */
+
+static void predicate_row(void *context, char *const *data, const ptrdiff_t *stride, int64_t n)
+{
+    const job *j = context;
+    for (int64_t i = 0; i < n; i++) {
+        double x = dh__load(j->in, data[1] + i * stride[1]);
+        bool y = j->op == DH_OP_ISNAN      ? isnan(x)
+                 : j->op == DH_OP_ISINF    ? isinf(x)
+                 : j->op == DH_OP_ISFINITE ? isfinite(x)
+                                           : x == 0;
+        *(uint8_t *)(data[0] + i * stride[0]) = y;
+    }
+}
+
+static dh_status predicate_run(const dh_call *call)
+{
+    const dh_view *views[2] = {&call->out[0], &call->in[0]};
+    job j = {.op = dh__op_find(call->op->name), .in = call->in[0].dtype};
+    dh__iterate(2, views, predicate_row, &j, 4);
+    return DH_OK;
+}
+
+static const dh_impl predicate_impl = {.name = "elementwise", .run = predicate_run};
+const dh_impl *const dh_cpu_isnan[] = {&predicate_impl, NULL};
+const dh_impl *const dh_cpu_isinf[] = {&predicate_impl, NULL};
+const dh_impl *const dh_cpu_isfinite[] = {&predicate_impl, NULL};
+const dh_impl *const dh_cpu_logical_not[] = {&predicate_impl, NULL};

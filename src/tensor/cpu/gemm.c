@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+#include "gemm.h"
+
+#include <stdatomic.h>
+
+#include "gemm_plan.h"
+
+#define CHUNK_BLOCKS   8         /* k blocks of A packed at a time */
+#define TASKS_WANTED   16        /* so that few threads end at nearly the same time */
+#define TASK_FLOPS     1000000.0 /* below, a task is not worth its start */
+#define PARALLEL_FLOPS 2000000.0 /* below, a team is not worth its start */
+#define FEW_PANELS     2         /* that read A too seldom to pack it */
+#define FEW_TILES      2         /* the same of B */
+
+static atomic_int forced_isa = -1;
+
+int dh__gemm_force_isa(int isa)
+{
+    int best = (int)dh__cpu_isa();
+    atomic_store(&forced_isa, isa > best ? best : isa);
+    isa = atomic_load(&forced_isa);
+    return isa < 0 ? best : isa;
+}
+
+static const dh__gemm_kernels *kernels_of_cpu(void)
+{
+#if defined(__x86_64__)
+    int isa = atomic_load_explicit(&forced_isa, memory_order_relaxed);
+    if (isa < 0) isa = (int)dh__cpu_isa();
+    if (isa == DH_ISA_AVX512) return &dh__gemm_kernels_avx512;
+    if (isa == DH_ISA_AVX2) return &dh__gemm_kernels_avx2;
+#endif
+    return &dh__gemm_kernels_portable;
+}
+
+static int64_t divide_up(int64_t a, int64_t b)
+{
+    return a / b + (a % b != 0);
+}
+
+static int64_t at_most(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Rows of A that half of L2 holds over the longest k block: whole tiles, four at least. */
+static int64_t rows_in_cache(const dh__gemm_kernels *kernels, bool f64)
+{
+    int64_t size = f64 ? 8 : 4, mr = kernels->mr[f64];
+    int64_t tiles = (int64_t)dh__cpu_caches()->l2 / 2 / (kernels->kc[f64] * size * mr);
+    return (tiles < 4 ? 4 : tiles) * mr;
+}
+
+/* A block has its share of the tiles, rounded up. */
+static int64_t most_rows(int64_t m, int64_t blocks, int64_t mr)
+{
+    return blocks == 1 ? m : m / blocks + mr + 2;
+}
+
+static void cut_columns_and_rows(dh__gemm_plan *plan, double flops)
+{
+    const dh__gemm *g = plan->g;
+    int64_t rows = rows_in_cache(plan->kernels, g->f64);
+    plan->tiles = divide_up(g->m, plan->mr);
+    plan->panels = divide_up(g->n, plan->nr);
+    plan->blocks = divide_up(g->m, rows - plan->mr);
+    plan->panels_per_strip = at_most(8, plan->panels);
+    double worth = flops / TASK_FLOPS;
+    int64_t wanted = worth > TASKS_WANTED ? TASKS_WANTED : (int64_t)worth;
+    while (plan->panels_per_strip > 1 &&
+           plan->blocks * divide_up(plan->panels, plan->panels_per_strip) < wanted)
+        plan->panels_per_strip--;
+    plan->strips = divide_up(plan->panels, plan->panels_per_strip);
+    if (plan->blocks * plan->strips < wanted)
+        plan->blocks = at_most(plan->tiles, divide_up(wanted, plan->strips));
+}
+
+dh__gemm_plan dh__gemm_make_plan(const dh__gemm *g, const dh__gemm_kernels *kernels)
+{
+    dh__gemm_plan plan = {.g = g,
+                          .kernels = kernels,
+                          .k = g->alpha == 0 ? 0 : g->k,
+                          .size = g->f64 ? 8 : 4,
+                          .mr = kernels->mr[g->f64],
+                          .nr = kernels->nr[g->f64],
+                          .lanes = kernels->nr[g->f64] / 2};
+    double flops = 2.0 * (double)g->m * (double)g->n * (double)plan.k;
+    cut_columns_and_rows(&plan, flops);
+    plan.chunk = (int64_t)CHUNK_BLOCKS * kernels->kc[g->f64];
+    plan.block_rows = most_rows(g->m, plan.blocks, plan.mr);
+    plan.parallel = flops >= PARALLEL_FLOPS;
+    plan.pack_a = (g->a_row != 1 && g->a_col != 1) || plan.panels > FEW_PANELS;
+    plan.pack_b = g->b_col != 1 || plan.tiles > FEW_TILES;
+    return plan;
+}
+
+/* A dimension of one has no stride to heed: any that suits. alpha 0: a sum over nothing. */
+static dh__gemm plain(const dh__gemm *g)
+{
+    dh__gemm plain = *g;
+    if (g->alpha == 0) plain.k = 0;
+    if (g->k == 1) plain.a_col = plain.b_row = 1;
+    if (g->m == 1) plain.a_row = 1;
+    if (g->n == 1) plain.b_col = 1;
+    return plain;
+}
+
+size_t dh__gemm_scratch(const dh__gemm *g, int threads)
+{
+    DH_UNUSED(threads);
+    if (g->m <= 1 || g->n <= 1 || g->k < 1) return 0;
+    const dh__gemm_kernels *kernels = kernels_of_cpu();
+    int64_t mr = kernels->mr[g->f64], rows = rows_in_cache(kernels, g->f64);
+    rows = at_most(g->m + 2 * (mr + 2), 2 * (rows + 2));
+    int64_t k = at_most(g->k, (int64_t)CHUNK_BLOCKS * kernels->kc[g->f64]);
+    return (size_t)(rows * k * (g->f64 ? 8 : 4));
+}
+
+void dh__gemm_run(const dh__gemm *g, void *scratch)
+{
+    if (g->m < 1 || g->n < 1) return;
+    dh__gemm p = plain(g);
+    const dh__gemm_kernels *kernels = kernels_of_cpu();
+    if (dh__gemm_is_vector(&p)) {
+        dh__gemm_run_vector(&p, kernels);
+    } else if (dh__gemm_takes_openblas(&p)) {
+        dh__gemm_run_openblas(&p);
+    } else {
+        dh__gemm_plan plan = dh__gemm_make_plan(&p, kernels);
+        dh__gemm_run_packed(&plan, scratch);
+    }
+}
+
+const char *dh__gemm_name(const dh__gemm *g)
+{
+    dh__gemm p = plain(g);
+    const dh__gemm_kernels *kernels = kernels_of_cpu();
+    if (p.m < 1 || p.n < 1) return "gemm_empty";
+    if (dh__gemm_is_vector(&p)) return kernels->name_vector;
+    if (dh__gemm_takes_openblas(&p)) return "gemm_openblas";
+    dh__gemm_plan plan = dh__gemm_make_plan(&p, kernels);
+    return plan.pack_a || plan.pack_b ? kernels->name_packed : kernels->name_small;
+}
+
+int64_t dh__gemm_flops(const dh__gemm *g)
+{
+    int64_t mn, mnk, flops;
+    if (!dh__mul_int64(g->m, g->n, &mn) || !dh__mul_int64(mn, g->k, &mnk) ||
+        !dh__mul_int64(mnk, 2, &flops))
+        return INT64_MAX;
+    return flops;
+}
+
+#define FINISH(T)                                                            \
+    {                                                                        \
+        const T *sums = y, *add = bias, a = (T)alpha, b = (T)beta;           \
+        const T slope = (T)g->act_alpha;                                     \
+        for (int64_t i = 0; i < count; i++) {                                \
+            T *to = (T *)c + i * c_step, x = a * sums[i];                    \
+            if (beta != 0) x += b * *to;                                     \
+            if (bias) x += add[i * bias_step];                               \
+            if (g->act == DH_GEMM_ACT_RELU && x < 0) x = 0;                  \
+            *to = g->act == DH_GEMM_ACT_LEAKY_RELU && x < 0 ? slope * x : x; \
+        }                                                                    \
+    }
+
+void dh__gemm_finish(const dh__gemm *g, void *c, int64_t c_step, const void *y, const void *bias,
+                     int64_t bias_step, int64_t count, double alpha, double beta)
+{
+    if (g->f64)
+        FINISH(double)
+    else
+        FINISH(float)
+}

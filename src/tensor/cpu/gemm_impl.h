@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the GEMM share: the table of micro-kernels that each instruction set has, and
+ * the plan that the driver makes from shape and instruction set. */
+#ifndef DH_GEMM_IMPL_H
+#define DH_GEMM_IMPL_H
+
+#include "gemm.h"
+
+/* A micro-kernel makes h x cols values of C, h <= mr, cols <= nr, from k columns of A and k rows of
+ * B, whose rows must have whole vectors to read up to cols. */
+typedef struct dh__gemm_tile {
+    const void *a;
+    int64_t a_step; /* rows adjacent: elements from column to column; else from row to row */
+    const void *b;
+    int64_t b_step; /* elements from row to row */
+    void *c;
+    int64_t c_row, k, cols;
+    double alpha, beta;
+    const void *bias; /* of the first column, or NULL */
+    dh__gemm_act act;
+    double act_alpha;
+    const char *fetch;  /* the kernel prefetches from here on, one line per four steps of k, */
+    int64_t fetch_step; /* so many bytes apart: the panel of B that is packed next */
+} dh__gemm_tile;
+
+typedef void (*dh__gemm_tile_fn)(const dh__gemm_tile *tile, int h);
+
+/* Reductions with one row or column: matrix row r at x[r * step]. */
+typedef struct dh__gemm_vector {
+    const void *x;
+    int64_t step;
+    const void *v; /* the vector, adjacent */
+    void *y;       /* results, adjacent */
+    int64_t rows, cols;
+} dh__gemm_vector;
+
+#define DH_GEMM_MR_MAX 14
+
+typedef struct dh__gemm_kernels {
+    const char *name_small, *name_packed, *name_vector;
+    int mr[2], nr[2]; /* [f64] */
+    int kc[2];        /* longest sum in registers: a constant, so that bits do not tell caches */
+    /* [f64][rows of A adjacent] */
+    dh__gemm_tile_fn tile[2][2];
+    /* out[p * out_step + i] = x[i * step + p], i < width, p < count; zeros for width <= i < fill.
+     * Lanes from fill on are left alone. fill <= nr */
+    void (*pack_turn[2])(void *out, int64_t out_step, const void *x, int64_t step, int width,
+                         int fill, int64_t count);
+    /* the same from x[p * step + i] */
+    void (*pack_copy[2])(void *out, int64_t out_step, const void *x, int64_t step, int width,
+                         int fill, int64_t count);
+    void (*dot[2])(const dh__gemm_vector *g);  /* y[r] = sum over cols of x[r][.] v[.] */
+    void (*axpy[2])(const dh__gemm_vector *g); /* y[.] = sum over rows of v[r] x[r][.] */
+} dh__gemm_kernels;
+
+extern const dh__gemm_kernels dh__gemm_kernels_portable;
+#if defined(__x86_64__)
+extern const dh__gemm_kernels dh__gemm_kernels_avx2, dh__gemm_kernels_avx512;
+#endif
+
+/* Bytes of a packed panel of B, which lies on the stack of each thread: nr * kc elements. */
+#define DH_GEMM_PANEL_SIZE 65536
+
+/* y = act(alpha * y + beta * c + bias) for one row or column, by scalars: what the vector paths
+ * and OpenBLAS need after the product. c and bias have their steps in elements. */
+void dh__gemm_finish(const dh__gemm *g, void *c, int64_t c_step, const void *y, const void *bias,
+                     int64_t bias_step, int64_t count, double alpha, double beta);
+
+/* gemm_vector.c: m or n is 1. False when it does not take the strides. */
+bool dh__gemm_run_vector(const dh__gemm *g, const dh__gemm_kernels *kernels);
+bool dh__gemm_is_vector(const dh__gemm *g);
+
+/* gemm_openblas.c: false when OpenBLAS is not selected, missing, or cannot take the strides. */
+bool dh__gemm_takes_openblas(const dh__gemm *g);
+void dh__gemm_run_openblas(const dh__gemm *g);
+
+#endif

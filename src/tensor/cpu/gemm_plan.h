@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* How a product is cut, by shape, strides, instruction set and caches; never by threads. */
+#ifndef DH_GEMM_PLAN_H
+#define DH_GEMM_PLAN_H
+
+#include "gemm_impl.h"
+
+typedef struct dh__gemm_plan {
+    const dh__gemm *g;
+    const dh__gemm_kernels *kernels;
+    int64_t k;              /* 0 where alpha is 0 */
+    int64_t size;           /* bytes of an element */
+    int64_t mr, nr, lanes;  /* lanes: half of nr */
+    int64_t tiles, blocks;  /* of rows; the tiles are dealt to the blocks evenly */
+    int64_t panels, strips; /* of columns; a panel has nr */
+    int64_t panels_per_strip;
+    int64_t chunk;      /* of k, for which A's blocks are packed at a time */
+    int64_t block_rows; /* at most, in a block */
+    bool pack_a, pack_b, parallel;
+} dh__gemm_plan;
+
+dh__gemm_plan dh__gemm_make_plan(const dh__gemm *g, const dh__gemm_kernels *kernels);
+size_t dh__gemm_plan_scratch(const dh__gemm *g, const dh__gemm_kernels *kernels);
+
+/* The first row of tile t: the tiles' heights differ by one at most. */
+static inline int64_t dh__gemm_tile_row(const dh__gemm_plan *plan, int64_t t)
+{
+    return plan->g->m * t / plan->tiles;
+}
+
+const char *dh__gemm_a_at(const dh__gemm_plan *plan, int64_t i, int64_t p);
+const char *dh__gemm_b_at(const dh__gemm_plan *plan, int64_t p, int64_t j);
+/* out[q * h + r] = A(i + r, p + q); h <= mr */
+void dh__gemm_pack_a(const dh__gemm_plan *plan, void *out, int64_t i, int h, int64_t p,
+                     int64_t count);
+/* out[q * fill + r] = B(p + q, j + r), zeros for cols <= r < fill; fill <= nr */
+void dh__gemm_pack_b(const dh__gemm_plan *plan, void *out, int64_t p, int64_t count, int64_t j,
+                     int cols, int fill);
+
+void dh__gemm_run_packed(const dh__gemm_plan *plan, void *scratch);
+
+#endif

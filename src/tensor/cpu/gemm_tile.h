@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* The micro-kernel, a template without include guard: isa/gemm_kernel.c includes it per element
+ * type, with T the type, F(name) the name with its suffix, V the vector and W its lanes.
+ *
+ * Up to MR rows x 2 vectors of C stay in registers over the whole sum; each step of k loads one row
+ * of B and broadcasts h values of A. One copy is made for each height, so that rows divide into
+ * tiles of nearly equal height and none is mostly padding. */
+
+/* h rows of nv vectors from registers to C, with all that follows the product */
+static __attribute__((noinline)) void F(finish_tile)(const dh__gemm_tile *t, const T *sums, int h,
+                                                     int nv)
+{
+    const V alpha = F(dh__set)((T)t->alpha), beta = F(dh__set)((T)t->beta);
+    const V slope = F(dh__set)((T)t->act_alpha), zero = F(dh__set)(0);
+    for (int v = 0; v < nv; v++) {
+        int64_t width = t->cols - v * W < W ? t->cols - v * W : W;
+        V bias = zero;
+        if (t->bias) bias = F(dh__load_part)((const T *)t->bias + v * W, width);
+        for (int i = 0; i < h; i++) {
+            T *c = (T *)t->c + i * t->c_row + v * W;
+            V x = alpha * F(dh__load)(sums + (i * nv + v) * W);
+            if (t->beta != 0) x = F(dh__fma)(beta, F(dh__load_part)(c, width), x);
+            if (t->bias) x += bias;
+            if (t->act == DH_GEMM_ACT_RELU) x = F(dh__negative)(x, zero);
+            if (t->act == DH_GEMM_ACT_LEAKY_RELU) x = F(dh__negative)(x, slope * x);
+            if (width == W)
+                F(dh__store)(c, x);
+            else
+                F(dh__store_part)(c, x, width);
+        }
+    }
+}
+
+/* Element of A in row i at the current step. Rows apart: pointers to every third row and one step
+ * in a register reach them all. */
+#define A_AT(i)  (adjacent ? a[i] : a##i[p])
+#define A_ROW(i) const T *a##i = adjacent ? NULL : (const T *)t->a + (i < h ? i : 0) * t->a_step;
+
+#define ZERO(i) V x##i##_0 = {0}, x##i##_1 = {0};
+#define FMA(i)                                              \
+    if (i < h) {                                            \
+        V s = F(dh__set)(A_AT(i));                          \
+        x##i##_0 = F(dh__fma)(s, b0, x##i##_0);             \
+        if (nv > 1) x##i##_1 = F(dh__fma)(s, b1, x##i##_1); \
+    }
+#define STEP                                 \
+    {                                        \
+        V b0 = F(dh__load)(b), b1 = b0;      \
+        if (nv > 1) b1 = F(dh__load)(b + W); \
+        ROWS(FMA)                            \
+        b += t_b_step;                       \
+        if (adjacent)                        \
+            a += t_a_step;                   \
+        else                                 \
+            p++;                             \
+    }
+#define FETCH_C(i)                                          \
+    if (i < h) {                                            \
+        const T *row = (const T *)t->c + i * t->c_row;      \
+        __builtin_prefetch(row, 1);                         \
+        if (nv > 1) __builtin_prefetch(row + 2 * W - 1, 1); \
+    }
+#define SET(i)                                             \
+    if (i < h) {                                           \
+        T *c = (T *)t->c + i * t->c_row;                   \
+        F(dh__store)(c, alpha * x##i##_0);                 \
+        if (nv > 1) F(dh__store)(c + W, alpha * x##i##_1); \
+    }
+#define ADD(i)                                                                                   \
+    if (i < h) {                                                                                 \
+        T *c = (T *)t->c + i * t->c_row;                                                         \
+        F(dh__store)(c, F(dh__fma)(beta, F(dh__load)(c), alpha * x##i##_0));                     \
+        if (nv > 1) F(dh__store)(c + W, F(dh__fma)(beta, F(dh__load)(c + W), alpha * x##i##_1)); \
+    }
+#define KEEP(i)                                                      \
+    if (i < h) {                                                     \
+        F(dh__store)(sums + i * nv * W, x##i##_0);                   \
+        if (nv > 1) F(dh__store)(sums + (i * nv + 1) * W, x##i##_1); \
+    }
+
+DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int nv,
+                                 const bool adjacent)
+{
+    ROWS(ZERO)
+    ROWS(A_ROW)
+    const T *a = t->a, *b = t->b;
+    const char *fetch = t->fetch;
+    const int64_t t_a_step = t->a_step, t_b_step = t->b_step, fetch_step = t->fetch_step;
+    int64_t p = 0, left = t->k;
+    (void)a, (void)p, (void)t_a_step;
+    ROWS(FETCH_C)
+    for (; left >= 4; left -= 4) {
+        __builtin_prefetch(fetch, 0, 2);
+        fetch += fetch_step;
+        STEP STEP STEP STEP
+    }
+    for (; left > 0; left--) STEP if (t->cols == nv * W && !t->bias && t->act == DH_GEMM_ACT_NONE)
+        {
+            const V alpha = F(dh__set)((T)t->alpha), beta = F(dh__set)((T)t->beta);
+            if (t->beta == 0) {
+                ROWS(SET)
+            } else {
+                ROWS(ADD)
+            }
+            return;
+        }
+    _Alignas(64) T sums[MR * 2 * W];
+    ROWS(KEEP)
+    F(finish_tile)(t, sums, h, nv);
+}
+
+#define CASE(i)                                  \
+    case i + 1:                                  \
+        if (t->cols > W)                         \
+            F(make_tile)(t, i + 1, 2, ADJACENT); \
+        else                                     \
+            F(make_tile)(t, i + 1, 1, ADJACENT); \
+        break;
+
+/* A is packed, or its rows are adjacent in memory */
+static void F(tile_rows)(const dh__gemm_tile *t, int h)
+{
+#define ADJACENT true
+    switch (h) {
+        ROWS(CASE)
+    }
+#undef ADJACENT
+}
+
+/* the columns of A are adjacent in memory */
+static void F(tile_cols)(const dh__gemm_tile *t, int h)
+{
+#define ADJACENT false
+    switch (h) {
+        ROWS(CASE)
+    }
+#undef ADJACENT
+}
+
+#undef A_AT
+#undef A_ROW
+#undef ZERO
+#undef FMA
+#undef STEP
+#undef FETCH_C
+#undef SET
+#undef ADD
+#undef KEEP
+#undef CASE

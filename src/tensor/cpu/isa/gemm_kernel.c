@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* The GEMM's micro-kernels and their table, compiled once per instruction set. */
+#include "isa.h"
+#include "simd.h"
+#include "gemm_table.h"
+
+/* Rows of a tile: what the registers hold (32, else 16), less two for B and one for A, in two
+ * vectors per row. */
+#if DH_SIMD_SIZE == 64
+#define MR      14
+#define ROWS(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13)
+#elif defined(__aarch64__)
+#define MR      12
+#define ROWS(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11)
+#elif DH_SIMD_SIZE == 32
+#define MR      6
+#define ROWS(M) M(0) M(1) M(2) M(3) M(4) M(5)
+#else
+#define MR      4
+#define ROWS(M) M(0) M(1) M(2) M(3)
+#endif
+
+#define T    float
+#define V    dh__vf32
+#define W    DH_SIMD_F32
+#define F(x) x##_f32
+#include "gemm_tile.h"
+#undef T
+#undef V
+#undef W
+#undef F
+
+#define T    double
+#define V    dh__vf64
+#define W    DH_SIMD_F64
+#define F(x) x##_f64
+#include "gemm_tile.h"
+#undef T
+#undef V
+#undef W
+#undef F
+
+#define TEXT_(x) #x
+#define TEXT(x)  TEXT_(x)
+#define NAME(x)  x TEXT(DH_ISA_SUFFIX)
+
+/* A panel of B has 2 vectors x kc: 64 KB of L2 with AVX-512, which streams through L1; 16 KB of L1
+ * for the others. */
+const dh__gemm_kernels DH_ISA(dh__gemm_kernels) = {
+    .name_small = NAME("gemm_small_"),
+    .name_packed = NAME("gemm_packed_"),
+    .name_vector = NAME("gemm_vector_"),
+    .mr = {MR, MR},
+    .nr = {2 * DH_SIMD_F32, 2 * DH_SIMD_F64},
+    .kc = {DH_SIMD_SIZE == 64 ? 512 : 384, DH_SIMD_SIZE == 64 ? 512 : 384},
+    .tile = {{tile_cols_f32, tile_rows_f32}, {tile_cols_f64, tile_rows_f64}},
+    .pack_turn = {DH_ISA(dh__pack_turn_f32), DH_ISA(dh__pack_turn_f64)},
+    .pack_copy = {DH_ISA(dh__pack_copy_f32), DH_ISA(dh__pack_copy_f64)},
+    .dot = {DH_ISA(dh__dot_f32), DH_ISA(dh__dot_f64)},
+    .axpy = {DH_ISA(dh__axpy_f32), DH_ISA(dh__axpy_f64)},
+};

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include <stddef.h>
+
+#include "isa.h"
+#include "nn_kernels.h"
+
+/* f64 lanes: enough independent sums to hide the latency of an addition */
+#if DH_ISA_LEVEL == 2
+#define LANES 32
+#elif DH_ISA_LEVEL == 1
+#define LANES 16
+#else
+#define LANES 8
+#endif
+
+static void add_lanes(double *sum, const double *lane0, const double *lane1)
+{
+    double a = 0, b = 0;
+    for (int l = 0; l < LANES; l++) {
+        a += lane0[l];
+        b += lane1[l];
+    }
+    sum[0] += a;
+    sum[1] += b;
+}
+
+/* Two sums over a row; each element gives TERM0 and TERM1. */
+#define ROW_SUMS(PREPARE, TERM0, TERM1)            \
+    double lane0[LANES] = {0}, lane1[LANES] = {0}; \
+    int64_t i = 0;                                 \
+    for (; i + LANES <= n; i += LANES)             \
+        for (int l = 0; l < LANES; l++) {          \
+            const int64_t k = i + l;               \
+            PREPARE;                               \
+            lane0[l] += TERM0;                     \
+            lane1[l] += TERM1;                     \
+        }                                          \
+    add_lanes(sum, lane0, lane1);                  \
+    for (int64_t k = i; k < n; k++) {              \
+        PREPARE;                                   \
+        sum[0] += TERM0;                           \
+        sum[1] += TERM1;                           \
+    }
+
+static void row_moments(double *sum, const float *x, int64_t n)
+{
+    ROW_SUMS(const double v = (double)x[k], v, v * v)
+}
+
+static void row_sums(double *sum, const float *dy, const float *x, int64_t n, float mean)
+{
+    const double centre = (double)mean;
+    ROW_SUMS(const double d = (double)dy[k], d, d * ((double)x[k] - centre))
+}
+
+static void gamma_sums(double *sum, const float *dy, const float *x, const float *gamma, int64_t n,
+                       float mean)
+{
+    const double centre = (double)mean;
+    if (!gamma) {
+        row_sums(sum, dy, x, n, mean);
+        return;
+    }
+    ROW_SUMS(const double d = (double)(dy[k] * gamma[k]), d, d * ((double)x[k] - centre))
+}
+
+static void column_moments(double *restrict sum0, double *restrict sum1, const float *x,
+                           int64_t stride, int64_t rows, int64_t m)
+{
+    for (int64_t r = 0; r < rows; r++, x += stride)
+        for (int64_t j = 0; j < m; j++) {
+            const double v = (double)x[j];
+            sum0[j] += v;
+            sum1[j] += v * v;
+        }
+}
+
+static void column_sums(double *restrict sum0, double *restrict sum1, const float *dy,
+                        const float *x, int64_t stride, int64_t rows, int64_t m, const float *mean)
+{
+    for (int64_t r = 0; r < rows; r++, x += stride, dy += stride)
+        for (int64_t j = 0; j < m; j++) {
+            const double d = (double)dy[j];
+            sum0[j] += d;
+            sum1[j] += d * ((double)x[j] - (double)mean[j]);
+        }
+}
+
+static void row_apply(float *y, const float *x, int64_t n, float mean, float k, float beta)
+{
+    DH_IN_PLACE
+    for (int64_t i = 0; i < n; i++) y[i] = (x[i] - mean) * k + beta;
+}
+
+static void column_apply(float *y, const float *x, int64_t stride, int64_t rows, int64_t m,
+                         const float *mean, const float *k, const float *beta)
+{
+    for (int64_t r = 0; r < rows; r++, x += stride, y += stride) DH_IN_PLACE
+    for (int64_t j = 0; j < m; j++) y[j] = (x[j] - mean[j]) * k[j] + beta[j];
+}
+
+static void gamma_apply(float *y, const float *x, const float *gamma, const float *beta, int64_t n,
+                        float mean, float rstd)
+{
+    if (gamma && beta) DH_IN_PLACE
+    for (int64_t i = 0; i < n; i++) y[i] = (x[i] - mean) * rstd * gamma[i] + beta[i];
+    else row_apply(y, x, n, mean, rstd, 0);
+}
+
+static void row_dx(float *dx, const float *dy, const float *x, int64_t n, float mean, float k,
+                   float m0, float m1)
+{
+    DH_IN_PLACE
+    for (int64_t i = 0; i < n; i++) dx[i] = k * (dy[i] - m0 - (x[i] - mean) * m1);
+}
+
+static void column_dx(float *dx, const float *dy, const float *x, int64_t stride, int64_t rows,
+                      int64_t m, const float *mean, const float *k, const float *m0,
+                      const float *m1)
+{
+    for (int64_t r = 0; r < rows; r++, x += stride, dy += stride, dx += stride) DH_IN_PLACE
+    for (int64_t j = 0; j < m; j++) dx[j] = k[j] * (dy[j] - m0[j] - (x[j] - mean[j]) * m1[j]);
+}
+
+static void gamma_dx(float *dx, const float *dy, const float *x, const float *gamma, int64_t n,
+                     float mean, float rstd, float m0, float m1)
+{
+    if (!gamma)
+        row_dx(dx, dy, x, n, mean, rstd, m0, m1);
+    else
+        DH_IN_PLACE
+    for (int64_t i = 0; i < n; i++) dx[i] = rstd * (dy[i] * gamma[i] - m0 - (x[i] - mean) * m1);
+}
+
+static void gamma_grads(double *restrict dgamma, double *restrict dbeta, const float *dy,
+                        const float *x, int64_t n, float mean, float rstd)
+{
+    for (int64_t i = 0; i < n; i++) {
+        dgamma[i] += (double)(dy[i] * ((x[i] - mean) * rstd));
+        dbeta[i] += (double)dy[i];
+    }
+}
+
+extern const dh__norm_kernels DH_ISA(dh__norm);
+const dh__norm_kernels DH_ISA(dh__norm) = {.row_moments = row_moments,
+                                           .column_moments = column_moments,
+                                           .row_sums = row_sums,
+                                           .column_sums = column_sums,
+                                           .gamma_sums = gamma_sums,
+                                           .row_apply = row_apply,
+                                           .column_apply = column_apply,
+                                           .gamma_apply = gamma_apply,
+                                           .row_dx = row_dx,
+                                           .column_dx = column_dx,
+                                           .gamma_dx = gamma_dx,
+                                           .gamma_grads = gamma_grads};

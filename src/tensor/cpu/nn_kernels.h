@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* Inner loops of softmax, cross entropy and normalisation on f32, one table per instruction set
+ * (isa/softmax_kernels.c, isa/norm_kernels.c). A "row" is n elements that lie densely; "columns"
+ * are m
+ * <= DH_NN_WIDTH dense neighbours, walked along an axis of n elements that lie stride apart. */
+#ifndef DH_NN_KERNELS_H
+#define DH_NN_KERNELS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DH_NN_WIDTH 256
+
+/* Before a loop whose output may be one of its inputs, element for element: no iteration reads what
+ * another wrote, which the compiler cannot know. */
+#if defined(__clang__)
+#define DH_IN_PLACE _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define DH_IN_PLACE _Pragma("GCC ivdep")
+#endif
+
+typedef struct dh__softmax_kernels {
+    /* y = softmax(x) or its logarithm */
+    void (*row)(float *y, const float *x, int64_t n, bool log);
+    void (*columns)(float *y, const float *x, int64_t n, int64_t stride, int64_t m, bool log);
+    /* dx from dy and y */
+    void (*row_dx)(float *dx, const float *dy, const float *y, int64_t n, bool log);
+    void (*columns_dx)(float *dx, const float *dy, const float *y, int64_t n, int64_t stride,
+                       int64_t m, bool log);
+    /* log(sum(exp(z))) */
+    float (*log_sum_exp)(const float *z, int64_t n);
+    /* sum of t * (lse - z) */
+    float (*soft_loss)(const float *z, const float *t, int64_t n, float lse);
+    /* dz = dloss * (exp(z - lse) * sum(t) - t), or with t NULL dloss * exp(z - lse) */
+    void (*cross_entropy_dx)(float *dz, const float *z, const float *t, int64_t n, float lse,
+                             float dloss);
+} dh__softmax_kernels;
+
+typedef struct dh__norm_kernels {
+    /* sum[0] += x, sum[1] += x^2, in f64: exact squares, so that the mean may be large */
+    void (*row_moments)(double *sum, const float *x, int64_t n);
+    void (*column_moments)(double *sum0, double *sum1, const float *x, int64_t stride, int64_t rows,
+                           int64_t m);
+    /* sum[0] += dy, sum[1] += dy * (x - mean) */
+    void (*row_sums)(double *sum, const float *dy, const float *x, int64_t n, float mean);
+    void (*column_sums)(double *sum0, double *sum1, const float *dy, const float *x, int64_t stride,
+                        int64_t rows, int64_t m, const float *mean);
+    /* the same with dy * gamma; gamma may be NULL */
+    void (*gamma_sums)(double *sum, const float *dy, const float *x, const float *gamma, int64_t n,
+                       float mean);
+    /* y = (x - mean) * k + beta */
+    void (*row_apply)(float *y, const float *x, int64_t n, float mean, float k, float beta);
+    void (*column_apply)(float *y, const float *x, int64_t stride, int64_t rows, int64_t m,
+                         const float *mean, const float *k, const float *beta);
+    /* y = (x - mean) * rstd * gamma + beta, both may be NULL */
+    void (*gamma_apply)(float *y, const float *x, const float *gamma, const float *beta, int64_t n,
+                        float mean, float rstd);
+    /* dx = k * (dy - m0 - (x - mean) * m1) */
+    void (*row_dx)(float *dx, const float *dy, const float *x, int64_t n, float mean, float k,
+                   float m0, float m1);
+    void (*column_dx)(float *dx, const float *dy, const float *x, int64_t stride, int64_t rows,
+                      int64_t m, const float *mean, const float *k, const float *m0,
+                      const float *m1);
+    /* dx = rstd * (dy * gamma - m0 - (x - mean) * m1) */
+    void (*gamma_dx)(float *dx, const float *dy, const float *x, const float *gamma, int64_t n,
+                     float mean, float rstd, float m0, float m1);
+    /* dgamma += dy * (x - mean) * rstd, dbeta += dy */
+    void (*gamma_grads)(double *dgamma, double *dbeta, const float *dy, const float *x, int64_t n,
+                        float mean, float rstd);
+} dh__norm_kernels;
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* Vectors of the instruction set that a source is compiled for (isa.h): 512, 256 or 128 bits, and
+ * the few operations that GCC's vector extensions lack. dh__fma rounds once where the hardware has
+ * it, else twice. */
+#ifndef DH_SIMD_H
+#define DH_SIMD_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__AVX512F__)
+#define DH_SIMD_SIZE 64
+#define DH_SIMD_F32  16 /* lanes, as literals that macros can paste */
+#define DH_SIMD_F64  8
+#elif defined(__AVX2__) && defined(__FMA__)
+#define DH_SIMD_SIZE 32
+#define DH_SIMD_F32  8
+#define DH_SIMD_F64  4
+#else
+#define DH_SIMD_SIZE 16
+#define DH_SIMD_F32  4
+#define DH_SIMD_F64  2
+#endif
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+typedef float dh__vf32 __attribute__((vector_size(DH_SIMD_SIZE)));
+typedef double dh__vf64 __attribute__((vector_size(DH_SIMD_SIZE)));
+typedef int32_t dh__vi32 __attribute__((vector_size(DH_SIMD_SIZE)));
+typedef int64_t dh__vi64 __attribute__((vector_size(DH_SIMD_SIZE)));
+
+#define DH_SIMD_INLINE static inline __attribute__((always_inline, unused))
+
+#define DH_SIMD_COMMON(S, T, I)                                        \
+    DH_SIMD_INLINE dh__v##S dh__load_##S(const T *p)                   \
+    {                                                                  \
+        dh__v##S v;                                                    \
+        memcpy(&v, p, sizeof v);                                       \
+        return v;                                                      \
+    }                                                                  \
+    DH_SIMD_INLINE void dh__store_##S(T *p, dh__v##S v)                \
+    {                                                                  \
+        memcpy(p, &v, sizeof v);                                       \
+    }                                                                  \
+    /* lanes where x < 0: yes, else no */                              \
+    DH_SIMD_INLINE dh__v##S dh__negative_##S(dh__v##S x, dh__v##S yes) \
+    {                                                                  \
+        I below = (I)(x < (dh__v##S){0});                              \
+        return (dh__v##S)((below & (I)yes) | (~below & (I)x));         \
+    }
+DH_SIMD_COMMON(f32, float, dh__vi32)
+DH_SIMD_COMMON(f64, double, dh__vi64)
+#undef DH_SIMD_COMMON
+
+#if DH_SIMD_SIZE == 64
+
+#define DH_SIMD_OPS(S, T, PS, M)                                            \
+    DH_SIMD_INLINE dh__v##S dh__set_##S(T x)                                \
+    {                                                                       \
+        return (dh__v##S)_mm512_set1_##PS(x);                               \
+    }                                                                       \
+    DH_SIMD_INLINE dh__v##S dh__fma_##S(dh__v##S a, dh__v##S b, dh__v##S c) \
+    {                                                                       \
+        return (dh__v##S)_mm512_fmadd_##PS(a, b, c);                        \
+    }                                                                       \
+    DH_SIMD_INLINE dh__v##S dh__load_part_##S(const T *p, int64_t n)        \
+    {                                                                       \
+        return (dh__v##S)_mm512_maskz_loadu_##PS((M)((1u << n) - 1u), p);   \
+    }                                                                       \
+    DH_SIMD_INLINE void dh__store_part_##S(T *p, dh__v##S v, int64_t n)     \
+    {                                                                       \
+        _mm512_mask_storeu_##PS(p, (M)((1u << n) - 1u), v);                 \
+    }
+DH_SIMD_OPS(f32, float, ps, __mmask16)
+DH_SIMD_OPS(f64, double, pd, __mmask8)
+#undef DH_SIMD_OPS
+
+#elif DH_SIMD_SIZE == 32
+
+/* n lanes on: a window of this row of ones and zeros */
+static const int32_t dh__simd_mask[16] __attribute__((unused)) = {-1, -1, -1, -1, -1, -1, -1, -1};
+
+#define DH_SIMD_OPS(S, T, PS, I, WORDS)                                              \
+    DH_SIMD_INLINE __m256i dh__mask_##S(int64_t n)                                   \
+    {                                                                                \
+        return _mm256_loadu_si256((const __m256i *)(dh__simd_mask + 8 - WORDS * n)); \
+    }                                                                                \
+    DH_SIMD_INLINE dh__v##S dh__set_##S(T x)                                         \
+    {                                                                                \
+        return (dh__v##S)_mm256_set1_##PS(x);                                        \
+    }                                                                                \
+    DH_SIMD_INLINE dh__v##S dh__fma_##S(dh__v##S a, dh__v##S b, dh__v##S c)          \
+    {                                                                                \
+        return (dh__v##S)_mm256_fmadd_##PS(a, b, c);                                 \
+    }                                                                                \
+    DH_SIMD_INLINE dh__v##S dh__load_part_##S(const T *p, int64_t n)                 \
+    {                                                                                \
+        return (dh__v##S)_mm256_maskload_##PS(p, dh__mask_##S(n));                   \
+    }                                                                                \
+    DH_SIMD_INLINE void dh__store_part_##S(T *p, dh__v##S v, int64_t n)              \
+    {                                                                                \
+        _mm256_maskstore_##PS(p, dh__mask_##S(n), v);                                \
+    }
+DH_SIMD_OPS(f32, float, ps, dh__vi32, 1)
+DH_SIMD_OPS(f64, double, pd, dh__vi64, 2)
+#undef DH_SIMD_OPS
+
+#else
+
+#if defined(__aarch64__)
+#define DH_SIMD_FMA_f32(a, b, c) \
+    ((dh__vf32)vfmaq_f32((float32x4_t)(c), (float32x4_t)(a), (float32x4_t)(b)))
+#define DH_SIMD_FMA_f64(a, b, c) \
+    ((dh__vf64)vfmaq_f64((float64x2_t)(c), (float64x2_t)(a), (float64x2_t)(b)))
+#else
+#define DH_SIMD_FMA_f32(a, b, c) ((a) * (b) + (c))
+#define DH_SIMD_FMA_f64(a, b, c) ((a) * (b) + (c))
+#endif
+
+#define DH_SIMD_OPS(S, T, LANES, ...)                                       \
+    DH_SIMD_INLINE dh__v##S dh__set_##S(T x)                                \
+    {                                                                       \
+        return (dh__v##S){__VA_ARGS__};                                     \
+    }                                                                       \
+    DH_SIMD_INLINE dh__v##S dh__fma_##S(dh__v##S a, dh__v##S b, dh__v##S c) \
+    {                                                                       \
+        return DH_SIMD_FMA_##S(a, b, c);                                    \
+    }                                                                       \
+    DH_SIMD_INLINE dh__v##S dh__load_part_##S(const T *p, int64_t n)        \
+    {                                                                       \
+        dh__v##S v = {0};                                                   \
+        for (int i = 0; i < LANES; i++)                                     \
+            if (i < n) v[i] = p[i];                                         \
+        return v;                                                           \
+    }                                                                       \
+    DH_SIMD_INLINE void dh__store_part_##S(T *p, dh__v##S v, int64_t n)     \
+    {                                                                       \
+        for (int i = 0; i < LANES; i++)                                     \
+            if (i < n) p[i] = v[i];                                         \
+    }
+DH_SIMD_OPS(f32, float, 4, x, x, x, x)
+DH_SIMD_OPS(f64, double, 2, x, x)
+#undef DH_SIMD_OPS
+
+#endif
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* Tensors filled at birth, and views and copies by the eager API. Host numbers are made on the CPU.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "rng.h"
+#include "tensor_impl.h"
+
+/* The shape list of an argument struct, ended by 0. */
+static int shape_of(int64_t *shape, const int64_t *list)
+{
+    int n = 0;
+    for (; n < DH_MAX_NDIM && list[n]; n++) shape[n] = list[n] == DH_EMPTY_AXIS ? 0 : list[n];
+    return n;
+}
+
+static dh_status new_from(dh_tensor **out, const dh_tensor_args *args, const char *who)
+{
+    dh_tensor_args a;
+    dh_device *device;
+    int64_t shape[DH_MAX_NDIM];
+    DH_NEED(out, who, "out");
+    DH_TRY(dh__args(&a, sizeof a, args, who));
+    DH_TRY(dh_device_get(&device, a.device));
+    int ndim = shape_of(shape, a.shape);
+    return dh__tensor_new(out, device, a.dtype ? a.dtype : DH_F32, ndim, shape);
+}
+
+dh_status(dh_tensor_empty)(dh_tensor **out, const dh_tensor_args *args)
+{
+    return new_from(out, args, "tensor_empty");
+}
+
+static dh_status filled(dh_tensor **out, const dh_tensor_args *args, double value, const char *who)
+{
+    dh_tensor *t;
+    DH_TRY(new_from(&t, args, who));
+    dh_status status = out ? dh_tensor_fill(t, value) : dh_fail(DH_EINVAL, "%s: out is NULL", who);
+    if (status)
+        dh_tensor_free(t);
+    else
+        *out = t;
+    return status;
+}
+
+dh_status(dh_tensor_zeros)(dh_tensor **out, const dh_tensor_args *args)
+{
+    return filled(out, args, 0, "tensor_zeros");
+}
+
+dh_status(dh_tensor_ones)(dh_tensor **out, const dh_tensor_args *args)
+{
+    return filled(out, args, 1, "tensor_ones");
+}
+
+dh_status(dh_tensor_full)(dh_tensor **out, double value, const dh_tensor_args *args)
+{
+    return filled(out, args, value, "tensor_full");
+}
+
+dh_status dh_tensor_fill(dh_tensor *dst, double value)
+{
+    DH_NEED(dst, "tensor_fill", "dst");
+    dh_fill_attr attr = {value};
+    const dh_tensor *in = dst;
+    return dh__eager_into(DH_OP_FILL_LIKE, &attr, 1, &in, dst);
+}
+
+dh_status dh_tensor_eye(dh_tensor **out, int64_t rows, int64_t columns, int64_t k, dh_dtype dtype)
+{
+    DH_NEED(out, "tensor_eye", "out");
+    dh_tensor *t;
+    DH_TRY(dh__tensor_new(&t, dh__cpu(), dtype ? dtype : DH_F32, 2, (int64_t[]){rows, columns}));
+    size_t size = dh_dtype_size(t->view.dtype);
+    memset(t->view.data, 0, (size_t)dh__view_count(&t->view) * size);
+    for (int64_t i = k < 0 ? -k : 0; i < rows && k < columns - i; i++)
+        dh__store(t->view.dtype, (char *)t->view.data + (size_t)(i * columns + i + k) * size, 1);
+    *out = t;
+    return DH_OK;
+}
+
+/* count numbers start + i * step, rounded as a cast. */
+static dh_status sequence(dh_tensor **out, double start, double step, int64_t count, dh_dtype dtype)
+{
+    dh_tensor *t;
+    DH_TRY(dh__tensor_new(&t, dh__cpu(), dtype ? dtype : DH_F32, 1, &count));
+    size_t size = dh_dtype_size(t->view.dtype);
+    for (int64_t i = 0; i < count; i++)
+        dh__store(t->view.dtype, (char *)t->view.data + (size_t)i * size, start + (double)i * step);
+    *out = t;
+    return DH_OK;
+}
+
+dh_status dh_tensor_arange(dh_tensor **out, double start, double stop, double step, dh_dtype dtype)
+{
+    DH_NEED(out, "tensor_arange", "out");
+    DH_REQUIRE(isfinite(start) && isfinite(stop) && isfinite(step) && step != 0, DH_EINVAL,
+               "tensor_arange: start %g, stop %g, step %g: all must be finite, step not 0", start,
+               stop, step);
+    double n = ceil((stop - start) / step);
+    DH_REQUIRE(n < 9e15, DH_EOVERFLOW, "tensor_arange: %g elements do not fit", n);
+    return sequence(out, start, step, n > 0 ? (int64_t)n : 0, dtype);
+}
+
+dh_status dh_tensor_linspace(dh_tensor **out, double start, double stop, int64_t count,
+                             dh_dtype dtype)
+{
+    DH_NEED(out, "tensor_linspace", "out");
+    DH_REQUIRE(count >= 0, DH_EINVAL, "tensor_linspace: count is %lld, must be at least 0",
+               (long long)count);
+    DH_REQUIRE(isfinite(start) && isfinite(stop), DH_EINVAL,
+               "tensor_linspace: start %g and stop %g must be finite", start, stop);
+    dh_tensor *t;
+    DH_TRY(sequence(&t, start, count > 1 ? (stop - start) / (double)(count - 1) : 0, count, dtype));
+    if (count > 1)
+        dh__store(t->view.dtype,
+                  (char *)t->view.data + (size_t)(count - 1) * dh_dtype_size(t->view.dtype), stop);
+    *out = t;
+    return DH_OK;
+}
+
+/* --- random -------------------------------------------------------------------------------------
+ */
+
+typedef enum draw { DRAW_UNIFORM, DRAW_NORMAL, DRAW_BERNOULLI } draw;
+#define DRAW_BLOCK 1024
+
+static void draw_block(double *out, draw kind, const dh_random_args *a, uint64_t from, int64_t n)
+{
+    if (kind == DRAW_NORMAL) {
+        dh__random_normal(a->seed, a->stream, from, out, n);
+        for (int64_t i = 0; i < n; i++) out[i] = a->a + a->b * out[i];
+        return;
+    }
+    float u[DRAW_BLOCK];
+    dh__random_uniform(a->seed, a->stream, from, u, n);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = kind == DRAW_BERNOULLI ? (double)u[i] < a->a : a->a + (a->b - a->a) * (double)u[i];
+}
+
+static dh_status draw_host(dh_tensor *t, draw kind, const dh_random_args *a)
+{
+    int64_t count = dh__view_count(&t->view);
+    char *data = t->view.data;
+    size_t size = dh_dtype_size(t->view.dtype);
+    double block[DRAW_BLOCK];
+    for (int64_t i = 0; i < count; i += DRAW_BLOCK) {
+        int64_t n = count - i < DRAW_BLOCK ? count - i : DRAW_BLOCK;
+        draw_block(block, kind, a, (uint64_t)i, n);
+        for (int64_t k = 0; k < n; k++)
+            dh__store(t->view.dtype, data + (size_t)(i + k) * size, block[k]);
+    }
+    return DH_OK;
+}
+
+static dh_status draw_tensor(dh_tensor **out, draw kind, dh_random_args *a, const char *who)
+{
+    dh_device *device;
+    int64_t shape[DH_MAX_NDIM];
+    DH_NEED(out, who, "out");
+    DH_REQUIRE(isfinite(a->a) && isfinite(a->b), DH_EINVAL, "%s: a is %g, b is %g: must be finite",
+               who, a->a, a->b);
+    DH_TRY(dh_device_get(&device, a->device));
+    int ndim = shape_of(shape, a->shape);
+    dh_tensor *t;
+    DH_TRY(dh__tensor_new(&t, dh__cpu(), a->dtype ? a->dtype : DH_F32, ndim, shape));
+    dh_status status = draw_host(t, kind, a);
+    if (!status && device != dh__cpu()) {
+        dh_tensor *moved = NULL;
+        status = dh_tensor_to_device(&moved, t, device->name);
+        dh_tensor_free(t);
+        t = moved;
+    }
+    if (status)
+        dh_tensor_free(t);
+    else
+        *out = t;
+    return status;
+}
+
+dh_status(dh_tensor_random_uniform)(dh_tensor **out, const dh_random_args *args)
+{
+    dh_random_args a;
+    DH_TRY(dh__args(&a, sizeof a, args, "tensor_random_uniform"));
+    if (a.a == 0 && a.b == 0) a.b = 1;
+    DH_REQUIRE(a.a <= a.b, DH_EINVAL, "tensor_random_uniform: low %g is above high %g", a.a, a.b);
+    return draw_tensor(out, DRAW_UNIFORM, &a, "tensor_random_uniform");
+}
+
+dh_status(dh_tensor_random_normal)(dh_tensor **out, const dh_random_args *args)
+{
+    dh_random_args a;
+    DH_TRY(dh__args(&a, sizeof a, args, "tensor_random_normal"));
+    if (a.a == 0 && a.b == 0) a.b = 1;
+    DH_REQUIRE(a.b >= 0, DH_EINVAL,
+               "tensor_random_normal: standard deviation b is %g, must be >= 0", a.b);
+    return draw_tensor(out, DRAW_NORMAL, &a, "tensor_random_normal");
+}
+
+dh_status(dh_tensor_random_bernoulli)(dh_tensor **out, const dh_random_args *args)
+{
+    dh_random_args a;
+    DH_TRY(dh__args(&a, sizeof a, args, "tensor_random_bernoulli"));
+    if (a.a == 0) a.a = 0.5;
+    DH_REQUIRE(a.a >= 0 && a.a <= 1, DH_EINVAL,
+               "tensor_random_bernoulli: a is %g, must be in [0, 1]", a.a);
+    return draw_tensor(out, DRAW_BERNOULLI, &a, "tensor_random_bernoulli");
+}
+
+dh_status dh_tensor_random_permutation(dh_tensor **out, int64_t count, uint64_t seed,
+                                       uint64_t stream)
+{
+    DH_NEED(out, "tensor_random_permutation", "out");
+    dh_tensor *t;
+    DH_TRY(dh__tensor_new(&t, dh__cpu(), DH_I64, 1, &count));
+    dh__random_permutation(seed, stream, t->view.data, count);
+    *out = t;
+    return DH_OK;
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/* Elementwise mathematics by the eager API: one line each. */
+#include <math.h>
+#include <string.h>
+
+#include <deephealth/tensor_math.h>
+#include <deephealth/tensor_reduce.h>
+
+#include "tensor_impl.h"
+
+static dh_status one(dh_tensor **out, int op, const void *attr, const dh_tensor *x)
+{
+    DH_NEED(x, dh__ops[op]->name, "x");
+    return dh__eager(op, attr, 1, &x, out);
+}
+
+static dh_status two(dh_tensor **out, int op, const dh_tensor *a, const dh_tensor *b)
+{
+    const dh_tensor *in[2] = {a, b};
+    DH_NEED(a, dh__ops[op]->name, "a");
+    DH_NEED(b, dh__ops[op]->name, "b");
+    return dh__eager(op, NULL, 2, in, out);
+}
+
+#define ONE(NAME, name)                                             \
+    dh_status dh_tensor_##name(dh_tensor **out, const dh_tensor *x) \
+    {                                                               \
+        return one(out, DH_OP_##NAME, NULL, x);                     \
+    }
+#define TWO(NAME, name)                                                                 \
+    dh_status dh_tensor_##name(dh_tensor **out, const dh_tensor *a, const dh_tensor *b) \
+    {                                                                                   \
+        return two(out, DH_OP_##NAME, a, b);                                            \
+    }
+
+ONE(NEG, neg)
+ONE(ABS, abs)
+ONE(SIGN, sign)
+ONE(SQR, sqr)
+ONE(SQRT, sqrt)
+ONE(RSQRT, rsqrt)
+ONE(RECIPROCAL, reciprocal)
+ONE(EXP, exp)
+ONE(EXPM1, expm1)
+ONE(LOG, log)
+ONE(LOG1P, log1p)
+ONE(LOG2, log2)
+ONE(LOG10, log10)
+ONE(SIN, sin)
+ONE(COS, cos)
+ONE(TAN, tan)
+ONE(ASIN, asin)
+ONE(ACOS, acos)
+ONE(ATAN, atan)
+ONE(SINH, sinh)
+ONE(COSH, cosh)
+ONE(TANH, tanh)
+ONE(ERF, erf)
+ONE(FLOOR, floor)
+ONE(CEIL, ceil)
+ONE(ROUND, round)
+ONE(TRUNC, trunc)
+ONE(RELU, relu)
+ONE(SELU, selu)
+ONE(SIGMOID, sigmoid)
+ONE(HARD_SIGMOID, hard_sigmoid)
+ONE(SOFTPLUS, softplus)
+ONE(SOFTSIGN, softsign)
+ONE(GELU, gelu)
+ONE(SILU, silu)
+ONE(MISH, mish)
+ONE(ISNAN, isnan)
+ONE(ISINF, isinf)
+ONE(ISFINITE, isfinite)
+ONE(LOGICAL_NOT, logical_not)
+TWO(ADD, add)
+TWO(SUB, sub)
+TWO(MUL, mul)
+TWO(DIV, div)
+TWO(POW, pow)
+TWO(MAXIMUM, maximum)
+TWO(MINIMUM, minimum)
+TWO(MOD, mod)
+TWO(REMAINDER, remainder)
+TWO(ATAN2, atan2)
+TWO(EQUAL, equal)
+TWO(NOT_EQUAL, not_equal)
+TWO(GREATER, greater)
+TWO(GREATER_EQUAL, greater_equal)
+TWO(LESS, less)
+TWO(LESS_EQUAL, less_equal)
+TWO(LOGICAL_AND, logical_and)
+TWO(LOGICAL_OR, logical_or)
+TWO(LOGICAL_XOR, logical_xor)
+
+dh_status dh_tensor_leaky_relu(dh_tensor **out, const dh_tensor *x, double alpha)
+{
+    return one(out, DH_OP_LEAKY_RELU, &(dh_act_attr){alpha}, x);
+}
+
+dh_status dh_tensor_thresholded_relu(dh_tensor **out, const dh_tensor *x, double alpha)
+{
+    return one(out, DH_OP_THRESHOLDED_RELU, &(dh_act_attr){alpha}, x);
+}
+
+dh_status dh_tensor_elu(dh_tensor **out, const dh_tensor *x, double alpha)
+{
+    return one(out, DH_OP_ELU, &(dh_act_attr){alpha}, x);
+}
+
+dh_status dh_tensor_clamp(dh_tensor **out, const dh_tensor *x, double low, double high)
+{
+    DH_REQUIRE(low <= high, DH_EINVAL, "tensor_clamp: low is %g, high is %g", low, high);
+    return one(out, DH_OP_CLAMP, &(dh_clamp_attr){fmax(low, -1e300), fmin(high, 1e300)}, x);
+}
+
+dh_status dh_tensor_affine(dh_tensor **out, const dh_tensor *x, double alpha, double beta)
+{
+    return one(out, DH_OP_AFFINE, &(dh_affine_attr){alpha, beta}, x);
+}
+
+dh_status dh_tensor_log_base(dh_tensor **out, const dh_tensor *x, double base)
+{
+    DH_REQUIRE(base > 0 && base != 1, DH_EINVAL,
+               "tensor_log_base: base is %g, must be > 0 and not 1", base);
+    dh_tensor *natural;
+    DH_TRY(one(&natural, DH_OP_LOG, NULL, x));
+    dh_status status = dh_tensor_affine(out, natural, 1 / log(base), 0);
+    dh_tensor_free(natural);
+    return status;
+}
+
+/* Smallest or largest of all elements. */
+static dh_status extremum(double *value, int op, const dh_tensor *x)
+{
+    dh_tensor *t;
+    DH_TRY(one(&t, op, &(dh_reduce_attr){0}, x));
+    dh_status status = dh_tensor_get(value, t, NULL);
+    dh_tensor_free(t);
+    return status;
+}
+
+dh_status dh_tensor_normalize(dh_tensor **out, const dh_tensor *x, double low, double high)
+{
+    double least, most;
+    DH_NEED(x, "tensor_normalize", "x");
+    DH_REQUIRE(low <= high, DH_EINVAL, "tensor_normalize: low is %g, high is %g", low, high);
+    DH_TRY(extremum(&least, DH_OP_MIN, x));
+    DH_TRY(extremum(&most, DH_OP_MAX, x));
+    double scale = most > least ? (high - low) / (most - least) : 0;
+    return dh_tensor_affine(out, x, scale, low - scale * least);
+}
+
+dh_status dh_tensor_interpolate(dh_tensor **out, double f, const dh_tensor *a, double g,
+                                const dh_tensor *b)
+{
+    dh_tensor *fa = NULL, *gb = NULL;
+    dh_status status = dh_tensor_affine(&fa, a, f, 0);
+    if (!status) status = dh_tensor_affine(&gb, b, g, 0);
+    if (!status) status = dh_tensor_add(out, fa, gb);
+    dh_tensor_free(fa);
+    dh_tensor_free(gb);
+    return status;
+}
+
+dh_status dh_tensor_where(dh_tensor **out, const dh_tensor *condition, const dh_tensor *a,
+                          const dh_tensor *b)
+{
+    DH_NEED(condition, "where", "condition");
+    DH_NEED(a, "where", "a");
+    DH_NEED(b, "where", "b");
+    dh_dtype common = dh_dtype_promote(a->view.dtype, b->view.dtype);
+    dh_tensor *ca = NULL, *cb = NULL;
+    dh_status status = dh_tensor_cast(&ca, a, common);
+    if (!status) status = dh_tensor_cast(&cb, b, common);
+    const dh_tensor *in[3] = {condition, ca, cb};
+    if (!status) status = dh__eager(DH_OP_WHERE, NULL, 3, in, out);
+    dh_tensor_free(ca);
+    dh_tensor_free(cb);
+    return status;
+}
+
+/* --- numbers ------------------------------------------------------------------------------------
+ */
+
+/* A tensor of rank 0 that meets x without changing its dtype where it can. */
+static dh_status number_for(dh_tensor **out, const dh_tensor *x, double s)
+{
+    dh_dtype d = x->view.dtype;
+    if (!dh_dtype_is_float(d)) d = s == floor(s) && fabs(s) < 9e15 && d != DH_BOOL ? d : DH_F64;
+    DH_TRY(dh_tensor_new(out, d, 0, NULL));
+    dh__store(d, (*out)->view.data, s);
+    return DH_OK;
+}
+
+static dh_status with_number(dh_tensor **out, int op, const dh_tensor *x, double s, bool first)
+{
+    dh_tensor *number;
+    DH_NEED(x, dh__ops[op]->name, "x");
+    DH_TRY(number_for(&number, x, s));
+    dh_status status = first ? two(out, op, number, x) : two(out, op, x, number);
+    dh_tensor_free(number);
+    return status;
+}
+
+#define NUMBER(NAME, name, first)                                                      \
+    dh_status dh_tensor_##name##_scalar(dh_tensor **out, const dh_tensor *x, double s) \
+    {                                                                                  \
+        return with_number(out, DH_OP_##NAME, x, s, first);                            \
+    }
+
+NUMBER(ADD, add, false)
+NUMBER(SUB, sub, false)
+NUMBER(MUL, mul, false)
+NUMBER(DIV, div, false)
+NUMBER(POW, pow, false)
+NUMBER(MOD, mod, false)
+NUMBER(REMAINDER, remainder, false)
+NUMBER(SUB, rsub, true)
+NUMBER(DIV, rdiv, true)
+NUMBER(POW, rpow, true)
+NUMBER(MAXIMUM, maximum, false)
+NUMBER(MINIMUM, minimum, false)
+
+/* --- closeness ----------------------------------------------------------------------------------
+ */
+
+typedef struct closeness {
+    double rtol, atol;
+    bool equal_nan;
+} closeness;
+
+static bool close(const closeness *c, double a, double b)
+{
+    if (a == b) return true;
+    if (isnan(a) && isnan(b)) return c->equal_nan;
+    return isfinite(a) && isfinite(b) && fabs(a - b) <= c->atol + c->rtol * fabs(b);
+}
+
+dh_status dh_tensor_isclose(dh_tensor **out, const dh_tensor *a, const dh_tensor *b, double rtol,
+                            double atol, bool equal_nan)
+{
+    DH_NEED(out, "tensor_isclose", "out");
+    DH_NEED(a, "tensor_isclose", "a");
+    DH_NEED(b, "tensor_isclose", "b");
+    DH_REQUIRE(rtol >= 0 && atol >= 0, DH_EINVAL,
+               "tensor_isclose: rtol %g and atol %g must be >= 0", rtol, atol);
+    closeness c = {rtol, atol, equal_nan};
+    dh_view shape = {0};
+    dh_tensor *wide_a = NULL, *wide_b = NULL, *y = NULL, *da = NULL, *db = NULL;
+    DH_TRY(dh__broadcast_shape(&shape, &a->view, &b->view, "tensor_isclose"));
+    dh_status status = dh_tensor_broadcast(&wide_a, a, shape.ndim, shape.shape);
+    if (!status) status = dh_tensor_broadcast(&wide_b, b, shape.ndim, shape.shape);
+    if (!status) status = dh_tensor_cast(&da, wide_a, DH_F64);
+    if (!status) status = dh_tensor_cast(&db, wide_b, DH_F64);
+    if (!status) status = dh_tensor_new(&y, DH_BOOL, shape.ndim, shape.shape);
+    if (!status) {
+        const double *pa = da->view.data, *pb = db->view.data;
+        uint8_t *py = y->view.data;
+        int64_t n = dh__view_count(&y->view);
+        for (int64_t i = 0; i < n; i++) py[i] = close(&c, pa[i], pb[i]);
+        *out = y;
+    }
+    dh_tensor_free(wide_a);
+    dh_tensor_free(wide_b);
+    dh_tensor_free(da);
+    dh_tensor_free(db);
+    return status;
+}
+
+dh_status dh_tensor_allclose(bool *out, const dh_tensor *a, const dh_tensor *b, double rtol,
+                             double atol, bool equal_nan)
+{
+    dh_tensor *each;
+    DH_NEED(out, "tensor_allclose", "out");
+    DH_TRY(dh_tensor_isclose(&each, a, b, rtol, atol, equal_nan));
+    int64_t n = dh__view_count(&each->view);
+    const uint8_t *y = each->view.data;
+    bool all = true;
+    for (int64_t i = 0; i < n; i++) all = all && y[i];
+    dh_tensor_free(each);
+    *out = all;
+    return DH_OK;
+}
+
+/* --- any op -------------------------------------------------------------------------------------
+ */
+
+static const char *op_name_at(int i, const void *payload)
+{
+    DH_UNUSED(payload);
+    return i < DH_OP_COUNT ? dh__ops[i]->name : NULL;
+}
+
+dh_status dh_tensor_apply(dh_tensor *dst, const char *op, const dh_tensor *const *in, int in_count)
+{
+    char hint[200];
+    DH_NEED(dst, "tensor_apply", "dst");
+    DH_NEED(op, "tensor_apply", "op");
+    DH_REQUIRE(in || !in_count, DH_EINVAL, "tensor_apply: in is NULL");
+    DH_REQUIRE(in_count >= 0 && in_count <= 4096, DH_EINVAL,
+               "tensor_apply: in_count is %d, must be in [0, 4096]", in_count);
+    int id = dh__op_find(op);
+    DH_REQUIRE(id >= 0, DH_ENAME, "tensor_apply: no op \"%s\"%s", op,
+               dh__suggest(hint, sizeof hint, op, op_name_at, NULL));
+    const dh_op *meaning = dh__ops[id];
+    DH_REQUIRE(!meaning->updates[0], DH_EUNSUPPORTED,
+               "tensor_apply: %s updates its inputs; it belongs to "
+               "training plans",
+               op);
+    void *attr = meaning->attr_size ? dh__calloc(1, meaning->attr_size) : NULL;
+    if (meaning->attr_size && !attr) return DH_ENOMEM;
+    if (attr && meaning->fields) dh_field_defaults(meaning->fields, attr);
+    dh_status status = dh__eager_into(id, attr, in_count, in, dst);
+    dh__free(attr);
+    return status;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* What the file formats share. Each parser reads from memory, so that fuzzing needs no files; what
+ * is the path or another name for messages, which begin "tensor_load_npy \"path\": ". */
+#ifndef DH_IO_H
+#define DH_IO_H
+
+#include <deephealth/tensor_io.h>
+
+#include "file.h"
+#include "tensor_impl.h"
+
+#define DH_HOST_BIG_ENDIAN (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+
+static inline uint16_t dh__le16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static inline uint32_t dh__le32(const uint8_t *p)
+{
+    return (uint32_t)dh__le16(p) | (uint32_t)dh__le16(p + 2) << 16;
+}
+
+static inline uint64_t dh__le64(const uint8_t *p)
+{
+    return (uint64_t)dh__le32(p) | (uint64_t)dh__le32(p + 4) << 32;
+}
+
+static inline uint32_t dh__be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static inline void dh__put_le(uint8_t *p, uint64_t value, int bytes)
+{
+    for (int i = 0; i < bytes; i++) p[i] = (uint8_t)(value >> (8 * i));
+}
+
+/* --- io_host.c: between files and tensors --- */
+
+/* Elements as they lie in a file. */
+typedef struct dh__io_block {
+    const char *who, *what; /* "tensor_load_npy", "x.npy": for messages */
+    dh_dtype dtype;
+    int ndim;
+    int64_t shape[DH_MAX_NDIM];
+    const uint8_t *data;
+    size_t size;   /* bytes that are there */
+    size_t offset; /* of data in the file */
+    bool big;      /* big-endian */
+} dh__io_block;
+
+/* Bytes that dtype and shape ask for; axes are >= 0. DH_EFORMAT where they fit no memory. */
+dh_status dh__io_size(size_t *out, const dh__io_block *block);
+/* A bool is 0 or 1; DH_EFORMAT names the first byte that is neither. */
+dh_status dh__io_check_bool(const dh__io_block *block);
+/* A new tensor with the block's elements; DH_EFORMAT where size is not what the shape asks for. */
+dh_status dh__io_tensor(dh_tensor **out, const dh__io_block *block);
+
+/* x contiguous on the CPU, to be freed. */
+dh_status dh__io_host(dh_tensor **out, const dh_tensor *x, const char *who);
+/* Elements of a contiguous host tensor, little-endian. */
+dh_status dh__io_write_data(dh__writer *writer, const dh_tensor *x);
+/* Names and tensors are there and the names differ. */
+dh_status dh__io_check_names(const char *const *names, const dh_tensor *const *tensors, int count,
+                             const char *who);
+
+/* Reads path and parses it. */
+dh_status dh__io_load(dh_tensor **out, const char *path, const char *who,
+                      dh_status (*parse)(dh_tensor **out, const uint8_t *data, size_t size,
+                                         const char *what));
+/* Writes path atomically: write gets x on the host, contiguous. */
+dh_status dh__io_save(const dh_tensor *x, const char *path, const char *who,
+                      dh_status (*write)(dh__writer *writer, const dh_tensor *x, const char *path,
+                                         const void *payload),
+                      const void *payload);
+
+/* --- io_map.c: a file's pages, writable as a private copy, shared by tensors --- */
+
+typedef struct dh__mapping {
+    atomic_int references;
+    uint8_t *data;
+    size_t size;
+    bool mapped; /* by us; else bytes owns */
+    dh__bytes bytes;
+} dh__mapping;
+
+dh_status dh__mapping_open(dh__mapping **out, const char *path);
+void dh__mapping_retain(dh__mapping *mapping);
+void dh__mapping_release(dh__mapping *mapping); /* NULL is fine */
+/* A tensor on the mapping (elements little-endian, checked against block->size), which it retains;
+ * a copy where the machine's byte order or alignment asks for one. */
+dh_status dh__mapping_tensor(dh_tensor **out, dh__mapping *mapping, const dh__io_block *block);
+
+/* --- parsers --- */
+
+dh_status dh__npy_parse(dh_tensor **out, const uint8_t *data, size_t size, const char *what);
+dh_status dh__bin_parse(dh_tensor **out, const uint8_t *data, size_t size, const char *what);
+dh_status dh__bin_parse_rows(dh_tensor **out, const uint8_t *data, size_t size, const char *what,
+                             int64_t first, int64_t last);
+dh_status dh__idx_parse(dh_tensor **out, const uint8_t *data, size_t size, const char *what);
+/* args->path does not matter; the delimiter must be given. */
+dh_status dh__csv_parse(dh_tensor **out, const uint8_t *data, size_t size, const char *what,
+                        const dh_csv_args *args);
+/* data is borrowed until dh_npz_free. */
+dh_status dh__npz_parse(dh_npz **out, const uint8_t *data, size_t size, const char *what);
+/* The only array of an archive. */
+dh_status dh__npz_parse_one(dh_tensor **out, const uint8_t *data, size_t size, const char *what);
+
+/* --- io_npy.c: parts that npz uses --- */
+
+#define DH_NPY_HEADER_MAX 448
+/* The header of a contiguous host tensor; its data follow in the machine's byte order. */
+dh_status dh__npy_header(char out[DH_NPY_HEADER_MAX], size_t *size, const dh_tensor *x,
+                         const char *who, const char *what);
+
+#endif

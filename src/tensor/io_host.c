@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* Between files and tensors: sizes checked before memory is asked for, byte order, atomic writing.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "io.h"
+
+dh_status dh__io_size(size_t *out, const dh__io_block *block)
+{
+    size_t size = dh_dtype_size(block->dtype);
+    bool empty = false, fits = true;
+    /* an empty axis does not excuse the others: strides are their products */
+    for (int i = 0; i < block->ndim; i++) {
+        if (block->shape[i] == 0)
+            empty = true;
+        else
+            fits = fits && dh__mul_size(size, (size_t)block->shape[i], &size);
+    }
+    char text[DH_SHAPE_TEXT];
+    DH_REQUIRE(fits && size <= PTRDIFF_MAX, DH_EFORMAT,
+               "%s \"%s\": shape %s of %s fits in no memory, the file has %zu bytes of data",
+               block->who, block->what,
+               dh__shape_text(text, sizeof text, block->ndim, block->shape),
+               dh_dtype_name(block->dtype), block->size);
+    *out = empty ? 0 : size;
+    return DH_OK;
+}
+
+dh_status dh__io_check_bool(const dh__io_block *block)
+{
+    if (block->dtype != DH_BOOL) return DH_OK;
+    for (size_t i = 0; i < block->size; i++)
+        DH_REQUIRE(block->data[i] <= 1, DH_EFORMAT,
+                   "%s \"%s\": the byte at offset %zu is %u, a bool is 0 or 1", block->who,
+                   block->what, block->offset + i, (unsigned)block->data[i]);
+    return DH_OK;
+}
+
+static void copy_reversed(uint8_t *out, const uint8_t *in, size_t size, size_t element)
+{
+    for (size_t i = 0; i < size; i += element)
+        for (size_t k = 0; k < element; k++) out[i + k] = in[i + element - 1 - k];
+}
+
+dh_status dh__io_tensor(dh_tensor **out, const dh__io_block *block)
+{
+    size_t size;
+    DH_TRY(dh__io_size(&size, block));
+    char text[DH_SHAPE_TEXT];
+    DH_REQUIRE(size == block->size, DH_EFORMAT,
+               "%s \"%s\": shape %s of %s takes %zu bytes from offset %zu, the file has %zu",
+               block->who, block->what,
+               dh__shape_text(text, sizeof text, block->ndim, block->shape),
+               dh_dtype_name(block->dtype), size, block->offset, block->size);
+    DH_TRY(dh__io_check_bool(block));
+    dh_tensor *t;
+    DH_TRY(dh__tensor_new(&t, dh__cpu(), block->dtype, block->ndim, block->shape));
+    if (size && block->big != DH_HOST_BIG_ENDIAN)
+        copy_reversed(t->view.data, block->data, size, dh_dtype_size(block->dtype));
+    else if (size)
+        memcpy(t->view.data, block->data, size);
+    *out = t;
+    return DH_OK;
+}
+
+dh_status dh__io_host(dh_tensor **out, const dh_tensor *x, const char *who)
+{
+    DH_NEED(x, who, "x");
+    if (x->storage->device->host) return dh_tensor_contiguous(out, x);
+    return dh_tensor_to_device(out, x, "cpu");
+}
+
+dh_status dh__io_write_data(dh__writer *writer, const dh_tensor *x)
+{
+    size_t size;
+    DH_TRY(dh__view_bytes(&size, &x->view, "tensor_save"));
+    if (!DH_HOST_BIG_ENDIAN) return dh__write(writer, x->view.data, size);
+    uint8_t block[4096];
+    for (size_t i = 0; i < size; i += sizeof block) {
+        size_t part = size - i < sizeof block ? size - i : sizeof block;
+        copy_reversed(block, (const uint8_t *)x->view.data + i, part, dh_dtype_size(x->view.dtype));
+        DH_TRY(dh__write(writer, block, part));
+    }
+    return DH_OK;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+dh_status dh__io_check_names(const char *const *names, const dh_tensor *const *tensors, int count,
+                             const char *who)
+{
+    DH_REQUIRE(count >= 0, DH_EINVAL, "%s: count is %d, must be at least 0", who, count);
+    if (count == 0) return DH_OK;
+    DH_NEED(names, who, "names");
+    DH_NEED(tensors, who, "tensors");
+    for (int i = 0; i < count; i++) {
+        DH_REQUIRE(names[i] && names[i][0], DH_EINVAL, "%s: names[%d] is %s", who, i,
+                   names[i] ? "empty" : "NULL");
+        DH_REQUIRE(tensors[i], DH_EINVAL, "%s: tensors[%d] (\"%s\") is NULL", who, i, names[i]);
+    }
+    const char **sorted = dh__calloc((size_t)count, sizeof *sorted);
+    if (!sorted) return DH_ENOMEM;
+    memcpy(sorted, names, (size_t)count * sizeof *sorted);
+    qsort(sorted, (size_t)count, sizeof *sorted, compare_names);
+    dh_status status = DH_OK;
+    for (int i = 1; i < count && !status; i++)
+        if (strcmp(sorted[i - 1], sorted[i]) == 0)
+            status = dh_fail(DH_EINVAL, "%s: two tensors have the name \"%s\"", who, sorted[i]);
+    dh__free(sorted);
+    return status;
+}
+
+dh_status dh__io_load(dh_tensor **out, const char *path, const char *who,
+                      dh_status (*parse)(dh_tensor **out, const uint8_t *data, size_t size,
+                                         const char *what))
+{
+    DH_NEED(out, who, "out");
+    DH_NEED(path, who, "path");
+    dh__bytes bytes;
+    DH_TRY(dh__file_read(&bytes, path));
+    dh_status status = parse(out, bytes.data, bytes.size, path);
+    dh__bytes_free(&bytes);
+    return status;
+}
+
+dh_status dh__io_save(const dh_tensor *x, const char *path, const char *who,
+                      dh_status (*write)(dh__writer *writer, const dh_tensor *x, const char *path,
+                                         const void *payload),
+                      const void *payload)
+{
+    DH_NEED(x, who, "x");
+    DH_NEED(path, who, "path");
+    dh_tensor *host;
+    dh__writer *writer;
+    DH_TRY(dh__io_host(&host, x, who));
+    dh_status status = dh__writer_open(&writer, path);
+    if (!status) {
+        status = write(writer, host, path, payload);
+        if (status)
+            dh__writer_abort(writer);
+        else
+            status = dh__writer_commit(writer);
+    }
+    dh_tensor_free(host);
+    return status;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* Raw elements: dtype and shape are the caller's. */
+#include <string.h>
+
+#include "io.h"
+
+static dh_status make_block(dh__io_block *block, const char *who, const char *path, dh_dtype dtype,
+                            int ndim, const int64_t *shape)
+{
+    DH_NEED(path, who, "path");
+    DH_REQUIRE(dh_dtype_size(dtype), DH_EDTYPE, "%s: dtype %d is no dtype", who, (int)dtype);
+    DH_REQUIRE(ndim >= 0 && ndim <= DH_MAX_NDIM, DH_ESHAPE, "%s: ndim is %d, must be in [0, %d]",
+               who, ndim, DH_MAX_NDIM);
+    DH_REQUIRE(shape || !ndim, DH_EINVAL, "%s: shape is NULL", who);
+    *block = (dh__io_block){.who = who, .what = path, .dtype = dtype, .ndim = ndim};
+    for (int i = 0; i < ndim; i++) {
+        DH_REQUIRE(shape[i] >= 0, DH_ESHAPE, "%s: shape[%d] is %lld, must be at least 0", who, i,
+                   (long long)shape[i]);
+        block->shape[i] = shape[i];
+    }
+    return DH_OK;
+}
+
+dh_status dh_tensor_load_raw(dh_tensor **out, const char *path, dh_dtype dtype, int ndim,
+                             const int64_t *shape)
+{
+    DH_NEED(out, "tensor_load_raw", "out");
+    dh__io_block block;
+    dh__bytes bytes;
+    DH_TRY(make_block(&block, "tensor_load_raw", path, dtype, ndim, shape));
+    DH_TRY(dh__file_read(&bytes, path));
+    block.data = bytes.data;
+    block.size = bytes.size;
+    dh_status status = dh__io_tensor(out, &block);
+    dh__bytes_free(&bytes);
+    return status;
+}
+
+dh_status dh_tensor_map_raw(dh_tensor **out, const char *path, dh_dtype dtype, int ndim,
+                            const int64_t *shape)
+{
+    DH_NEED(out, "tensor_map_raw", "out");
+    dh__io_block block;
+    dh__mapping *mapping;
+    DH_TRY(make_block(&block, "tensor_map_raw", path, dtype, ndim, shape));
+    DH_TRY(dh__mapping_open(&mapping, path));
+    block.data = mapping->data;
+    block.size = mapping->size;
+    dh_status status = dh__mapping_tensor(out, mapping, &block);
+    dh__mapping_release(mapping);
+    return status;
+}
+
+static dh_status write_raw(dh__writer *writer, const dh_tensor *x, const char *path,
+                           const void *payload)
+{
+    DH_UNUSED(path);
+    DH_UNUSED(payload);
+    return dh__io_write_data(writer, x);
+}
+
+dh_status dh_tensor_save_raw(const dh_tensor *x, const char *path)
+{
+    return dh__io_save(x, path, "tensor_save_raw", write_raw, NULL);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* As much of JSON (RFC 8259) as a safetensors header holds, read strictly: objects are walked by
+ * the caller, so that depth is what the caller's code has and no input can exceed it. */
+#ifndef DH_JSON_H
+#define DH_JSON_H
+
+#include "base.h"
+
+typedef struct dh__json {
+    const char *who, *what; /* for messages */
+    const uint8_t *text;
+    size_t size, at;
+    size_t offset; /* of text in the file, for messages */
+    char *strings; /* where decoded strings go: size bytes are always enough */
+    size_t strings_used;
+} dh__json;
+
+void dh__json_blanks(dh__json *json);
+/* True and past it where the next byte that is no blank is c. */
+bool dh__json_take(dh__json *json, char c);
+/* DH_EFORMAT naming the offset, what is there and what was wanted. */
+dh_status dh__json_fail(const dh__json *json, const char *wanted);
+/* A string, decoded, valid UTF-8 without zero bytes, ended by '\0'. */
+dh_status dh__json_string(dh__json *json, const char **out);
+/* An integer from 0 to INT64_MAX, written without sign, point, exponent or leading zeros. */
+dh_status dh__json_uint(dh__json *json, uint64_t *out);
+
+bool dh__utf8_valid(const char *text, size_t size);
+/* Adds text as a JSON string with its quotes. */
+void dh__json_add_string(dh__text *out, const char *text);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* The op table, and what is checked before an op's own infer is asked. */
+#include <string.h>
+
+#include "base.h"
+#include "ops.h"
+
+const dh_op *const dh__ops[DH_OP_COUNT] = {
+#define DH_OP(ID, name, cpu, cuda, fpga) [DH_OP_##ID] = &dh_op_##name,
+#include "ops.def"
+#undef DH_OP
+};
+
+int dh__op_find(const char *name)
+{
+    for (int i = 0; name && i < DH_OP_COUNT; i++)
+        if (!strcmp(dh__ops[i]->name, name)) return i;
+    return -1;
+}
+
+static void dtype_list(char *buffer, size_t size, uint32_t mask)
+{
+    size_t at = 0;
+    buffer[0] = 0;
+    for (int d = 1; d < DH_DTYPE_COUNT; d++)
+        if ((mask & DH_MASK(d)) && at < size)
+            at += (size_t)dh__format(buffer + at, size - at, "%s%s", at ? ", " : "",
+                                     dh_dtype_name((dh_dtype)d));
+}
+
+static dh_status check_dtypes(const dh_call *call)
+{
+    const dh_op *op = call->op;
+    for (int i = 0; i < call->in_count; i++) {
+        dh_dtype d = call->in[i].dtype;
+        if (i > 0 && (op->flags & DH_OP_SAME_DTYPE))
+            DH_REQUIRE(d == call->in[0].dtype, DH_EDTYPE, "%s: input %d is %s, input 0 is %s",
+                       op->name, i, dh_dtype_name(d), dh_dtype_name(call->in[0].dtype));
+        if (i > 0 || (op->dtypes & DH_MASK(d))) continue;
+        char list[128];
+        dtype_list(list, sizeof list, op->dtypes);
+        return dh_fail(DH_EDTYPE, "%s: input is %s, must be one of %s", op->name, dh_dtype_name(d),
+                       list);
+    }
+    return DH_OK;
+}
+
+dh_status dh__op_infer(dh_call *call)
+{
+    const dh_op *op = call->op;
+    DH_REQUIRE(call->in_count >= op->in_min && (op->in_max < 0 || call->in_count <= op->in_max),
+               DH_EINVAL, "%s: has %d inputs, takes %d to %d", op->name, call->in_count, op->in_min,
+               op->in_max);
+    DH_TRY(check_dtypes(call));
+    if (op->fields) {
+        DH_REQUIRE(call->attr, DH_EINVAL, "%s: attributes are NULL", op->name);
+        DH_TRY(dh_field_check(op->fields, call->attr, op->name));
+    }
+    for (int i = 0; i < call->out_count; i++) {
+        memset(&call->out[i].shape, 0, sizeof call->out[i].shape);
+        memset(&call->out[i].stride, 0, sizeof call->out[i].stride);
+    }
+    DH_TRY(op->infer(call));
+    for (int i = 0; i < call->out_count; i++) dh__view_pack(&call->out[i]);
+    return DH_OK;
+}
+
+dh_status dh__op_choose(const dh_impl **out, const dh_impl *const *list, const dh_call *call,
+                        const char *device)
+{
+    char reasons[512];
+    size_t at = 0;
+    reasons[0] = 0;
+    for (; list && *list; list++) {
+        const char *why = (*list)->refuse ? (*list)->refuse(call) : NULL;
+        if (!why) {
+            *out = *list;
+            return DH_OK;
+        }
+        if (at < sizeof reasons)
+            at += (size_t)dh__format(reasons + at, sizeof reasons - at, "; %s: %s", (*list)->name,
+                                     why);
+    }
+    return dh_fail(DH_EUNSUPPORTED, "%s: device \"%s\" has no implementation for this call%s",
+                   call->op->name, device, reasons);
+}
+
+double dh__op_flops(const dh_call *call)
+{
+    return call->op->flops ? call->op->flops(call) : (double)dh__view_count(&call->out[0]);
+}
+
+/* --- emitting: what gradient rules write with --------------------------------------------------
+ */
+
+dh_status dh_emit(dh_emitter *to, int op, const void *attr, int in_count, const dh_value *in,
+                  dh_value *out)
+{
+    if (to->status) return to->status;
+    for (int i = 0; i < in_count; i++)
+        if (in[i] == DH_NO_VALUE)
+            return to->status =
+                       dh_fail(DH_EINTERNAL, "%s: input %d is no value", dh__ops[op]->name, i);
+    return to->status = to->emit(to, op, attr, in_count, in, out);
+}
+
+dh_value dh_emit1(dh_emitter *to, int op, const void *attr, dh_value a)
+{
+    dh_value out[DH_OP_MAX_OUT];
+    return dh_emit(to, op, attr, 1, &a, out) ? DH_NO_VALUE : out[0];
+}
+
+dh_value dh_emit2(dh_emitter *to, int op, const void *attr, dh_value a, dh_value b)
+{
+    dh_value out[DH_OP_MAX_OUT], in[2] = {a, b};
+    return dh_emit(to, op, attr, 2, in, out) ? DH_NO_VALUE : out[0];
+}
+
+dh_value dh_emit3(dh_emitter *to, int op, const void *attr, dh_value a, dh_value b, dh_value c)
+{
+    dh_value out[DH_OP_MAX_OUT], in[3] = {a, b, c};
+    return dh_emit(to, op, attr, 3, in, out) ? DH_NO_VALUE : out[0];
+}

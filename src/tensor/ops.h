@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* The ops by number, their attribute structs, and the table. */
+#ifndef DH_OPS_H
+#define DH_OPS_H
+
+#include <deephealth/sys/op.h>
+
+typedef enum dh_op_id {
+#define DH_OP(ID, name, cpu, cuda, fpga) DH_OP_##ID,
+#include "ops.def"
+#undef DH_OP
+    DH_OP_COUNT
+} dh_op_id;
+
+#define DH_OP(ID, name, cpu, cuda, fpga) extern const dh_op dh_op_##name;
+#include "ops.def"
+#undef DH_OP
+
+extern const dh_op *const dh__ops[DH_OP_COUNT];
+
+/* Number of an op by name, -1 if unknown. */
+int dh__op_find(const char *name);
+
+/* The numbers p, q of unary.def that an op's attributes hold. */
+void dh__unary_numbers(const dh_op *op, const void *attr, double *p, double *q);
+
+/* Checks count, dtypes and attributes and calls infer. */
+dh_status dh__op_infer(dh_call *call);
+
+/* The first implementation that takes the call; DH_EUNSUPPORTED lists why each refused. */
+dh_status dh__op_choose(const dh_impl **out, const dh_impl *const *list, const dh_call *call,
+                        const char *device);
+
+double dh__op_flops(const dh_call *call);
+
+/* --- views (view.c) --- */
+
+int64_t dh__view_count(const dh_view *view); /* elements */
+bool dh__view_contiguous(const dh_view *view);
+void dh__view_pack(dh_view *view); /* strides := contiguous, row-major */
+bool dh__same_shape(const dh_view *a, const dh_view *b);
+/* "[8, 3, 32, 32]" into buffer; returns buffer. */
+const char *dh__shape_text(char *buffer, size_t size, int ndim, const int64_t *shape);
+#define DH_SHAPE_TEXT 192
+/* The common shape of two by NumPy's rule into out (dtype untouched); DH_ESHAPE names both. */
+dh_status dh__broadcast_shape(dh_view *out, const dh_view *a, const dh_view *b, const char *who);
+/* Makes view look like shape by strides of 0; the shapes must be compatible. */
+void dh__view_broadcast(dh_view *view, int ndim, const int64_t *shape);
+/* 0 <= axis < ndim from a possibly negative one; DH_EINVAL names both. */
+dh_status dh__axis(int *out, int64_t axis, int ndim, const char *who);
+
+/* --- attributes --- */
+
+typedef struct dh_affine_attr { /* y = alpha * x + beta */
+    double alpha, beta;
+} dh_affine_attr;
+
+typedef struct dh_clamp_attr { /* y = min(max(x, min), max) */
+    double min, max;
+} dh_clamp_attr;
+
+typedef struct dh_act_attr { /* leaky_relu, elu, thresholded_relu; alpha's default is each op's */
+    double alpha;
+} dh_act_attr;
+
+typedef struct dh_unary_dx_attr { /* dx = dy * f'(s), s being f's input or output: see op_unary.c */
+    int op;                       /* dh_op_id of f */
+    double alpha, beta;
+} dh_unary_dx_attr;
+
+typedef struct dh_cast_attr {
+    int dtype; /* dh_dtype */
+} dh_cast_attr;
+
+typedef struct dh_reduce_attr {
+    dh_ints axes; /* none: all */
+    bool keepdims;
+    int ddof; /* var: divides by count - ddof */
+} dh_reduce_attr;
+
+typedef struct dh_reduce_dx_attr { /* gradient of mean, prod, max, min, var, norm by kernels */
+    int op;                        /* dh_op_id of the reduction */
+    dh_ints axes;
+    bool keepdims;
+    int ddof;
+} dh_reduce_dx_attr;
+
+typedef struct dh_axis_attr { /* softmax, log_softmax, concat, gather, ... */
+    int axis;
+} dh_axis_attr;
+
+typedef struct dh_reshape_attr { /* one -1; 0 keeps the input's axis */
+    dh_ints shape;
+} dh_reshape_attr;
+
+typedef struct dh_permute_attr {
+    dh_ints axes;
+} dh_permute_attr;
+
+/* Per axis of the input: start, stop, step as Python has them, resolved against the input's length
+ * when shapes are inferred. INT64_MAX is an omitted end, whatever the sign of step. drop[i]:
+ * start[i] is an integer index, which removes the axis. */
+typedef struct dh_slice_attr {
+    int count; /* axes described, the rest are whole */
+    int64_t start[DH_MAX_NDIM], stop[DH_MAX_NDIM], step[DH_MAX_NDIM];
+    bool drop[DH_MAX_NDIM];
+} dh_slice_attr;
+dh_status dh__slice_parse(dh_slice_attr *out, int ndim, const char *slices, const char *who);
+
+typedef struct dh_pad_attr { /* pads: begin of each axis, then end of each axis, all >= 0 */
+    dh_ints pads;
+    double value;
+} dh_pad_attr;
+
+typedef struct dh_tile_attr { /* repeats of the whole block along each axis */
+    dh_ints repeats;
+} dh_tile_attr;
+
+typedef struct dh_split_attr { /* split_like: the index-th of the parts that concat joined */
+    int axis, index;
+} dh_split_attr;
+
+typedef struct dh_fill_attr {
+    double value;
+} dh_fill_attr;
+
+typedef struct dh_sort_attr {
+    int axis;
+    bool descending;
+} dh_sort_attr;
+
+typedef struct dh_topk_attr {
+    int axis;
+    int64_t k;
+    bool smallest;
+} dh_topk_attr;
+
+typedef struct dh_one_hot_attr {
+    int64_t depth;
+    double on, off;
+    int dtype;
+} dh_one_hot_attr;
+
+typedef struct dh_linear_attr { /* y = act(x w + bias): act by index none|relu|leaky_relu */
+    int act;
+    double alpha;
+} dh_linear_attr;
+
+typedef struct dh_triangle_attr { /* keeps elements on one side of diagonal k, the rest 0 */
+    int64_t k;
+    bool upper;
+} dh_triangle_attr;
+
+typedef struct dh_diag_attr {
+    int64_t k;
+} dh_diag_attr;
+
+typedef struct dh_dropout_attr { /* y = x * keep / (1 - rate) */
+    double rate;
+} dh_dropout_attr;
+
+typedef struct dh_norm_attr {
+    int axis; /* layer_norm: first of the normalised axes; batch_norm: the channel axis */
+    double epsilon;
+    double momentum; /* batch_norm_train: running = momentum * running + (1 - momentum) * batch */
+} dh_norm_attr;
+
+typedef struct dh_sgd_attr { /* Sutskever et al. 2013, as PyTorch and Keras without dampening */
+    double momentum, weight_decay, lr_scale;
+    bool nesterov;
+} dh_sgd_attr;
+
+typedef struct dh_adam_attr {
+    int variant; /* adam|adamw|adamax|nadam|amsgrad */
+    double beta1, beta2, epsilon, weight_decay, lr_scale;
+} dh_adam_attr;
+
+typedef struct dh_rmsprop_attr {
+    double rho, epsilon, momentum, weight_decay, lr_scale;
+    bool centered;
+} dh_rmsprop_attr;
+
+typedef struct dh_ada_attr { /* adagrad, adadelta */
+    double rho, epsilon, weight_decay, lr_scale;
+} dh_ada_attr;
+
+typedef struct dh_clip_attr { /* clip_norm: g *= min(1, max_norm / |g|), over all inputs together */
+    double max_norm;
+} dh_clip_attr;
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* tensor: dtypes, storage, views, the op table, the eager API; cpu/ is the reference device. It
+ * knows base alone; it must not know graphs, layers or images. */
+#ifndef DH_TENSOR_IMPL_H
+#define DH_TENSOR_IMPL_H
+
+#include <stdatomic.h>
+
+#include <deephealth/sys/device.h>
+#include <deephealth/tensor.h>
+
+#include "base.h"
+#include "ops.h"
+
+typedef struct dh__storage {
+    atomic_int references;
+    dh_device *device;
+    void *data;
+    size_t size;
+    void (*release)(void *data, void *payload); /* NULL with owned == false: nothing to do */
+    void *payload;
+    bool owned; /* allocated from device */
+} dh__storage;
+
+struct dh_tensor {
+    dh_view view; /* data is the first element's address on the device */
+    dh__storage *storage;
+};
+
+/* --- storage.c --- */
+dh_status dh__storage_new(dh__storage **out, dh_device *device, size_t size);
+void dh__storage_retain(dh__storage *storage);
+void dh__storage_release(dh__storage *storage); /* NULL is fine */
+
+/* --- tensor.c --- */
+/* A contiguous tensor with new storage. */
+dh_status dh__tensor_new(dh_tensor **out, dh_device *device, dh_dtype dtype, int ndim,
+                         const int64_t *shape);
+/* A tensor on a part of a storage that it retains; view.data must point into it. */
+dh_status dh__tensor_on(dh_tensor **out, dh__storage *storage, const dh_view *view);
+/* Bytes of a packed tensor of this view; DH_EOVERFLOW. */
+dh_status dh__view_bytes(size_t *out, const dh_view *view, const char *who);
+/* Copies the public argument struct of a caller, old or new, into one of ours, zero-filled. */
+dh_status dh__args(void *out, size_t out_size, const void *args, const char *who);
+
+/* --- eager.c --- */
+/* Runs an op on tensors of one device; outputs are new tensors. dtype promotion as the op says. */
+dh_status dh__eager(int op, const void *attr, int in_count, const dh_tensor *const *in,
+                    dh_tensor **out);
+/* The same into an existing tensor of the right shape and dtype, which may overlap inputs. */
+dh_status dh__eager_into(int op, const void *attr, int in_count, const dh_tensor *const *in,
+                         dh_tensor *out);
+#define DH_NEED(pointer, who, name) \
+    DH_REQUIRE((pointer) != NULL, DH_EINVAL, "%s: %s is NULL", (who), (name))
+
+/* --- scalars (dtype.c) --- */
+double dh__load(dh_dtype dtype, const void *address);
+void dh__store(dh_dtype dtype, void *address, double value); /* as dh_tensor_cast from f64 */
+uint16_t dh__f32_to_bf16(float x);
+uint16_t dh__f32_to_f16(float x);
+float dh__bf16_to_f32(uint16_t x);
+float dh__f16_to_f32(uint16_t x);
+
+dh_device *dh__cpu(void);
+
+#endif

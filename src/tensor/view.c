@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* Shapes and strides: what can be said about a view without touching elements. */
+#include <string.h>
+
+#include "base.h"
+#include "ops.h"
+
+int64_t dh__view_count(const dh_view *view)
+{
+    int64_t n = 1;
+    for (int i = 0; i < view->ndim; i++) n *= view->shape[i];
+    return n;
+}
+
+bool dh__view_contiguous(const dh_view *view)
+{
+    int64_t expected = 1;
+    for (int i = view->ndim - 1; i >= 0; i--) {
+        if (view->shape[i] == 0) return true;
+        if (view->shape[i] != 1 && view->stride[i] != expected) return false;
+        expected *= view->shape[i];
+    }
+    return true;
+}
+
+void dh__view_pack(dh_view *view)
+{
+    int64_t stride = 1;
+    for (int i = view->ndim - 1; i >= 0; i--) {
+        view->stride[i] = stride;
+        if (view->shape[i] > 1 && dh__mul_int64(stride, view->shape[i], &stride) == false)
+            stride = 0;
+    }
+}
+
+bool dh__same_shape(const dh_view *a, const dh_view *b)
+{
+    return a->ndim == b->ndim && !memcmp(a->shape, b->shape, sizeof a->shape[0] * (size_t)a->ndim);
+}
+
+const char *dh__shape_text(char *buffer, size_t size, int ndim, const int64_t *shape)
+{
+    size_t at = (size_t)dh__format(buffer, size, "[");
+    for (int i = 0; i < ndim && at < size; i++)
+        at += (size_t)dh__format(buffer + at, size - at, "%s%lld", i ? ", " : "",
+                                 (long long)shape[i]);
+    if (at < size) dh__format(buffer + at, size - at, "]");
+    return buffer;
+}
+
+dh_status dh__broadcast_shape(dh_view *out, const dh_view *a, const dh_view *b, const char *who)
+{
+    int ndim = a->ndim > b->ndim ? a->ndim : b->ndim;
+    for (int i = 1; i <= ndim; i++) {
+        int64_t m = i <= a->ndim ? a->shape[a->ndim - i] : 1;
+        int64_t n = i <= b->ndim ? b->shape[b->ndim - i] : 1;
+        if (m != n && m != 1 && n != 1) {
+            char ta[DH_SHAPE_TEXT], tb[DH_SHAPE_TEXT];
+            return dh_fail(DH_ESHAPE, "%s: shapes %s and %s do not broadcast", who,
+                           dh__shape_text(ta, sizeof ta, a->ndim, a->shape),
+                           dh__shape_text(tb, sizeof tb, b->ndim, b->shape));
+        }
+        out->shape[ndim - i] = m == 1 ? n : m;
+    }
+    out->ndim = ndim;
+    return DH_OK;
+}
+
+void dh__view_broadcast(dh_view *view, int ndim, const int64_t *shape)
+{
+    dh_view from = *view;
+    view->ndim = ndim;
+    for (int i = 1; i <= ndim; i++) {
+        bool real = i <= from.ndim && from.shape[from.ndim - i] == shape[ndim - i];
+        view->shape[ndim - i] = shape[ndim - i];
+        view->stride[ndim - i] = real ? from.stride[from.ndim - i] : 0;
+    }
+}
+
+dh_status dh__axis(int *out, int64_t axis, int ndim, const char *who)
+{
+    int64_t k = axis < 0 ? axis + ndim : axis;
+    DH_REQUIRE(k >= 0 && k < ndim, DH_EINVAL, "%s: axis is %lld, the tensor has %d axes", who,
+               (long long)axis, ndim);
+    *out = (int)k;
+    return DH_OK;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* What the case lists cannot say about softmax, cross entropy, dropout and normalisation. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <deephealth/tensor_reduce.h>
+
+#include "cpu.h"
+
+#define FAILS(call, status, ...)                                                      \
+    do {                                                                              \
+        const char *parts[] = {__VA_ARGS__};                                          \
+        assert_int_equal((call), (status));                                           \
+        for (size_t part = 0; part < sizeof parts / sizeof parts[0]; part++)          \
+            if (!strstr(dh_error_text(), parts[part]))                                \
+                fail_msg("\"%s\" does not say \"%s\"", dh_error_text(), parts[part]); \
+    } while (0)
+
+static dh_tensor *tensor(dh_dtype dtype, int ndim, const int64_t *shape, const void *data)
+{
+    dh_tensor *t = NULL;
+    assert_int_equal(dh_tensor_from_data(&t, data, dtype, ndim, shape), DH_OK);
+    return t;
+}
+
+static dh_tensor *floats(int64_t rows, int64_t columns, const float *data)
+{
+    return tensor(DH_F32, 2, (int64_t[]){rows, columns}, data);
+}
+
+static const float *data_of(const dh_tensor *t)
+{
+    return dh_tensor_data(t);
+}
+
+static void softmax_is_stable(void **state)
+{
+    DH_UNUSED(state);
+    dh_tensor *y, *x = floats(3, 3, (float[]){1e4f, 1e4f, -1e30f, -INFINITY, 0, 0, NAN, 1, 2});
+    assert_int_equal(dh_tensor_softmax(&y, x, -1), DH_OK);
+    const float *p = data_of(y);
+    assert_true(p[0] == 0.5f && p[1] == 0.5f && p[2] == 0);
+    assert_true(p[3] == 0 && p[4] == 0.5f && p[5] == 0.5f);
+    assert_true(isnan(p[6]) && isnan(p[7]) && isnan(p[8]));
+    dh_tensor_free(y);
+    assert_int_equal(dh_tensor_log_softmax(&y, x, -1), DH_OK);
+    p = data_of(y);
+    assert_true(fabs((double)p[0] + log(2)) < 1e-6 && p[3] == -INFINITY && isnan(p[7]));
+    dh_tensor_free(y);
+    dh_tensor_free(x);
+}
+
+static dh_status entropy(dh_tensor **y, const dh_tensor *z, const dh_tensor *t)
+{
+    const dh_tensor *in[] = {z, t};
+    return dh__eager(DH_OP_SOFTMAX_CROSS_ENTROPY, NULL, 2, in, y);
+}
+
+static void cross_entropy_input(void **state)
+{
+    DH_UNUSED(state);
+    dh_tensor *y = NULL, *z = floats(2, 3, (float[]){1, 2, 3, 4, 5, 6});
+    dh_tensor *label = tensor(DH_I64, 1, (int64_t[]){2}, (int64_t[]){0, 3});
+    dh_tensor *below = tensor(DH_I32, 1, (int64_t[]){2}, (int32_t[]){-1, 0});
+    dh_tensor *few = tensor(DH_I64, 1, (int64_t[]){1}, (int64_t[]){0});
+    dh_tensor *wide = tensor(DH_F64, 2, (int64_t[]){2, 3}, (double[6]){0});
+    dh_tensor *scalar = tensor(DH_F32, 0, NULL, (float[]){1});
+    FAILS(entropy(&y, z, label), DH_EINVAL, "softmax_cross_entropy", "row 1", "is 3", "[0, 3)");
+    FAILS(entropy(&y, z, below), DH_EINVAL, "row 0", "-1");
+    FAILS(entropy(&y, z, few), DH_ESHAPE, "softmax_cross_entropy", "[1]", "[2]");
+    FAILS(entropy(&y, z, wide), DH_EDTYPE, "target", "f64", "f32");
+    FAILS(entropy(&y, scalar, few), DH_ESHAPE, "0 axes");
+    assert_null(y);
+    /* a class that cannot be, with probability 0, costs nothing */
+    dh_tensor *hard = floats(1, 3, (float[]){-INFINITY, 0, 0}),
+              *t = floats(1, 3, (float[]){0, 1, 0});
+    assert_int_equal(entropy(&y, hard, t), DH_OK);
+    assert_true(fabs((double)data_of(y)[0] - log(2)) < 1e-6);
+    dh_tensor *all[] = {y, z, label, below, few, wide, scalar, hard, t};
+    for (size_t i = 0; i < DH_COUNT(all); i++) dh_tensor_free(all[i]);
+}
+
+/* Dropout of ones at a step position, in place of the input, by the first kernel that takes it. */
+static void drop(float *x, int64_t n, double rate, uint64_t position, uint64_t stream)
+{
+    dh_dropout_attr attr = {rate};
+    dh_step step = {.seed = 7, .position = position};
+    dh_view view = {.dtype = DH_F32, .ndim = 1, .shape = {n}, .stride = {1}, .data = x}, out = view;
+    dh_call call = {.op = &dh_op_dropout, .attr = &attr, .in_count = 1, .out_count = 1};
+    call.in = &view;
+    call.out = &out;
+    call.step = &step;
+    call.stream = stream;
+    for (int64_t i = 0; i < n; i++) x[i] = 1;
+    assert_int_equal(dh_cpu_dropout[0]->run(&call), DH_OK);
+}
+
+#define DROPS 20011
+
+static void dropout_streams(void **state)
+{
+    DH_UNUSED(state);
+    static float a[DROPS], b[DROPS];
+    drop(a, DROPS, 0.25, 0, 1);
+    int kept = 0, same = 0;
+    for (int i = 0; i < DROPS; i++) {
+        assert_true(a[i] == 0 || a[i] == (float)(1 / 0.75));
+        kept += a[i] != 0;
+    }
+    /* five standard deviations of a binomial */
+    assert_true(fabs(kept - 0.75 * DROPS) < 5 * sqrt(DROPS * 0.25 * 0.75));
+    drop(b, DROPS, 0.25, 0, 1);
+    assert_memory_equal(a, b, sizeof a);
+    drop(b, DROPS, 0.25, 1, 1);
+    for (int i = 0; i < DROPS; i++) same += a[i] == b[i];
+    assert_true(same < DROPS * 0.7);
+    drop(b, DROPS, 0.25, 0, 2);
+    same = 0;
+    for (int i = 0; i < DROPS; i++) same += a[i] == b[i];
+    assert_true(same < DROPS * 0.7);
+    drop(b, DROPS, 1, 0, 1);
+    for (int i = 0; i < DROPS; i++) assert_true(b[i] == 0);
+}
+
+static void norm_input(void **state)
+{
+    DH_UNUSED(state);
+    dh_norm_attr attr = {.axis = 1, .epsilon = 1e-5};
+    dh_tensor *out[3] = {0}, *x = floats(2, 3, (float[]){1, 2, 3, 4, 5, 6});
+    dh_tensor *two = tensor(DH_F32, 1, (int64_t[]){2}, (float[2]){0});
+    dh_tensor *three = tensor(DH_I32, 1, (int64_t[]){3}, (int32_t[3]){0});
+    const dh_tensor *in[] = {x, two, two, two, two};
+    FAILS(dh__eager(DH_OP_LAYER_NORM, &attr, 3, in, out), DH_ESHAPE, "layer_norm", "[2]", "[3]");
+    FAILS(dh__eager(DH_OP_LAYER_NORM, &attr, 2, in, out), DH_EINVAL, "2 inputs", "3 with gamma");
+    FAILS(dh__eager(DH_OP_BATCH_NORM_TRAIN, &attr, 3, in, out), DH_ESHAPE, "batch_norm_train",
+          "[2]", "[3]");
+    FAILS(dh__eager(DH_OP_BATCH_NORM, &attr, 4, in, out), DH_EINVAL, "batch_norm", "4 inputs");
+    in[1] = in[2] = three;
+    FAILS(dh__eager(DH_OP_LAYER_NORM, &attr, 3, in, out), DH_EDTYPE, "layer_norm", "i32");
+    attr.axis = 2;
+    FAILS(dh__eager(DH_OP_BATCH_NORM_TRAIN, &attr, 1, in, out), DH_EINVAL, "axis is 2", "2 axes");
+    attr.axis = 1;
+    attr.epsilon = -1;
+    FAILS(dh__eager(DH_OP_LAYER_NORM, &attr, 1, in, out), DH_EINVAL, "epsilon", "-1");
+    assert_null(out[0]);
+    dh_tensor_free(x);
+    dh_tensor_free(two);
+    dh_tensor_free(three);
+}
+
+/* Statistics of f16 input are f32: the variance of values around 300 does not fit f16. */
+static void statistics_of_halves(void **state)
+{
+    DH_UNUSED(state);
+    uint16_t h[4];
+    float v[4] = {-400, 400, -400, 400};
+    for (int i = 0; i < 4; i++) h[i] = dh__f32_to_f16(v[i]);
+    dh_norm_attr attr = {.axis = 1, .epsilon = 1e-5};
+    dh_tensor *out[3] = {0}, *x = tensor(DH_F16, 2, (int64_t[]){4, 1}, h);
+    const dh_tensor *in = x;
+    assert_int_equal(dh__eager(DH_OP_BATCH_NORM_TRAIN, &attr, 1, &in, out), DH_OK);
+    assert_int_equal(dh_tensor_dtype(out[2]), DH_F32);
+    assert_true(data_of(out[1])[0] == 0 && data_of(out[2])[0] == 160000);
+    assert_true(dh__f16_to_f32(((const uint16_t *)dh_tensor_data(out[0]))[1]) == 1);
+    for (int i = 0; i < 3; i++) dh_tensor_free(out[i]);
+    dh_tensor_free(x);
+}
+
+static void allocation_failures(void **state)
+{
+    DH_UNUSED(state);
+    dh_norm_attr attr = {.axis = 1, .epsilon = 1e-5};
+    dh_memory_stats before, after;
+    dh_tensor *x = floats(2, 3, (float[]){1, 2, 3, 4, 5, 6});
+    const dh_tensor *in = x;
+    dh_status status = DH_ENOMEM;
+    for (uint64_t n = 1; status; n++) {
+        dh_tensor *out[3] = {0};
+        assert_true(n < 100);
+        dh_get_memory_stats(&before);
+        dh_alloc_fail_at(n);
+        status = dh__eager(DH_OP_BATCH_NORM_TRAIN, &attr, 1, &in, out);
+        dh_alloc_fail_at(0);
+        assert_true(status == DH_OK || (status == DH_ENOMEM && !out[0] && !out[1] && !out[2]));
+        for (int i = 0; i < 3; i++) dh_tensor_free(out[i]);
+        dh_get_memory_stats(&after);
+        assert_true(before.live_blocks == after.live_blocks);
+    }
+    dh_tensor_free(x);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(softmax_is_stable),    cmocka_unit_test(cross_entropy_input),
+        cmocka_unit_test(dropout_streams),      cmocka_unit_test(norm_input),
+        cmocka_unit_test(statistics_of_halves), cmocka_unit_test(allocation_failures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
