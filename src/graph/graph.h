@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* graph: a whole step as one graph of ops: forward, loss, backward, update. It knows ops and the
+ * parameter store; it must not know layers, losses or optimisers by name. */
+#ifndef DH_GRAPH_H
+#define DH_GRAPH_H
+
+#include "store.h"
+
+typedef enum dh__phase { DH_FORWARD = 0, DH_BACKWARD, DH_UPDATE, DH_PHASES } dh__phase;
+
+typedef struct dh__node {
+    int op;
+    dh__phase phase;
+    int scope;       /* index of the layer it came from, -1 outside */
+    uint64_t stream; /* of random ops */
+    int in_count, out_count;
+    dh_value *in, *out;
+    void *attr; /* all three lie in the node's own block */
+} dh__node;
+
+typedef struct dh__val {
+    dh_view view; /* dtype, shape, packed strides, at the bound; data NULL */
+    dh__home home;
+    int slot;       /* of DH_HOME_SLOT; index of an input or a constant */
+    int64_t offset; /* in the store's arena, elements */
+    int node;       /* producer, -1 for inputs, constants and what lies in the store */
+    bool keep;      /* read after the step: alive to its end */
+} dh__val;
+
+typedef struct dh__const {
+    dh_value value;
+    double *data;
+} dh__const;
+
+typedef struct dh__graph {
+    dh_emitter emitter; /* first: gradient rules and layers emit through it */
+    dh__params *store;  /* retained */
+    dh__node **nodes;
+    int node_count, node_room;
+    dh__val *values;
+    int value_count, value_room;
+    dh__const *consts;
+    int const_count;
+    int input_count;
+    dh__phase phase; /* given to nodes that are emitted */
+    int scope;
+} dh__graph;
+
+dh_status dh__graph_new(dh__graph **out, dh__params *store);
+void dh__graph_free(dh__graph *graph); /* NULL is fine */
+
+/* Values that no node makes. Each returns DH_NO_VALUE with emitter.status set on failure. */
+dh_value dh__graph_input(dh__graph *graph, dh_dtype dtype, int ndim, const int64_t *shape);
+dh_value dh__graph_const(dh__graph *graph, dh_dtype dtype, int ndim, const int64_t *shape,
+                         const double *data); /* copied */
+dh_value dh__graph_scalar(dh__graph *graph, dh_dtype dtype, double value);
+dh_value dh__graph_segment(dh__graph *graph, int segment, dh__home home, int slot);
+/* count elements from offset of an arena as one flat f32 value. */
+dh_value dh__graph_flat(dh__graph *graph, dh__home home, int slot, int64_t offset, int64_t count);
+
+/* Lets value lie at the place of `place` (a value in the store, same shape): the producer writes
+ * there, or a copy is emitted where it can't. Returns the value to use from now on. */
+dh_value dh__graph_place(dh__graph *graph, dh_value value, dh_value place);
+
+/* Emits gradients: dy[i] flows into root[i]; grads[j] becomes the gradient of wrt[j], DH_NO_VALUE
+ * where nothing flows. Nodes get phase DH_BACKWARD. */
+dh_status dh__graph_backward(dh__graph *graph, int roots, const dh_value *root, const dh_value *dy,
+                             int count, const dh_value *wrt, dh_value *grads);
+
+const dh_view *dh__graph_view(const dh__graph *graph, dh_value value);
+
+/* --- passes ---
+ * Each leaves an equal graph. Order: fuse, prune, recompute, plan. */
+
+/* linear + relu or leaky_relu, where nothing else reads between: one node. */
+dh_status dh__graph_fuse(dh__graph *graph);
+/* Drops nodes that reach neither a kept value nor an update. */
+dh_status dh__graph_prune(dh__graph *graph);
+
+/* A copy, node for node; the store is shared. */
+dh_status dh__graph_clone(dh__graph **out, const dh__graph *graph);
+
+/* For passes: a node like `like` with other inputs and outputs, appended. */
+dh_status dh__graph_repeat(dh__graph *graph, const dh__node *like, const dh_value *in,
+                           dh_value *out);
+/* A new value in planned memory with this view. */
+dh_value dh__graph_value(dh__graph *graph, const dh_view *view, int node);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* Fusing and pruning. */
+#include <string.h>
+
+#include "graph.h"
+
+/* How many inputs read each value, kept values counting once more. */
+static int *count_readers(const dh__graph *graph)
+{
+    int *readers = dh__calloc((size_t)graph->value_count + 1, sizeof *readers);
+    if (!readers) return NULL;
+    for (int v = 0; v < graph->value_count; v++) readers[v] += graph->values[v].keep;
+    for (int i = 0; i < graph->node_count; i++)
+        for (int k = 0; k < graph->nodes[i]->in_count; k++) readers[graph->nodes[i]->in[k]]++;
+    return readers;
+}
+
+/* The activations that GEMM applies in its store. */
+static int fused_act(const dh__node *act, double *alpha)
+{
+    *alpha = 0;
+    if (act->op == DH_OP_RELU) return 1;
+    if (act->op != DH_OP_LEAKY_RELU) return 0;
+    *alpha = ((const dh_act_attr *)act->attr)->alpha;
+    return 2;
+}
+
+static void drop_empty(dh__graph *graph)
+{
+    int kept = 0;
+    for (int i = 0; i < graph->node_count; i++) {
+        dh__node *n = graph->nodes[i];
+        if (!n) continue;
+        for (int k = 0; k < n->out_count; k++) graph->values[n->out[k]].node = kept;
+        graph->nodes[kept++] = n;
+    }
+    graph->node_count = kept;
+}
+
+dh_status dh__graph_fuse(dh__graph *graph)
+{
+    int *readers = count_readers(graph);
+    if (!readers) return DH_ENOMEM;
+    for (int i = 0; i < graph->node_count; i++) {
+        dh__node *act = graph->nodes[i];
+        double alpha;
+        int kind = act ? fused_act(act, &alpha) : 0;
+        int producer = kind ? graph->values[act->in[0]].node : -1;
+        if (producer < 0 || !graph->nodes[producer] || readers[act->in[0]] != 1) continue;
+        dh__node *linear = graph->nodes[producer];
+        if (linear->op != DH_OP_LINEAR || linear->phase != act->phase) continue;
+        dh_linear_attr *attr = linear->attr;
+        if (attr->act || graph->values[linear->out[0]].home != DH_HOME_ARENA) continue;
+        attr->act = kind;
+        attr->alpha = alpha;
+        linear->out[0] = act->out[0];
+        graph->values[act->out[0]].node = producer;
+        dh__free(act);
+        graph->nodes[i] = NULL;
+    }
+    drop_empty(graph);
+    dh__free(readers);
+    return DH_OK;
+}
+
+dh_status dh__graph_prune(dh__graph *graph)
+{
+    bool *live = dh__calloc((size_t)graph->value_count + 1, sizeof *live);
+    if (!live) return DH_ENOMEM;
+    for (int v = 0; v < graph->value_count; v++) {
+        const dh__val *val = &graph->values[v];
+        live[v] = val->keep || (val->home >= DH_HOME_WEIGHT && val->node >= 0);
+    }
+    for (int i = graph->node_count - 1; i >= 0; i--) {
+        dh__node *n = graph->nodes[i];
+        bool wanted = false;
+        for (int k = 0; k < n->out_count; k++) wanted |= live[n->out[k]];
+        if (wanted) {
+            for (int k = 0; k < n->in_count; k++) live[n->in[k]] = true;
+            continue;
+        }
+        for (int k = 0; k < n->out_count; k++) graph->values[n->out[k]].node = -1;
+        dh__free(n);
+        graph->nodes[i] = NULL;
+    }
+    drop_empty(graph);
+    dh__free(live);
+    return DH_OK;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* A plan: a graph with memory and implementations chosen. It is made at the bound of the batch and
+ * runs any smaller size; running allocates nothing. */
+#ifndef DH_PLAN_H
+#define DH_PLAN_H
+
+#include "graph.h"
+
+/* One block of device memory that several plans share: training and inference never run at once. */
+typedef struct dh__arena {
+    dh_device *device;
+    void *data;
+    size_t size;
+    uint64_t version;  /* changes when data does, or when another plan has written into it */
+    const void *owner; /* the plan whose values it holds now */
+} dh__arena;
+
+dh_status dh__arena_new(dh__arena **out, dh_device *device);
+void dh__arena_free(dh__arena *arena);
+dh_status dh__arena_reserve(dh__arena *arena, size_t size);
+
+typedef enum dh__memory { DH_FULL_MEM = 0, DH_MID_MEM, DH_LOW_MEM } dh__memory;
+
+typedef struct dh__slot { /* where a value lies */
+    dh_value base;        /* the value whose buffer it shares; itself if it has its own */
+    int64_t shift;        /* elements from the base's start: what views add */
+    size_t at, size;      /* of a base in the arena: offset and bytes at the bound */
+    int first, last;      /* nodes between which a base is alive */
+} dh__slot;
+
+typedef struct dh__step_call {
+    dh_call call;
+    const dh_impl *impl;        /* NULL: a view, nothing to run */
+    size_t scratch, scratch_at; /* bytes, and offset in the arena */
+    double seconds;             /* while profiling */
+} dh__step_call;
+
+typedef struct dh__plan {
+    dh__graph *graph; /* owned */
+    dh__arena *arena; /* borrowed */
+    dh__slot *slots;  /* by value */
+    dh_view *views;   /* by value: at the current size, data bound */
+    dh__step_call *calls;
+    dh_view *call_views; /* all calls' inputs and outputs */
+    void *consts;
+    size_t arena_size;
+    int phase_end[DH_PHASES]; /* nodes [phase_end[p - 1], phase_end[p]) */
+    int64_t rows;             /* current length of the inputs' axis 0 */
+    uint64_t bound_layout;
+    void *bound_arena;
+    dh_step step;
+    bool profile;
+    int64_t runs; /* while profiling */
+} dh__plan;
+
+/* Takes graph over (also on failure). For training, level decides what backward computes again. */
+dh_status dh__plan_new(dh__plan **out, dh__graph *graph_take, dh__arena *arena, dh__memory level);
+void dh__plan_free(dh__plan *plan);
+
+/* Sets the length of axis 0 of all inputs, at most the bound; fails, with the plan as it was, where
+ * an op cannot take it or would need more memory: then a plan at that size is wanted. */
+dh_status dh__plan_resize(dh__plan *plan, int64_t rows);
+
+/* Addresses of inputs and results. Binds first where memory moved. */
+dh_status dh__plan_bind(dh__plan *plan);
+const dh_view *dh__plan_view(const dh__plan *plan, dh_value value);
+
+/* Runs the nodes of phases first..last. */
+dh_status dh__plan_run(dh__plan *plan, dh__phase first, dh__phase last);
+
+/* After a run whose loss was not finite: the scope of the first node, in order, whose output holds
+ * a NaN or infinity, by running the forward phase again; -1 if there is none. name: of its op. */
+dh_status dh__plan_find_nan(dh__plan *plan, int *scope, const char **op);
+
+/* --- recompute.c --- */
+/* Makes backward compute forward values again instead of keeping them; segments is used by low_mem.
+ */
+dh_status dh__graph_recompute(dh__graph *graph, dh__memory level, int segments);
+
+/* --- memory_plan.c --- */
+/* Fills slots (views, in-place, lifetimes, offsets) and the arena's size. */
+dh_status dh__plan_memory(dh__plan *plan);
+
+#endif

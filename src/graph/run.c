@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* Running a plan. */
+#include <math.h>
+
+#include "plan.h"
+
+static dh_status run_node(dh__plan *plan, int i)
+{
+    dh__step_call *c = &plan->calls[i];
+    if (!c->impl) return DH_OK;
+    if (!plan->profile) return c->impl->run(&c->call);
+    double start = dh__now();
+    dh_status status = c->impl->run(&c->call);
+    c->seconds += dh__now() - start;
+    return status;
+}
+
+dh_status dh__plan_run(dh__plan *plan, dh__phase first, dh__phase last)
+{
+    DH_TRY(dh__plan_bind(plan));
+    int begin = first > 0 ? plan->phase_end[first - 1] : 0;
+    plan->arena->owner = plan;
+    if (plan->profile && first == DH_FORWARD) plan->runs++;
+    for (int i = begin; i < plan->phase_end[last]; i++) DH_TRY(run_node(plan, i));
+    return DH_OK;
+}
+
+static bool all_finite(const dh_view *view)
+{
+    if (!dh_dtype_is_float(view->dtype) || !dh__view_contiguous(view)) return true;
+    int64_t n = dh__view_count(view);
+    size_t size = dh_dtype_size(view->dtype);
+    for (int64_t k = 0; k < n; k++)
+        if (!isfinite(dh__load(view->dtype, (const char *)view->data + (size_t)k * size)))
+            return false;
+    return true;
+}
+
+dh_status dh__plan_find_nan(dh__plan *plan, int *scope, const char **op)
+{
+    *scope = -1;
+    *op = NULL;
+    DH_TRY(dh__plan_bind(plan));
+    for (int i = 0; i < plan->phase_end[DH_FORWARD]; i++) {
+        const dh__node *n = plan->graph->nodes[i];
+        DH_TRY(run_node(plan, i));
+        for (int k = 0; k < n->out_count; k++)
+            if (!all_finite(&plan->calls[i].call.out[k])) {
+                *scope = n->scope;
+                *op = plan->calls[i].call.op->name;
+                return DH_OK;
+            }
+    }
+    return DH_OK;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+#include "store.h"
+
+#include <string.h>
+
+#define ALIGN_ELEMENTS 16
+
+dh_status dh__params_new(dh__params **out, dh_device *device)
+{
+    dh__params *s = dh__calloc(1, sizeof *s);
+    if (!s) return DH_ENOMEM;
+    atomic_init(&s->references, 1);
+    s->device = device;
+    *out = s;
+    return DH_OK;
+}
+
+void dh__params_retain(dh__params *store)
+{
+    atomic_fetch_add(&store->references, 1);
+}
+
+void dh__params_release(dh__params *store)
+{
+    if (!store || atomic_fetch_sub(&store->references, 1) != 1) return;
+    for (int i = 0; i < store->count; i++) {
+        dh__free(store->segments[i]->name);
+        dh__free(store->segments[i]);
+    }
+    dh__free(store->segments);
+    dh__storage_release(store->weights);
+    dh__storage_release(store->states);
+    dh__storage_release(store->grads);
+    for (int i = 0; i < DH_STORE_SLOTS; i++) dh__storage_release(store->slots[i]);
+    dh__free(store);
+}
+
+int dh__params_find(const dh__params *store, const char *name)
+{
+    for (int i = 0; i < store->count; i++)
+        if (!strcmp(store->segments[i]->name, name)) return i;
+    return -1;
+}
+
+static dh_status check_same(const dh__segment *have, const dh__segment *want)
+{
+    char a[DH_SHAPE_TEXT], b[DH_SHAPE_TEXT];
+    bool same = have->ndim == want->ndim && have->state == want->state &&
+                !memcmp(have->shape, want->shape, sizeof want->shape[0] * (size_t)want->ndim);
+    DH_REQUIRE(same, DH_ESHAPE, "parameter \"%s\": is %s in the store, the layer needs %s",
+               have->name, dh__shape_text(a, sizeof a, have->ndim, have->shape),
+               dh__shape_text(b, sizeof b, want->ndim, want->shape));
+    return DH_OK;
+}
+
+/* count and offset of a new segment at the end of its arena. */
+static dh_status lay_out(dh__params *store, dh__segment *s)
+{
+    int64_t *used = &store->used[s->state];
+    s->count = 1;
+    for (int i = 0; i < s->ndim; i++)
+        DH_REQUIRE(s->shape[i] > 0 && dh__mul_int64(s->count, s->shape[i], &s->count) &&
+                       s->count < INT64_MAX / 64 - *used,
+                   DH_EOVERFLOW, "parameter \"%s\": axis %d of length %lld does not fit", s->name,
+                   i, (long long)s->shape[i]);
+    s->offset = *used;
+    *used += (s->count + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS;
+    return DH_OK;
+}
+
+dh_status dh__params_declare(dh__params *store, int *out, const dh__segment *like, const char *name)
+{
+    int found = dh__params_find(store, name);
+    if (found >= 0) {
+        *out = found;
+        return check_same(store->segments[found], like);
+    }
+    size_t old = (size_t)store->count * sizeof(dh__segment *);
+    dh__segment **grown = dh__grow(store->segments, old, old + sizeof(dh__segment *));
+    if (!grown) return DH_ENOMEM;
+    store->segments = grown;
+    dh__segment *s = dh__calloc(1, sizeof *s);
+    if (!s) return DH_ENOMEM;
+    *s = *like;
+    s->name = dh__strdup(name);
+    dh_status status = s->name ? lay_out(store, s) : DH_ENOMEM;
+    if (status) {
+        dh__free(s->name);
+        dh__free(s);
+        return status;
+    }
+    *out = store->count;
+    store->segments[store->count++] = s;
+    return DH_OK;
+}
+
+/* Replaces an arena by a larger zeroed one that begins with the old contents. */
+static dh_status enlarge(dh__params *store, dh__storage **arena, int64_t old, int64_t now)
+{
+    dh__storage *bigger;
+    size_t bytes = (size_t)now * sizeof(float);
+    DH_TRY(dh__storage_new(&bigger, store->device, bytes ? bytes : sizeof(float)));
+    memset(bigger->data, 0, bytes);
+    if (*arena) memcpy(bigger->data, (*arena)->data, (size_t)old * sizeof(float));
+    dh__storage_release(*arena);
+    *arena = bigger;
+    store->layout++;
+    return DH_OK;
+}
+
+static dh_status draw(dh__params *store, dh__segment *s, uint64_t seed)
+{
+    float *data =
+        dh__params_address(store, s->state ? DH_HOME_STATE : DH_HOME_WEIGHT, 0, s->offset);
+    return s->init ? s->init(s, data, seed) : DH_OK;
+}
+
+dh_status dh__params_allocate(dh__params *store, uint64_t seed)
+{
+    int64_t old[2] = {store->allocated[0], store->allocated[1]};
+    for (int k = 0; k < 2; k++) {
+        dh__storage **arena = k ? &store->states : &store->weights;
+        if (*arena && store->used[k] == old[k]) continue;
+        DH_TRY(enlarge(store, arena, old[k], store->used[k]));
+        if (k == 0 && store->grads) {
+            DH_TRY(enlarge(store, &store->grads, old[0], store->used[0]));
+            for (int i = 0; i < DH_STORE_SLOTS; i++)
+                if (store->slots[i])
+                    DH_TRY(enlarge(store, &store->slots[i], old[0], store->used[0]));
+        }
+        store->allocated[k] = store->used[k];
+    }
+    for (int i = 0; i < store->count; i++)
+        if (store->segments[i]->offset >= old[store->segments[i]->state])
+            DH_TRY(draw(store, store->segments[i], seed));
+    store->seed = seed;
+    store->generation++;
+    return DH_OK;
+}
+
+dh_status dh__params_train(dh__params *store, int slots)
+{
+    int64_t n = store->allocated[0];
+    if (!store->grads) DH_TRY(enlarge(store, &store->grads, 0, n));
+    for (int i = 0; i < slots && i < DH_STORE_SLOTS; i++)
+        if (!store->slots[i]) DH_TRY(enlarge(store, &store->slots[i], 0, n));
+    return DH_OK;
+}
+
+void *dh__params_address(const dh__params *store, dh__home home, int slot, int64_t offset)
+{
+    const dh__storage *arena = home == DH_HOME_WEIGHT  ? store->weights
+                               : home == DH_HOME_STATE ? store->states
+                               : home == DH_HOME_GRAD  ? store->grads
+                                                       : store->slots[slot];
+    return arena ? (char *)arena->data + offset * (int64_t)sizeof(float) : NULL;
+}
+
+dh_status dh__params_tensor(dh_tensor **out, const dh__params *store, int segment, dh__home home)
+{
+    const dh__segment *s = store->segments[segment];
+    if (home == DH_HOME_WEIGHT && s->state) home = DH_HOME_STATE;
+    dh__storage *arena = home == DH_HOME_GRAD ? store->grads
+                         : s->state           ? store->states
+                                              : store->weights;
+    DH_REQUIRE(arena && !(s->state && home == DH_HOME_GRAD), DH_ESTATE,
+               "parameter \"%s\": has no %s yet", s->name,
+               home == DH_HOME_GRAD ? "gradient" : "values; build the model first");
+    dh_view view = {.dtype = DH_F32, .ndim = s->ndim};
+    memcpy(view.shape, s->shape, sizeof view.shape);
+    dh__view_pack(&view);
+    view.data = dh__params_address(store, home, 0, s->offset);
+    return dh__tensor_on(out, arena, &view);
+}

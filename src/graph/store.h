@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* The parameter store: named tensors in flat arenas. Models are graphs over a store, so several may
+ * share one. Weights are what optimisers change, states what forward changes (running statistics).
+ */
+#ifndef DH_STORE_H
+#define DH_STORE_H
+
+#include "tensor_impl.h"
+
+#define DH_STORE_SLOTS 4 /* optimiser arrays beside weights and gradients */
+
+typedef enum dh__home {
+    DH_HOME_ARENA = 0, /* planned memory of a step */
+    DH_HOME_INPUT,     /* fed before a step; also in the planned memory, alive to the step's end */
+    DH_HOME_CONST,
+    DH_HOME_WEIGHT, /* these live in the store, at an offset of elements */
+    DH_HOME_STATE,
+    DH_HOME_GRAD,
+    DH_HOME_SLOT
+} dh__home;
+
+struct dh__segment;
+/* Writes the initial values, contiguous f32; seed and the segment's name give the randomness. */
+typedef dh_status (*dh__init_fn)(const struct dh__segment *segment, float *data, uint64_t seed);
+
+typedef struct dh__segment {
+    char *name; /* "dense1/weight" */
+    int ndim;
+    int64_t shape[DH_MAX_NDIM], count;
+    int64_t offset; /* in its arena, elements, a multiple of 16 */
+    bool state;     /* lives in the states' arena and is never trained */
+    bool frozen;
+    float lr_scale; /* times the learning rate; 1 by default */
+    float l1, l2;   /* regularisation added to the loss */
+    bool no_decay;  /* weight decay of optimisers leaves it alone (biases, norms) */
+    dh__init_fn init;
+    double init_a, init_b; /* parameters of init */
+    int64_t fan_in, fan_out;
+} dh__segment;
+
+typedef struct dh__params {
+    atomic_int references;
+    dh_device *device;
+    dh__segment **segments;
+    int count;
+    int64_t used[2];               /* elements laid out: weights, states */
+    dh__storage *weights, *states; /* f32; NULL until dh__params_allocate */
+    dh__storage *grads, *slots[DH_STORE_SLOTS];
+    int64_t allocated[2];
+    uint64_t layout;     /* changes when addresses do: plans bind again */
+    uint64_t generation; /* changes when weights do: derived weights must be remade */
+    uint64_t seed;
+} dh__params;
+
+dh_status dh__params_new(dh__params **out, dh_device *device);
+void dh__params_retain(dh__params *store);
+void dh__params_release(dh__params *store);
+
+/* Adds a segment (name copied; other fields from `like`), or finds the one of that name, whose
+ * shape must agree (DH_ESHAPE names both). The index comes through out. */
+dh_status dh__params_declare(dh__params *store, int *out, const dh__segment *like,
+                             const char *name);
+int dh__params_find(const dh__params *store, const char *name); /* -1 */
+
+/* Lays out memory for all segments and draws the initial values of those that are new. */
+dh_status dh__params_allocate(dh__params *store, uint64_t seed);
+/* Gradients (zeroed) and optimiser slots [0, slots), zeroed when new; kept when there are enough.
+ */
+dh_status dh__params_train(dh__params *store, int slots);
+
+/* Address of offset in the arena of a home; NULL while not allocated. slot: of DH_HOME_SLOT. */
+void *dh__params_address(const dh__params *store, dh__home home, int slot, int64_t offset);
+/* A tensor on a segment's memory (shares storage). home: WEIGHT (or STATE by itself) or GRAD. */
+dh_status dh__params_tensor(dh_tensor **out, const dh__params *store, int segment, dh__home home);
+
+#endif
