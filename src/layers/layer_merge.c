@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* Layers with several inputs. */
+#include <string.h>
+
+#include "layer_defs.h"
+
+/* Folds the inputs from the left with a binary op. */
+static dh_value fold(dh__build *b, int op, int in_count, const dh_value *in)
+{
+    dh_value y = in[0];
+    for (int i = 1; i < in_count; i++) y = dh_emit2(&b->graph->emitter, op, NULL, y, in[i]);
+    return y;
+}
+
+static const dh_field merge_fields[] = {
+    DH_FIELD(dh_merge_args, name, NULL, 0, 0, 0, "name of the layer"), {0}};
+
+/* Counts the inputs of a list ended by NULL; the net of the first one through net. */
+static int inputs_of(dh_layer *const *inputs, dh__net **net)
+{
+    int n = 0;
+    while (n < DH_MAX_LAYER_INPUTS && inputs[n]) n++;
+    *net = n ? inputs[0]->net : NULL;
+    return n;
+}
+
+static dh_layer *merge(const dh_merge_args *args, const dh__layer_def *def, int most)
+{
+    dh_merge_args a;
+    dh__net *net;
+    if (dh__args(&a, sizeof a, args, def->kind)) return NULL;
+    int n = inputs_of(a.inputs, &net);
+    if (n < 2 || n > most) {
+        dh_status s =
+            dh_fail(DH_EINVAL, "%s \"%s\": has %d inputs before the first NULL, takes 2 to %d",
+                    def->kind, a.name ? a.name : "", n, most);
+        return dh__net_failed(net, s);
+    }
+    return dh__layer_new(net, def, &a, n, a.inputs);
+}
+
+#define MERGE(id, keras_, eddl_, most, body)                                                    \
+    static dh_value id##_emit(dh__build *b, const void *args, int in_count, const dh_value *in) \
+    {                                                                                           \
+        DH_UNUSED(args);                                                                        \
+        return body;                                                                            \
+    }                                                                                           \
+    const dh__layer_def dh__layer_##id = {.kind = #id,                                          \
+                                          .keras = keras_,                                      \
+                                          .eddl = eddl_,                                        \
+                                          .args_size = sizeof(dh_merge_args),                   \
+                                          .fields = merge_fields,                               \
+                                          .emit = id##_emit};                                   \
+    dh_layer *(dh_##id)(const dh_merge_args *args)                                              \
+    {                                                                                           \
+        return merge(args, &dh__layer_##id, most);                                              \
+    }
+
+MERGE(add, "Add", "Add", DH_MAX_LAYER_INPUTS, fold(b, DH_OP_ADD, in_count, in))
+MERGE(subtract, "Subtract", "Sub", 2, fold(b, DH_OP_SUB, in_count, in))
+MERGE(multiply, "Multiply", "Mult", DH_MAX_LAYER_INPUTS, fold(b, DH_OP_MUL, in_count, in))
+MERGE(maximum, "Maximum", "Maximum", DH_MAX_LAYER_INPUTS, fold(b, DH_OP_MAXIMUM, in_count, in))
+MERGE(minimum, "Minimum", "Minimum", DH_MAX_LAYER_INPUTS, fold(b, DH_OP_MINIMUM, in_count, in))
+MERGE(average, "Average", "Average", DH_MAX_LAYER_INPUTS,
+      dh__emit_scale(b->graph, fold(b, DH_OP_ADD, in_count, in), 1.0 / in_count, 0))
+
+static dh_value concat_emit(dh__build *b, const void *args, int in_count, const dh_value *in)
+{
+    const dh_concat_args *a = args;
+    dh_value y[DH_OP_MAX_OUT];
+    dh_axis_attr attr = {a->axis ? a->axis : -1};
+    return dh_emit(&b->graph->emitter, DH_OP_CONCAT, &attr, in_count, in, y) ? DH_NO_VALUE : y[0];
+}
+
+static const dh_field concat_fields[] = {
+    DH_FIELD(dh_concat_args, axis, NULL, 0, -DH_MAX_NDIM, DH_MAX_NDIM - 1,
+             "joined axis; 0: the last"),
+    DH_FIELD(dh_concat_args, name, NULL, 0, 0, 0, "name of the layer"),
+    {0}};
+
+const dh__layer_def dh__layer_concat = {.kind = "concat",
+                                        .keras = "Concatenate",
+                                        .eddl = "Concat",
+                                        .args_size = sizeof(dh_concat_args),
+                                        .fields = concat_fields,
+                                        .emit = concat_emit};
+
+dh_layer *(dh_concat)(const dh_concat_args *args)
+{
+    dh_concat_args a;
+    dh__net *net;
+    if (dh__args(&a, sizeof a, args, "concat")) return NULL;
+    int n = inputs_of(a.inputs, &net);
+    if (n < 1) {
+        dh_fail(DH_EINVAL, "concat: inputs begins with NULL");
+        return NULL;
+    }
+    return dh__layer_new(net, &dh__layer_concat, &a, n, a.inputs);
+}

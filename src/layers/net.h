@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* layers: what a model is made of. A layer knows how to emit its ops into a graph; losses, metrics
+ * and optimisers do the same. The room knows graphs; it must not know training loops, files or
+ * devices. */
+#ifndef DH_NET_H
+#define DH_NET_H
+
+#include <deephealth/layers.h>
+
+#include "graph.h"
+
+#define DH_SKETCH_ROWS 2 /* batch of the graph in which constructors check shapes */
+
+struct dh__build;
+
+/* A kind of layer. */
+typedef struct dh__layer_def {
+    const char *kind;         /* "dense"; names are kind + number */
+    const char *keras, *eddl; /* names there, NULL if there is none */
+    size_t args_size;
+    const dh_field *fields; /* of the argument struct */
+    /* Emits the layer; training chooses between the two behaviours of dropout and its like. */
+    dh_value (*emit)(struct dh__build *build, const void *args, int in_count, const dh_value *in);
+} dh__layer_def;
+
+/* The list of the room's kinds, ended by NULL: for docs and saved architectures. */
+extern const dh__layer_def *const dh__layer_defs[];
+
+/* What a model begins with. */
+typedef struct dh__net {
+    char *name;
+    dh__params *store;
+    dh__graph
+        *sketch; /* every layer at DH_SKETCH_ROWS, inference: shapes and errors come from it */
+    dh_layer **layers;
+    int count;
+    dh_status status; /* first failure of a constructor */
+    char error[512];
+} dh__net;
+
+struct dh_layer {
+    dh__net *net;
+    const dh__layer_def *def;
+    char *name;
+    const char
+        *owner; /* name under which parameters are stored: its own, or of the layer it repeats */
+    void *args; /* own copy, strings too */
+    int index;  /* in net->layers */
+    int in_count;
+    dh_layer **in;
+    dh_value sketch;
+    bool target; /* a target of a user's loss: fed, but no input of the model */
+};
+
+/* One emission of a net into a graph. */
+typedef struct dh__build {
+    dh__graph *graph;
+    dh__net *net;
+    const dh_layer *layer; /* being emitted */
+    bool training;
+} dh__build;
+
+dh_status dh__net_init(dh__net *net, const char *name, dh__params *store);
+void dh__net_clear(dh__net *net);
+
+/* A new layer at the end; args is a full struct of def->args_size whose strings are copied. NULL
+ * after a failure, which the net remembers. */
+dh_layer *dh__layer_new(dh__net *net, const dh__layer_def *def, const void *args, int in_count,
+                        dh_layer *const *in);
+/* The same kind of layer on x with the parameters of `layer`; args without a name. */
+dh_layer *dh__layer_again(const dh_layer *layer, const void *args, dh_layer *x);
+/* Remembers the thread's last error as the net's first failure. Returns NULL. */
+dh_layer *dh__net_failed(dh__net *net, dh_status status);
+
+/* Emits every layer i with wanted[i] whose values[i] is not set yet. Errors begin with the layer.
+ */
+dh_status dh__net_emit(dh__net *net, dh__graph *graph, bool training, const bool *wanted,
+                       dh_value *values);
+/* wanted[i] := true for layer and all it is computed from. */
+void dh__net_want(const dh_layer *layer, bool *wanted);
+
+/* An input or target layer whose value is fed: shape with the batch axis as axis 0. */
+dh_layer *dh__input_new(dh__net *net, const char *name, dh_dtype dtype, int ndim,
+                        const int64_t *shape_with_batch, bool target);
+
+dh_layer *dh__find_layer(const dh__net *net, const char *name);
+
+/* --- parameters, for emit functions --- */
+typedef struct dh__param {
+    const char *suffix; /* "weight" */
+    int ndim;
+    int64_t shape[DH_MAX_NDIM];
+    int64_t fan_in, fan_out;
+    dh_initializer init;
+    const char *default_init;
+    dh_regularizer reg;
+    bool state, no_decay;
+} dh__param;
+dh_value dh__declare(dh__build *build, const dh__param *param);
+
+/* --- initializers.c --- */
+/* Fills init function and its numbers; DH_ENAME offers the near ones. */
+dh_status dh__initializer_find(dh__segment *segment, const dh_initializer *init,
+                               const char *default_name, const char *who);
+
+/* --- activations.c --- */
+/* Emits an activation by name on x; "" and NULL are none. alpha 0 and axis 0 are the defaults. */
+dh_value dh__activate(dh__graph *graph, const char *name, double alpha, int axis, dh_value x,
+                      const char *who);
+bool dh__activation_known(const char *name);
+
+/* --- small emission helpers (emit.c) --- */
+dh_value dh__emit_scale(dh__graph *graph, dh_value x, double alpha,
+                        double beta); /* alpha x + beta */
+dh_value dh__emit_reduce(dh__graph *graph, int op, dh_value x, int from_axis, bool keepdims);
+dh_value dh__emit_cast(dh__graph *graph, dh_value x, dh_dtype dtype); /* itself if it has it */
+dh_value dh__emit_fail(dh__graph *graph, dh_status status); /* sets the status, gives DH_NO_VALUE */
+
+#endif

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* Optimisers: an update op for each run of neighbouring parameters that are treated alike, over the
+ * flat arenas of weights, gradients and slots. */
+#include <math.h>
+#include <string.h>
+
+#include "objective.h"
+
+static float given(float value, float dflt)
+{
+    return value != 0 ? value : dflt;
+}
+
+dh_optimizer(dh_sgd)(const dh_sgd_args *args)
+{
+    dh_sgd_args a;
+    if (dh__args(&a, sizeof a, args, "sgd")) return (dh_optimizer){.learning_rate = NAN};
+    return (dh_optimizer){.kind = DH_SGD,
+                          .learning_rate = given(a.learning_rate, 0.01f),
+                          .momentum = a.momentum,
+                          .weight_decay = a.weight_decay,
+                          .nesterov = a.nesterov};
+}
+
+static dh_optimizer adam(const dh_adam_args *args, dh_optimizer_kind kind, float rate, float decay,
+                         const char *who)
+{
+    dh_adam_args a;
+    if (dh__args(&a, sizeof a, args, who)) return (dh_optimizer){.learning_rate = NAN};
+    return (dh_optimizer){.kind = kind,
+                          .learning_rate = given(a.learning_rate, rate),
+                          .beta1 = given(a.beta1, 0.9f),
+                          .beta2 = given(a.beta2, 0.999f),
+                          .epsilon = given(a.epsilon, 1e-8f),
+                          .weight_decay = given(a.weight_decay, decay),
+                          .amsgrad = a.amsgrad};
+}
+
+dh_optimizer(dh_adam)(const dh_adam_args *args)
+{
+    return adam(args, DH_ADAM, 0.001f, 0, "adam");
+}
+
+dh_optimizer(dh_adamw)(const dh_adam_args *args)
+{
+    return adam(args, DH_ADAMW, 0.001f, 0.01f, "adamw");
+}
+
+dh_optimizer(dh_adamax)(const dh_adam_args *args)
+{
+    return adam(args, DH_ADAMAX, 0.002f, 0, "adamax");
+}
+
+dh_optimizer(dh_nadam)(const dh_adam_args *args)
+{
+    return adam(args, DH_NADAM, 0.002f, 0, "nadam");
+}
+
+dh_optimizer(dh_rmsprop)(const dh_rmsprop_args *args)
+{
+    dh_rmsprop_args a;
+    if (dh__args(&a, sizeof a, args, "rmsprop")) return (dh_optimizer){.learning_rate = NAN};
+    return (dh_optimizer){.kind = DH_RMSPROP,
+                          .learning_rate = given(a.learning_rate, 0.01f),
+                          .rho = given(a.rho, 0.99f),
+                          .epsilon = given(a.epsilon, 1e-8f),
+                          .momentum = a.momentum,
+                          .weight_decay = a.weight_decay,
+                          .centered = a.centered};
+}
+
+dh_optimizer(dh_adagrad)(const dh_adagrad_args *args)
+{
+    dh_adagrad_args a;
+    if (dh__args(&a, sizeof a, args, "adagrad")) return (dh_optimizer){.learning_rate = NAN};
+    return (dh_optimizer){.kind = DH_ADAGRAD,
+                          .learning_rate = given(a.learning_rate, 0.01f),
+                          .epsilon = given(a.epsilon, 1e-10f),
+                          .weight_decay = a.weight_decay};
+}
+
+dh_optimizer(dh_adadelta)(const dh_adadelta_args *args)
+{
+    dh_adadelta_args a;
+    if (dh__args(&a, sizeof a, args, "adadelta")) return (dh_optimizer){.learning_rate = NAN};
+    return (dh_optimizer){.kind = DH_ADADELTA,
+                          .learning_rate = given(a.learning_rate, 1),
+                          .rho = given(a.rho, 0.9f),
+                          .epsilon = given(a.epsilon, 1e-6f),
+                          .weight_decay = a.weight_decay};
+}
+
+static const char *const names[] = {"none",  "sgd",     "adam",    "adamw",   "adamax",
+                                    "nadam", "rmsprop", "adagrad", "adadelta"};
+
+const char *dh__optimizer_name(const dh_optimizer *optimizer)
+{
+    return names[optimizer->kind];
+}
+
+static const dh_field optimizer_fields[] = {
+    DH_FIELD(dh_optimizer, learning_rate, NULL, 0, 0, 1e6, "step size"),
+    DH_FIELD(dh_optimizer, momentum, NULL, 0, 0, 1, "of the gradient's running sum"),
+    DH_FIELD(dh_optimizer, beta1, NULL, 0, 0, 0.9999999, "of the first moment"),
+    DH_FIELD(dh_optimizer, beta2, NULL, 0, 0, 0.9999999, "of the second moment"),
+    DH_FIELD(dh_optimizer, rho, NULL, 0, 0, 0.9999999, "of the running square"),
+    DH_FIELD(dh_optimizer, epsilon, NULL, 0, 0, 1, "keeps quotients finite"),
+    DH_FIELD(dh_optimizer, weight_decay, NULL, 0, 0, 1e3, "pull of weights to 0"),
+    {0}};
+
+dh_status dh__optimizer_check(dh_optimizer *optimizer)
+{
+    int kind = (int)optimizer->kind;
+    DH_REQUIRE(kind >= 0 && kind <= (int)DH_ADADELTA, DH_EINVAL,
+               "optimizer: kind is %d, must be in [0, %d]", kind, (int)DH_ADADELTA);
+    if (!kind) {
+        DH_REQUIRE(!isnan(optimizer->learning_rate), DH_EINVAL, "optimizer: its arguments were refused");
+        *optimizer = (dh_optimizer){.kind = DH_SGD, .learning_rate = 0.01f};
+    }
+    char who[64];
+    dh__format(who, sizeof who, "optimizer \"%s\"", names[kind ? kind : DH_SGD]);
+    return dh_field_check(optimizer_fields, optimizer, who);
+}
+
+int dh__optimizer_slots(const dh_optimizer *o)
+{
+    switch (o->kind) {
+    case DH_SGD: return o->momentum > 0;
+    case DH_ADAM: return o->amsgrad ? 3 : 2;
+    case DH_NADAM: return 3; /* the third holds the product of its momenta */
+    case DH_ADAMW:
+    case DH_ADAMAX:
+    case DH_ADADELTA: return 2;
+    case DH_RMSPROP: return 1 + o->centered + (o->momentum > 0);
+    case DH_ADAGRAD: return 1;
+    default: return 0;
+    }
+}
+
+/* A stretch of the arenas updated by one op. */
+typedef struct run {
+    int64_t offset, count;
+    float lr_scale;
+    bool no_decay;
+} run;
+
+static dh_status update(dh__graph *g, const dh_optimizer *o, const run *r)
+{
+    dh_value in[2 + DH_STORE_SLOTS], out[DH_OP_MAX_OUT];
+    int slots = dh__optimizer_slots(o), n = 0;
+    double decay = r->no_decay ? 0 : (double)o->weight_decay, scale = (double)r->lr_scale;
+    in[n++] = dh__graph_flat(g, DH_HOME_WEIGHT, 0, r->offset, r->count);
+    in[n++] = dh__graph_flat(g, DH_HOME_GRAD, 0, r->offset, r->count);
+    for (int s = 0; s < slots; s++)
+        in[n++] = dh__graph_flat(g, DH_HOME_SLOT, s, r->offset,
+                                 o->kind == DH_NADAM && s == 2 ? 1 : r->count);
+    dh_sgd_attr sgd = {(double)o->momentum, decay, scale, o->nesterov};
+    dh_rmsprop_attr rms = {(double)o->rho, (double)o->epsilon, (double)o->momentum, decay, scale,
+                           o->centered};
+    dh_ada_attr ada = {(double)o->rho, (double)o->epsilon, decay, scale};
+    /* adam|adamw|adamax|nadam|amsgrad */
+    dh_adam_attr adam_attr = {o->kind == DH_ADAMW    ? 1
+                              : o->kind == DH_ADAMAX ? 2
+                              : o->kind == DH_NADAM  ? 3
+                              : o->amsgrad           ? 4
+                                                     : 0,
+                              (double)o->beta1,
+                              (double)o->beta2,
+                              (double)o->epsilon,
+                              decay,
+                              scale};
+    switch (o->kind) {
+    case DH_SGD: return dh_emit(&g->emitter, DH_OP_SGD_STEP, &sgd, n, in, out);
+    case DH_RMSPROP: return dh_emit(&g->emitter, DH_OP_RMSPROP_STEP, &rms, n, in, out);
+    case DH_ADAGRAD: return dh_emit(&g->emitter, DH_OP_ADAGRAD_STEP, &ada, n, in, out);
+    case DH_ADADELTA: return dh_emit(&g->emitter, DH_OP_ADADELTA_STEP, &ada, n, in, out);
+    default: return dh_emit(&g->emitter, DH_OP_ADAM_STEP, &adam_attr, n, in, out);
+    }
+}
+
+/* Segments of the weights' arena lie behind each other in the order of their numbers. */
+static int collect_runs(const dh__graph *g, const bool *train, run *runs)
+{
+    int n = 0;
+    int64_t end = -1;
+    for (int i = 0; i < g->store->count; i++) {
+        const dh__segment *s = g->store->segments[i];
+        if (s->state || !train[i]) continue;
+        int64_t padded = (s->count + 15) / 16 * 16;
+        run *last = n ? &runs[n - 1] : NULL;
+        if (last && end == s->offset && last->lr_scale == s->lr_scale &&
+            last->no_decay == s->no_decay)
+            last->count += padded;
+        else
+            runs[n++] = (run){s->offset, padded, s->lr_scale, s->no_decay};
+        end = s->offset + padded;
+    }
+    return n;
+}
+
+static dh_status clip_values(dh__graph *g, double limit, const run *runs, int count)
+{
+    for (int i = 0; i < count; i++) {
+        dh_value grad = dh__graph_flat(g, DH_HOME_GRAD, 0, runs[i].offset, runs[i].count);
+        dh_value y = dh_emit1(&g->emitter, DH_OP_CLAMP, &(dh_clamp_attr){-limit, limit}, grad);
+        dh__graph_place(g, y, grad);
+    }
+    return g->emitter.status;
+}
+
+/* Each parameter by its own norm, or all by their common one. */
+static dh_status clip_norms(dh__graph *g, double limit, const bool *train, bool global)
+{
+    int n = 0;
+    dh_value *in = dh__alloc(2 * (size_t)(g->store->count + 1) * sizeof *in);
+    if (!in) return g->emitter.status = DH_ENOMEM;
+    dh_value *out = in + g->store->count + 1;
+    for (int i = 0; i < g->store->count; i++) {
+        if (g->store->segments[i]->state || !train[i]) continue;
+        in[n++] = dh__graph_segment(g, i, DH_HOME_GRAD, 0);
+        if (global) continue;
+        dh_emit(&g->emitter, DH_OP_CLIP_NORM, &(dh_clip_attr){limit}, 1, &in[n - 1], out);
+    }
+    if (global && n) dh_emit(&g->emitter, DH_OP_CLIP_NORM, &(dh_clip_attr){limit}, n, in, out);
+    dh__free(in);
+    return g->emitter.status;
+}
+
+dh_status dh__optimizer_emit(dh__graph *graph, const dh_optimizer *optimizer, const dh__clip *clip,
+                             const bool *train)
+{
+    run *runs = dh__calloc((size_t)graph->store->count + 1, sizeof *runs);
+    if (!runs) return DH_ENOMEM;
+    graph->phase = DH_UPDATE;
+    int count = collect_runs(graph, train, runs);
+    dh_status status = graph->emitter.status;
+    if (!status && clip->value > 0) status = clip_values(graph, (double)clip->value, runs, count);
+    if (!status && clip->norm > 0) status = clip_norms(graph, (double)clip->norm, train, false);
+    if (!status && clip->global_norm > 0)
+        status = clip_norms(graph, (double)clip->global_norm, train, true);
+    for (int i = 0; i < count && !status; i++) status = update(graph, optimizer, &runs[i]);
+    dh__free(runs);
+    return status ? status : graph->emitter.status;
+}
