@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/* Models: build, fit, evaluate, predict, and the fine-grained loop. A model owns its layers and
+ * plans and belongs to one thread at a time. */
+#ifndef DEEPHEALTH_MODEL_H
+#define DEEPHEALTH_MODEL_H
+
+#include <deephealth/layers.h>
+#include <deephealth/optimizers.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DH_MAX_IO      8  /* inputs, outputs of a model */
+#define DH_MAX_METRICS 16 /* metrics of a model */
+
+/* --- computing service --------------------------------------------------------------------------
+ */
+
+/* Where and how a model computes. A plain value. */
+typedef struct dh_cs {
+    const char *device; /* NULL: "cpu" */
+    int threads;        /* 0: all cores this process may use */
+    int memory;         /* 0 full_mem, 1 mid_mem, 2 low_mem; -1: the name given was unknown */
+    int replicas;
+    const char *memory_name;
+} dh_cs;
+
+typedef struct dh_cs_cpu_args {
+    size_t struct_size;
+    int threads;
+    const char
+        *memory;  /* "full_mem" keeps activations (default); "mid_mem" computes cheap ones again in
+                     backward; "low_mem" whole segments. Results are the same bit for bit */
+    int replicas; /* logical devices that share a batch; 1 (the default) */
+} dh_cs_cpu_args;
+/* dh_cs_cpu(.threads = 2, .memory = "low_mem") */
+DH_API dh_cs dh_cs_cpu(const dh_cs_cpu_args *args);
+
+/* --- building -----------------------------------------------------------------------------------
+ */
+
+typedef struct dh_model_args {
+    size_t struct_size;
+    const char *name;
+    dh_model *share; /* another model: both then have one parameter store, and layers of the same
+                        name (and shape) the same parameters. It need not outlive this one */
+} dh_model_args;
+/* NULL if memory ran out. dh_model_new("mlp") */
+DH_API dh_model *dh_model_new(const dh_model_args *args);
+DH_API void dh_model_free(dh_model *model); /* NULL is fine */
+
+/* A loss of the user's own: composes layers and returns the loss of each sample, [N] or [N, ...]
+ * (averaged), or NULL after a failure. */
+typedef dh_layer *(*dh_loss_fn)(dh_layer *target, dh_layer *prediction, void *payload);
+
+typedef struct dh_build_args {
+    size_t struct_size;
+    dh_model *model;
+    dh_layer *output; /* or several: */
+    dh_layer *outputs[DH_MAX_IO];
+    dh_layer *inputs[DH_MAX_IO]; /* default: all inputs that the outputs need, as they were made */
+    dh_optimizer optimizer;      /* default dh_sgd(0.01f) */
+    const char *loss;            /* of the first output; NULL: none, the model only predicts */
+    const char *losses[DH_MAX_IO]; /* one an output, where there are several */
+    dh_loss_fn loss_fn;            /* instead of loss */
+    void *loss_payload;
+    float loss_weights[DH_MAX_IO];       /* 0 is 1 */
+    const char *metrics[DH_MAX_METRICS]; /* of the first output; "layer:metric" of another */
+    dh_loss_fn metric_fn;                /* one more metric, averaged over samples */
+    const char *metric_fn_name;          /* default "metric_fn" */
+    void *metric_payload;
+    dh_cs device;
+    dh_layer *keep[DH_MAX_IO]; /* layers whose outputs can be read after a step */
+    uint64_t seed;             /* of initial weights, dropout and shuffling */
+    float clip_value;          /* every gradient element into [-v, v] */
+    float clip_norm;           /* each parameter's gradient to at most this norm */
+    float clip_global_norm;    /* all gradients together */
+    int accumulate;            /* batches whose gradients are averaged before an update; 0 is 1 */
+} dh_build_args;
+/* Checks everything, lays out parameters and draws their initial values (those that a shared store
+ * already has are kept). Returns the first failure of any constructor. Losses: mse, mae,
+ * cross_entropy (= categorical_cross_entropy, soft_cross_entropy: probabilities, one-hot or integer
+ * labels; exact when the model ends in softmax), categorical_cross_entropy_with_logits,
+ * binary_cross_entropy, binary_cross_entropy_with_logits, dice. Metrics: accuracy,
+ * categorical_accuracy, top_K_accuracy, binary_accuracy, mse, mae, rmse, cross_entropy,
+ * binary_cross_entropy, dice, jaccard, auc, confusion_matrix. */
+DH_API DH_NODISCARD dh_status dh_build(const dh_build_args *args);
+
+/* --- training -----------------------------------------------------------------------------------
+ */
+
+/* Figures of a pass over data: means over its samples. */
+typedef struct dh_result {
+    double loss; /* total, with weights and regularisation */
+    double losses[DH_MAX_IO];
+    double metrics[DH_MAX_METRICS];
+    int loss_count, metric_count;
+    double seconds;
+    int64_t samples;
+} dh_result;
+
+typedef struct dh_epoch {
+    int epoch; /* from 1 */
+    dh_result train, validation;
+    bool has_validation;
+} dh_epoch;
+
+/* What a callback is told; borrowed for the call. */
+typedef struct dh_event {
+    dh_model *model;
+    int epoch;                           /* from 1 */
+    int64_t step, steps;                 /* of the epoch, from 1; at epoch end step == steps */
+    const dh_result *train, *validation; /* so far; validation NULL before it ran */
+    bool epoch_end;
+} dh_event;
+/* Called after each step and each epoch. Not DH_OK ends fit with that status. */
+typedef dh_status (*dh_event_fn)(const dh_event *event, void *payload);
+
+typedef struct dh_fit_args {
+    size_t struct_size;
+    dh_model *model;
+    const dh_tensor *x, *y;
+    const dh_tensor *xs[DH_MAX_IO], *ys[DH_MAX_IO]; /* where there are several inputs or outputs */
+    int batch_size;                                 /* default 32 */
+    int epochs;                                     /* default 1 */
+    float validation_split;                         /* the last part of the data, in [0, 1) */
+    const dh_tensor *validation_x, *validation_y;
+    const dh_tensor *validation_xs[DH_MAX_IO], *validation_ys[DH_MAX_IO];
+    const dh_tensor *sample_weight; /* [N] */
+    const float *class_weight;      /* one a class of the first output's target */
+    int class_count;
+    bool no_shuffle, quiet;
+    dh_event_fn callback;
+    void *payload;
+} dh_fit_args;
+/* Trains. x [N, ...], y [N, ...]: any dtype that casts to the input's. Each epoch takes every
+ * sample once, in an order drawn from the model's seed; the last batch may be smaller. A loss that
+ * is not finite ends it with DH_ENUMERIC, naming the first layer that made it, and weights as
+ * before. */
+DH_API dh_status dh_fit(const dh_fit_args *args);
+
+/* Epochs of all calls of fit; count of them through count. Borrowed. */
+DH_API const dh_epoch *dh_model_history(const dh_model *model, int *count);
+/* Names in the order of dh_result.metrics; NULL beyond the last. */
+DH_API const char *dh_model_metric_name(const dh_model *model, int index);
+/* Sums behind a metric of the last evaluate or fit epoch: a confusion matrix is its [C, C] counts,
+ * rows the true class. Up to room numbers into out; returns how many there are. */
+DH_API int dh_model_metric_values(const dh_model *model, int index, double *out, int room);
+
+typedef struct dh_evaluate_args {
+    size_t struct_size;
+    dh_model *model;
+    const dh_tensor *x, *y;
+    const dh_tensor *xs[DH_MAX_IO], *ys[DH_MAX_IO];
+    int batch_size; /* default 256 */
+    dh_result *result;
+    const dh_tensor *sample_weight; /* [N] */
+    bool quiet;
+} dh_evaluate_args;
+/* Losses and metrics over data, without training. */
+DH_API dh_status dh_evaluate(const dh_evaluate_args *args);
+
+typedef struct dh_predict_args {
+    size_t struct_size;
+    dh_tensor **out; /* the first output, yours to free; or all of them: */
+    dh_model *model;
+    const dh_tensor *x;
+    dh_tensor **outs;               /* output_count tensors */
+    const dh_tensor *xs[DH_MAX_IO]; /* where there are several inputs */
+    int batch_size;                 /* default 256 */
+} dh_predict_args;
+/* The outputs for x [N, ...]. dh_predict(&y, net, x) */
+DH_API DH_NODISCARD dh_status dh_predict(const dh_predict_args *args);
+
+/* --- the fine-grained loop ----------------------------------------------------------------------
+ */
+
+/* One batch: x and y are arrays as long as the model has inputs and outputs; all of their rows are
+ * taken. result may be NULL. */
+DH_API DH_NODISCARD dh_status dh_train_batch(dh_model *model, const dh_tensor *const *x,
+                                             const dh_tensor *const *y, dh_result *result);
+DH_API DH_NODISCARD dh_status dh_eval_batch(dh_model *model, const dh_tensor *const *x,
+                                            const dh_tensor *const *y, dh_result *result);
+/* train_batch in its parts. forward runs in training mode when training is true. backward adds to
+ * the gradients (sets them after zero_grads or update); update applies the optimiser. */
+DH_API DH_NODISCARD dh_status dh_forward(dh_model *model, const dh_tensor *const *x, bool training);
+DH_API DH_NODISCARD dh_status dh_backward(dh_model *model, const dh_tensor *const *y,
+                                          dh_result *result);
+DH_API DH_NODISCARD dh_status dh_update(dh_model *model);
+DH_API DH_NODISCARD dh_status dh_zero_grads(dh_model *model);
+
+/* A copy of a layer's output in the last forward: outputs of the model and layers named in .keep.
+ */
+DH_API DH_NODISCARD dh_status dh_layer_output(dh_tensor **out, const dh_layer *layer);
+DH_API dh_layer *dh_model_layer(const dh_model *model,
+                                const char *name); /* NULL with DH_ENOTFOUND */
+
+/* Parameters, "dense1/weight", in the order of the layers. */
+DH_API int dh_model_parameter_count(const dh_model *model);
+DH_API const char *dh_model_parameter_name(const dh_model *model, int index);
+/* A tensor on the parameter's own memory: what is written there is used by the next step. Yours to
+ * free. DH_ENOTFOUND offers the near names. */
+DH_API DH_NODISCARD dh_status dh_model_parameter(dh_tensor **out, const dh_model *model,
+                                                 const char *name);
+DH_API DH_NODISCARD dh_status dh_model_gradient(dh_tensor **out, const dh_model *model,
+                                                const char *name);
+/* Freezes (or thaws) a layer's parameters. */
+DH_API DH_NODISCARD dh_status dh_layer_freeze(dh_layer *layer, bool frozen);
+/* Scales the learning rate of one parameter. */
+DH_API DH_NODISCARD dh_status dh_model_lr_scale(dh_model *model, const char *parameter,
+                                                float scale);
+DH_API DH_NODISCARD dh_status dh_model_set_learning_rate(dh_model *model, float learning_rate);
+DH_API float dh_model_learning_rate(const dh_model *model);
+
+/* --- inspection ---------------------------------------------------------------------------------
+ */
+
+typedef struct dh_memory_report {
+    size_t parameter_bytes, gradient_bytes, optimizer_bytes;
+    size_t activation_bytes[3]; /* planned for a training step at full_mem, mid_mem, low_mem */
+    size_t plan_bytes;          /* all of it at the model's level */
+} dh_memory_report;
+/* For a batch of batch_size. */
+DH_API DH_NODISCARD dh_status dh_model_memory(dh_memory_report *out, dh_model *model,
+                                              int batch_size);
+
+/* A table of layers, shapes, parameters, FLOPs and chosen implementations for a batch of batch_size
+ * (0: the last one used, or 32), and memory by level, through the log; or into *text, which
+ * dh_text_free frees. */
+DH_API dh_status dh_summary(dh_model *model, int batch_size);
+DH_API DH_NODISCARD dh_status dh_summary_text(char **text, dh_model *model, int batch_size);
+DH_API void dh_text_free(char *text);
+
+/* Losses and metrics of all epochs as a PNG picture, 960 x 400; written atomically. */
+DH_API DH_NODISCARD dh_status dh_model_plot_history(const dh_model *model, const char *path);
+
+/* SHA-256 over all parameters' names-free bytes in the order of the layers, as 64 hex digits. */
+DH_API DH_NODISCARD dh_status dh_model_sha256(char hex[65], const dh_model *model);
+
+/* --- saving -------------------------------------------------------------------------------------
+ */
+
+/* Weights and states as safetensors. Loading checks names, shapes and dtypes first: a mismatch
+ * lists what is missing, extra or of another shape, and changes nothing. */
+DH_API DH_NODISCARD dh_status dh_save_weights(const dh_model *model, const char *path);
+DH_API DH_NODISCARD dh_status dh_load_weights(dh_model *model, const char *path);
+
+/* --- macros -------------------------------------------------------------------------------------
+ */
+#ifndef __cplusplus
+#define dh_cs_cpu(...)    dh_cs_cpu(DH_ARGS(dh_cs_cpu_args, __VA_ARGS__))
+#define dh_model_new(...) dh_model_new(DH_ARGS(dh_model_args, __VA_ARGS__))
+#define dh_build(...)     dh_build(DH_ARGS(dh_build_args, __VA_ARGS__))
+#define dh_fit(...)       dh_fit(DH_ARGS(dh_fit_args, __VA_ARGS__))
+#define dh_evaluate(...)  dh_evaluate(DH_ARGS(dh_evaluate_args, __VA_ARGS__))
+#define dh_predict(...)   dh_predict(DH_ARGS(dh_predict_args, __VA_ARGS__))
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* dh_build: everything is checked, then committed. */
+#include <math.h>
+#include <string.h>
+
+#include "model_impl.h"
+
+static dh_status build_outputs(dh_model *m, const dh_build_args *a)
+{
+    if (a->output) m->output[m->output_count++] = a->output;
+    for (int i = 0; i < DH_MAX_IO && a->outputs[i]; i++) {
+        DH_REQUIRE(!a->output, DH_EINVAL, "build: both output and outputs are given");
+        m->output[m->output_count++] = a->outputs[i];
+    }
+    DH_REQUIRE(m->output_count, DH_EINVAL, "build: output is NULL");
+    for (int i = 0; i < m->output_count; i++)
+        DH_REQUIRE(m->output[i]->net == &m->net, DH_EINVAL,
+                   "build: output \"%s\" belongs to another model", m->output[i]->name);
+    return DH_OK;
+}
+
+static dh_status build_inputs(dh_model *m, const dh_build_args *a)
+{
+    bool *wanted = dh__calloc((size_t)m->net.count + 1, sizeof *wanted);
+    if (!wanted) return DH_ENOMEM;
+    for (int o = 0; o < m->output_count; o++) dh__net_want(m->output[o], wanted);
+    for (int i = 0; i < DH_MAX_IO && a->inputs[i]; i++) m->input[m->input_count++] = a->inputs[i];
+    dh_status status = DH_OK;
+    int needed = 0;
+    for (int i = 0; i < m->net.count && !status; i++) {
+        dh_layer *l = m->net.layers[i];
+        if (strcmp(l->def->kind, "input") || l->target || !wanted[i]) continue;
+        bool named = false;
+        for (int k = 0; k < m->input_count && a->inputs[0]; k++) named |= m->input[k] == l;
+        needed++;
+        if (a->inputs[0] && !named)
+            status =
+                dh_fail(DH_EINVAL, "build: input \"%s\" is needed, but not among inputs", l->name);
+        else if (!a->inputs[0] && m->input_count == DH_MAX_IO)
+            status = dh_fail(DH_EINVAL, "build: the outputs need more than %d inputs", DH_MAX_IO);
+        else if (!a->inputs[0])
+            m->input[m->input_count++] = l;
+    }
+    for (int i = 0; i < m->input_count && !status; i++)
+        if (m->input[i]->net != &m->net || strcmp(m->input[i]->def->kind, "input"))
+            status =
+                dh_fail(DH_EINVAL, "build: inputs[%d], \"%s\", is no input layer of this model", i,
+                        m->input[i]->name);
+    if (!status && !needed) status = dh_fail(DH_EINVAL, "build: the outputs depend on no input");
+    dh__free(wanted);
+    return status;
+}
+
+/* --- losses and metrics -------------------------------------------------------------------------
+ */
+
+/* The user's function on a target of the prediction's shape. */
+static dh_status call_user(dh_model *m, dh_loss_fn fn, void *payload, int o, dh_layer **target,
+                           dh_layer **result, const char *who)
+{
+    const dh_view *v = dh__graph_view(m->net.sketch, m->output[o]->sketch);
+    *target = dh__input_new(&m->net, NULL, DH_F32, v->ndim, v->shape, true);
+    *result = *target ? fn(*target, m->output[o], payload) : NULL;
+    if (m->net.status) return dh_fail(m->net.status, "%s: %s", who, m->net.error);
+    DH_REQUIRE(*result, DH_EINVAL, "build: %s returned NULL", who);
+    DH_REQUIRE((*result)->net == &m->net, DH_EINVAL, "build: %s returned a layer of another model",
+               who);
+    v = dh__graph_view(m->net.sketch, (*result)->sketch);
+    DH_REQUIRE(v->ndim == 0 || v->shape[0] == DH_SKETCH_ROWS, DH_ESHAPE,
+               "build: %s must return one value a sample [N, ...], its axis 0 is not the batch",
+               who);
+    return DH_OK;
+}
+
+static dh_status build_losses(dh_model *m, const dh_build_args *a)
+{
+    DH_REQUIRE(!(a->loss && a->loss_fn), DH_EINVAL, "build: both loss \"%s\" and loss_fn are given",
+               a->loss);
+    DH_REQUIRE(!(a->loss && a->losses[0]), DH_EINVAL,
+               "build: both loss \"%s\" and losses are given", a->loss);
+    for (int o = 0; o < DH_MAX_IO; o++) {
+        const char *name = o == 0 && a->loss ? a->loss : a->losses[o];
+        float weight = a->loss_weights[o];
+        DH_REQUIRE(o < m->output_count || (!name && weight == 0), DH_EINVAL,
+                   "build: there is a loss or weight for output %d, the model has %d outputs", o,
+                   m->output_count);
+        DH_REQUIRE(isfinite(weight) && weight >= 0, DH_EINVAL,
+                   "build: loss_weights[%d] is %g, must be at least 0", o, (double)weight);
+        if (o >= m->output_count) continue;
+        m->goal[o].weight = weight != 0 ? weight : 1;
+        if (name && *name && strcmp(name, "none")) {
+            dh_status status = dh__loss_check(name);
+            if (status) return dh_error_prefix("build"), status;
+            m->goal[o].name = dh__loss_name(name);
+        }
+    }
+    if (a->loss_fn)
+        return call_user(m, a->loss_fn, a->loss_payload, 0, &m->goal[0].fn_target,
+                         &m->goal[0].fn_result, "loss_fn");
+    return DH_OK;
+}
+
+/* "layer:metric" of a named output, else of the first. */
+static dh_status build_metric(dh_model *m, const char *text)
+{
+    dh__model_metric *metric = &m->metric[m->metric_count];
+    const char *colon = strchr(text, ':'), *name = colon ? colon + 1 : text;
+    memset(metric, 0, sizeof *metric);
+    if (colon) {
+        size_t n = (size_t)(colon - text);
+        metric->output = -1;
+        for (int o = 0; o < m->output_count; o++)
+            if (strlen(m->output[o]->name) == n && !strncmp(m->output[o]->name, text, n))
+                metric->output = o;
+        DH_REQUIRE(metric->output >= 0, DH_ENAME,
+                   "build: metric \"%s\" names no output of the model", text);
+    }
+    dh_status status = dh__metric_find(&metric->metric, name);
+    if (status) return dh_error_prefix("build"), status;
+    dh__format(metric->name, sizeof metric->name, "%s", text);
+    m->metric_count++;
+    return DH_OK;
+}
+
+static dh_status build_metrics(dh_model *m, const dh_build_args *a)
+{
+    for (int i = 0; i < DH_MAX_METRICS && a->metrics[i]; i++)
+        DH_TRY(build_metric(m, a->metrics[i]));
+    if (!a->metric_fn) return DH_OK;
+    DH_REQUIRE(m->metric_count < DH_MAX_METRICS, DH_EINVAL, "build: more than %d metrics",
+               DH_MAX_METRICS);
+    dh__model_metric *metric = &m->metric[m->metric_count];
+    memset(metric, 0, sizeof *metric);
+    dh__format(metric->name, sizeof metric->name, "%s",
+               a->metric_fn_name ? a->metric_fn_name : "metric_fn");
+    metric->metric.finish = dh__metric_mean;
+    DH_TRY(call_user(m, a->metric_fn, a->metric_payload, 0, &metric->fn_target, &metric->fn_result,
+                     "metric_fn"));
+    m->metric_count++;
+    return DH_OK;
+}
+
+/* --- the rest -----------------------------------------------------------------------------------
+ */
+
+static dh_status build_device(dh_model *m, const dh_build_args *a)
+{
+    dh_device *device;
+    const dh_cs *cs = &a->device;
+    char hint[96];
+    DH_TRY(dh_device_get(&device, cs->device));
+    DH_REQUIRE(cs->memory >= 0 && cs->memory <= DH_LOW_MEM, DH_ENAME,
+               "build: no memory level \"%s\"%s", cs->memory_name ? cs->memory_name : "?",
+               dh__suggest_choices(hint, sizeof hint, cs->memory_name ? cs->memory_name : "?",
+                                   "full_mem|mid_mem|low_mem"));
+    DH_REQUIRE(cs->threads >= 0 && cs->threads <= 4096, DH_EINVAL,
+               "build: device threads is %d, must be in [0, 4096]", cs->threads);
+    DH_REQUIRE(cs->replicas >= 0 && cs->replicas <= 1, DH_EUNSUPPORTED,
+               "build: device replicas is %d; the CPU device offers 1", cs->replicas);
+    m->cs = *cs;
+    m->cs.memory_name = NULL;
+    return DH_OK;
+}
+
+static dh_status check_number(float value, const char *name)
+{
+    DH_REQUIRE(isfinite(value) && value >= 0, DH_EINVAL, "build: %s is %g, must be at least 0",
+               name, (double)value);
+    return DH_OK;
+}
+
+static dh_status build_training(dh_model *m, const dh_build_args *a)
+{
+    m->optimizer = a->optimizer;
+    DH_TRY(dh__optimizer_check(&m->optimizer));
+    DH_TRY(check_number(a->clip_value, "clip_value"));
+    DH_TRY(check_number(a->clip_norm, "clip_norm"));
+    DH_TRY(check_number(a->clip_global_norm, "clip_global_norm"));
+    DH_REQUIRE(a->accumulate >= 0, DH_EINVAL, "build: accumulate is %d, must be at least 0",
+               a->accumulate);
+    m->clip = (dh__clip){a->clip_value, a->clip_norm, a->clip_global_norm};
+    m->accumulate = a->accumulate > 1 ? a->accumulate : 1;
+    m->seed = a->seed;
+    for (int i = 0; i < DH_MAX_IO && a->keep[i]; i++) {
+        DH_REQUIRE(a->keep[i]->net == &m->net, DH_EINVAL,
+                   "build: keep[%d], \"%s\", belongs to another "
+                   "model",
+                   i, a->keep[i]->name);
+        m->keep[m->keep_count++] = a->keep[i];
+    }
+    return DH_OK;
+}
+
+/* Errors of losses and metrics come out here, not at the first batch: they see targets of the
+ * predictions' shapes. */
+static dh_status try_graph(dh_model *m)
+{
+    dh__key key;
+    dh__stage *stage;
+    memset(&key, 0, sizeof key);
+    key.mode = DH_PREDICT;
+    key.rows = DH_SKETCH_ROWS;
+    DH_TRY(dh__stage_new(&stage, m, &key, DH_FULL_MEM));
+    dh__stage_free(stage);
+    bool loss = false;
+    for (int o = 0; o < m->output_count; o++) {
+        const dh_view *v = dh__graph_view(m->net.sketch, m->output[o]->sketch);
+        loss |= m->goal[o].name || m->goal[o].fn_result;
+        key.target[o].dtype = DH_F32;
+        key.target[o].ndim = v->ndim;
+        memcpy(key.target[o].shape, v->shape, sizeof v->shape);
+        key.target[o].shape[0] = 0;
+    }
+    if (!loss) return DH_OK;
+    key.mode = DH_EVAL;
+    DH_TRY(dh__stage_new(&stage, m, &key, DH_FULL_MEM));
+    dh__stage_free(stage);
+    return DH_OK;
+}
+
+/* Back to before the build, so that it can be tried again. */
+static void unbuild(dh_model *m)
+{
+    dh__stages_free(m);
+    for (int i = 0; i < m->metric_count; i++) dh__free(m->metric[i].sums);
+    memset(m->metric, 0, sizeof m->metric);
+    memset(m->goal, 0, sizeof m->goal);
+    m->input_count = m->output_count = m->keep_count = m->metric_count = 0;
+    m->built = m->have_gradients = false;
+}
+
+dh_status(dh_build)(const dh_build_args *args)
+{
+    dh_build_args a;
+    DH_TRY(dh__args(&a, sizeof a, args, "build"));
+    dh_model *m = a.model;
+    DH_NEED(m, "build", "model");
+    if (m->net.status) return dh_fail(m->net.status, "%s", m->net.error);
+    unbuild(m);
+    dh_status status = build_outputs(m, &a);
+    if (!status) status = build_inputs(m, &a);
+    if (!status) status = build_device(m, &a);
+    if (!status) status = build_losses(m, &a);
+    if (!status) status = build_metrics(m, &a);
+    if (!status) status = build_training(m, &a);
+    if (!status) status = dh__params_allocate(m->net.store, m->seed);
+    if (!status) status = try_graph(m);
+    if (status) {
+        unbuild(m);
+        return status;
+    }
+    m->built = true;
+    m->updates = 0;
+    m->steps = 0;
+    m->epochs = 0;
+    return DH_OK;
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/* dh_fit: epochs of shuffled batches. */
+#include <math.h>
+#include <string.h>
+
+#include "model_impl.h"
+#include "rng.h"
+
+#define SHUFFLE_STREAM 0x73687566666c65u /* apart from the layers' streams: "shuffle" */
+
+typedef struct fitting {
+    dh_model *model;
+    dh_fit_args a;
+    dh__data train, validation;
+    int64_t *order; /* a permutation of the training rows */
+    int64_t batch;
+    bool validate;
+} fitting;
+
+static void take(dh__data *data, const dh_tensor *x, const dh_tensor *y, const dh_tensor *const *xs,
+                 const dh_tensor *const *ys)
+{
+    memset(data, 0, sizeof *data);
+    for (int i = 0; i < DH_MAX_IO; i++) {
+        data->x[i] = xs[i];
+        data->y[i] = ys[i];
+    }
+    if (x) data->x[0] = x;
+    if (y) data->y[0] = y;
+}
+
+static dh_status check_args(const dh_fit_args *a)
+{
+    DH_REQUIRE(a->batch_size >= 0, DH_EINVAL, "fit: batch_size is %d, must be at least 1",
+               a->batch_size);
+    DH_REQUIRE(a->epochs >= 0, DH_EINVAL, "fit: epochs is %d, must be at least 1", a->epochs);
+    DH_REQUIRE(a->validation_split >= 0 && a->validation_split < 1, DH_EINVAL,
+               "fit: validation_split is %g, must be in [0, 1)", (double)a->validation_split);
+    DH_REQUIRE(!a->class_weight || a->class_count > 0, DH_EINVAL,
+               "fit: class_weight is given, class_count is %d", a->class_count);
+    for (int i = 0; a->class_weight && i < a->class_count; i++)
+        DH_REQUIRE(isfinite(a->class_weight[i]), DH_EINVAL, "fit: class_weight[%d] is %g", i,
+                   (double)a->class_weight[i]);
+    return DH_OK;
+}
+
+static dh_status prepare(fitting *f)
+{
+    const dh_fit_args *a = &f->a;
+    take(&f->train, a->x, a->y, a->xs, a->ys);
+    take(&f->validation, a->validation_x, a->validation_y, a->validation_xs, a->validation_ys);
+    f->train.sample_weight = a->sample_weight;
+    f->train.class_weight = a->class_weight;
+    f->train.class_count = a->class_count;
+    DH_TRY(dh__data_check(&f->train, f->model, true, "fit"));
+    f->validate = f->validation.x[0] != NULL;
+    if (f->validate) DH_TRY(dh__data_check(&f->validation, f->model, true, "fit: validation"));
+    if (a->validation_split > 0) {
+        DH_REQUIRE(!f->validate, DH_EINVAL,
+                   "fit: both validation_x and validation_split are given");
+        int64_t kept = (int64_t)((double)f->train.count * (1 - (double)a->validation_split) + 0.5);
+        DH_REQUIRE(
+            kept > 0 && kept < f->train.count, DH_EINVAL,
+            "fit: validation_split %g of %lld rows leaves %lld to train on and %lld to validate",
+            (double)a->validation_split, (long long)f->train.count, (long long)kept,
+            (long long)(f->train.count - kept));
+        f->validation = f->train;
+        f->validation.class_weight = NULL;
+        f->validation.sample_weight = NULL;
+        f->validation.begin = kept;
+        f->validation.count -= kept;
+        f->train.count = kept;
+        f->validate = true;
+    }
+    f->batch = a->batch_size ? a->batch_size : 32;
+    if (f->batch > f->train.count) f->batch = f->train.count;
+    f->order = dh__alloc((size_t)f->train.count * sizeof *f->order);
+    return f->order ? DH_OK : DH_ENOMEM;
+}
+
+static dh_status tell(const fitting *f, int epoch, int64_t step, int64_t steps,
+                      const dh_result *train, const dh_result *validation, bool end)
+{
+    if (!f->a.callback) return DH_OK;
+    dh_event e = {.model = f->model,
+                  .epoch = epoch,
+                  .step = step,
+                  .steps = steps,
+                  .train = train,
+                  .validation = validation,
+                  .epoch_end = end};
+    dh_status status = f->a.callback(&e, f->a.payload);
+    if (status && dh_error_status() != status)
+        dh_fail(status, "fit: the callback ended it in epoch %d after step %lld with %s", epoch,
+                (long long)step, dh_status_name(status));
+    return status;
+}
+
+static dh_status train_epoch(fitting *f, int epoch, dh__progress *progress, dh_result *result)
+{
+    dh_model *m = f->model;
+    dh__key key;
+    int64_t n = f->train.count, steps = (n + f->batch - 1) / f->batch;
+    double start = dh__now();
+    dh__data_key(&key, &f->train, m, DH_TRAIN, f->batch);
+    dh__pass_begin(m);
+    for (int64_t step = 0; step < steps; step++) {
+        int64_t at = step * f->batch, rows = n - at < f->batch ? n - at : f->batch;
+        dh__stage *stage;
+        key.freeze = m->freeze;
+        key.add = m->accumulate > 1 && step % m->accumulate != 0;
+        bool update = step + 1 == steps || (step + 1) % m->accumulate == 0;
+        DH_TRY(dh__stage_get(&stage, m, &key, rows));
+        DH_TRY(dh__feed(stage, m, &f->train, f->order + at, 0, rows, true, true));
+        dh_status status = dh__run_train(m, stage, update, "fit");
+        if (status) {
+            dh_error_prefix("epoch %d, step %lld", epoch, (long long)step + 1);
+            return status;
+        }
+        DH_TRY(dh__pass_add(m, stage));
+        dh__progress_step(progress, m);
+        if (!f->a.callback) continue;
+        result->seconds = dh__now() - start;
+        dh__pass_result(m, result);
+        DH_TRY(tell(f, epoch, step + 1, steps, result, NULL, false));
+    }
+    result->seconds = dh__now() - start;
+    dh__pass_result(m, result);
+    m->last_rows = f->batch;
+    m->have_gradients = false;
+    return DH_OK;
+}
+
+static dh_status remember(dh_model *m, const dh_epoch *epoch)
+{
+    size_t old = (size_t)m->history_count * sizeof *m->history;
+    dh_epoch *grown = dh__grow(m->history, old, old + sizeof *grown);
+    if (!grown) return DH_ENOMEM;
+    m->history = grown;
+    m->history[m->history_count++] = *epoch;
+    return DH_OK;
+}
+
+static dh_status run_epochs(fitting *f)
+{
+    dh_model *m = f->model;
+    int epochs = f->a.epochs ? f->a.epochs : 1;
+    int64_t steps = (f->train.count + f->batch - 1) / f->batch;
+    for (int i = 1; i <= epochs; i++) {
+        dh_epoch e = {.epoch = m->history_count + 1, .has_validation = f->validate};
+        dh__progress progress;
+        for (int64_t k = 0; k < f->train.count; k++) f->order[k] = k;
+        if (!f->a.no_shuffle)
+            dh__random_permutation(m->seed, SHUFFLE_STREAM + (uint64_t)m->epochs, f->order,
+                                   f->train.count);
+        m->epochs++;
+        dh__progress_begin(&progress, f->train.count, i, epochs, f->a.quiet);
+        DH_TRY(train_epoch(f, i, &progress, &e.train));
+        if (f->validate) DH_TRY(dh__evaluate_data(m, &f->validation, 256, &e.validation));
+        dh__progress_end(&progress, m, &e.train, f->validate ? &e.validation : NULL);
+        DH_TRY(remember(m, &e));
+        DH_TRY(tell(f, i, steps, steps, &e.train, f->validate ? &e.validation : NULL, true));
+    }
+    return DH_OK;
+}
+
+dh_status(dh_fit)(const dh_fit_args *args)
+{
+    fitting f = {0};
+    DH_TRY(dh__args(&f.a, sizeof f.a, args, "fit"));
+    f.model = f.a.model;
+    DH_TRY(dh__ready(f.model, true, "fit"));
+    DH_TRY(check_args(&f.a));
+    int before = dh__enter(f.model);
+    dh_status status = prepare(&f);
+    if (!status) status = run_epochs(&f);
+    dh__leave(before);
+    dh__free(f.order);
+    return status;
+}
+
+/* --- evaluate -----------------------------------------------------------------------------------
+ */
+
+static void log_result(const dh_model *m, const dh_result *r)
+{
+    char line[512];
+    size_t at = (size_t)dh__format(line, sizeof line, "evaluate: loss %.4f", r->loss);
+    for (int i = 0; i < m->metric_count && at < sizeof line; i++)
+        at += (size_t)dh__format(line + at, sizeof line - at, "  %s %.4f", m->metric[i].name,
+                                 r->metrics[i]);
+    dh__log(DH_LOG_INFO, "%s", line);
+}
+
+dh_status(dh_evaluate)(const dh_evaluate_args *args)
+{
+    dh_evaluate_args a;
+    dh__data data;
+    dh_result result = {0};
+    DH_TRY(dh__args(&a, sizeof a, args, "evaluate"));
+    DH_TRY(dh__ready(a.model, true, "evaluate"));
+    DH_REQUIRE(a.batch_size >= 0, DH_EINVAL, "evaluate: batch_size is %d, must be at least 1",
+               a.batch_size);
+    take(&data, a.x, a.y, a.xs, a.ys);
+    data.sample_weight = a.sample_weight;
+    DH_TRY(dh__data_check(&data, a.model, true, "evaluate"));
+    int before = dh__enter(a.model);
+    dh_status status =
+        dh__evaluate_data(a.model, &data, a.batch_size ? a.batch_size : 256, &result);
+    dh__leave(before);
+    if (status) return status;
+    if (!a.quiet) log_result(a.model, &result);
+    if (a.result) *a.result = result;
+    return DH_OK;
+}
+
+/* --- predict ------------------------------------------------------------------------------------
+ */
+
+/* Output tensors of all rows, made when the first batch has shown their shapes. */
+static dh_status make_outputs(dh_tensor **outs, const dh_model *m, const dh__stage *stage,
+                              int64_t rows)
+{
+    for (int o = 0; o < m->output_count; o++) {
+        dh_view v = *dh__plan_view(stage->plan, stage->output[o]);
+        DH_REQUIRE(v.ndim && v.shape[0] == stage->plan->rows, DH_ESHAPE,
+                   "predict: axis 0 of output \"%s\" is not the batch", m->output[o]->name);
+        v.shape[0] = rows;
+        DH_TRY(dh__tensor_new(&outs[o], dh__cpu(), v.dtype, v.ndim, v.shape));
+    }
+    return DH_OK;
+}
+
+static dh_status predict_all(dh_tensor **outs, dh_model *m, const dh__data *data, int64_t batch)
+{
+    dh__key key;
+    dh__stage *stage;
+    dh__data_key(&key, data, m, DH_PREDICT, batch < data->count ? batch : data->count);
+    for (int64_t i = 0; i < data->count; i += batch) {
+        int64_t rows = data->count - i < batch ? data->count - i : batch;
+        DH_TRY(dh__stage_get(&stage, m, &key, rows));
+        DH_TRY(dh__feed(stage, m, data, NULL, i, rows, true, false));
+        m->current = stage;
+        m->forward_training = false;
+        DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_FORWARD));
+        if (i == 0) DH_TRY(make_outputs(outs, m, stage, data->count));
+        for (int o = 0; o < m->output_count; o++) {
+            const dh_view *v = dh__plan_view(stage->plan, stage->output[o]);
+            size_t size = (size_t)dh__view_count(v) * dh_dtype_size(v->dtype);
+            size_t row = size / (size_t)rows;
+            DH_TRY(m->arena->device->copy_out(
+                m->arena->device, (char *)outs[o]->view.data + (size_t)i * row, v->data, size));
+        }
+    }
+    return DH_OK;
+}
+
+dh_status(dh_predict)(const dh_predict_args *args)
+{
+    dh_predict_args a;
+    dh__data data;
+    dh_tensor *outs[DH_MAX_IO] = {0};
+    DH_TRY(dh__args(&a, sizeof a, args, "predict"));
+    DH_REQUIRE(a.out || a.outs, DH_EINVAL, "predict: out is NULL");
+    DH_TRY(dh__ready(a.model, false, "predict"));
+    DH_REQUIRE(a.batch_size >= 0, DH_EINVAL, "predict: batch_size is %d, must be at least 1",
+               a.batch_size);
+    const dh_tensor *none[DH_MAX_IO] = {0};
+    take(&data, a.x, NULL, a.xs, none);
+    DH_TRY(dh__data_check(&data, a.model, false, "predict"));
+    int before = dh__enter(a.model);
+    dh_status status = predict_all(outs, a.model, &data, a.batch_size ? a.batch_size : 256);
+    dh__leave(before);
+    for (int o = 0; o < DH_MAX_IO; o++) {
+        if (!status && a.outs && o < a.model->output_count)
+            a.outs[o] = outs[o];
+        else if (!status && !a.outs && o == 0)
+            *a.out = outs[0];
+        else
+            dh_tensor_free(outs[o]);
+    }
+    return status;
+}

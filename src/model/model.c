@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* Birth and death of a model; computing services; parameters and layers by name. */
+#include <math.h>
+#include <string.h>
+
+#include "file.h"
+#include "model_impl.h"
+
+static const char memory_levels[] = "full_mem|mid_mem|low_mem";
+
+dh_cs(dh_cs_cpu)(const dh_cs_cpu_args *args)
+{
+    dh_cs_cpu_args a;
+    if (dh__args(&a, sizeof a, args, "cs_cpu")) return (dh_cs){.memory = -1};
+    int level = a.memory && *a.memory ? dh__choice_index(memory_levels, a.memory) : 0;
+    return (dh_cs){.device = "cpu",
+                   .threads = a.threads,
+                   .memory = level,
+                   .replicas = a.replicas,
+                   .memory_name = a.memory};
+}
+
+dh_model *(dh_model_new)(const dh_model_args *args)
+{
+    dh_model_args a;
+    dh__params *store = NULL;
+    if (dh__args(&a, sizeof a, args, "model_new")) return NULL;
+    dh_model *model = dh__calloc(1, sizeof *model);
+    if (!model) return NULL;
+    dh_status status = DH_OK;
+    if (a.share)
+        dh__params_retain(store = a.share->net.store);
+    else
+        status = dh__params_new(&store, dh__cpu());
+    if (!status) status = dh__net_init(&model->net, a.name, store);
+    dh__params_release(store);
+    if (!status) status = dh__arena_new(&model->arena, dh__cpu());
+    if (!status) return model;
+    dh_model_free(model);
+    return NULL;
+}
+
+void dh_model_free(dh_model *model)
+{
+    if (!model) return;
+    dh__stages_free(model);
+    dh__arena_free(model->arena);
+    for (int i = 0; i < model->metric_count; i++) dh__free(model->metric[i].sums);
+    dh__free(model->history);
+    dh__net_clear(&model->net);
+    dh__free(model);
+}
+
+const dh_epoch *dh_model_history(const dh_model *model, int *count)
+{
+    if (count) *count = model ? model->history_count : 0;
+    return model ? model->history : NULL;
+}
+
+const char *dh_model_metric_name(const dh_model *model, int index)
+{
+    return model && index >= 0 && index < model->metric_count ? model->metric[index].name : NULL;
+}
+
+int dh_model_metric_values(const dh_model *model, int index, double *out, int room)
+{
+    if (!model || index < 0 || index >= model->metric_count) return 0;
+    const dh__model_metric *m = &model->metric[index];
+    for (int k = 0; out && k < m->count && k < room; k++) out[k] = m->sums[k];
+    return m->count;
+}
+
+/* --- layers and parameters by name --------------------------------------------------------------
+ */
+
+static const char *layer_name_at(int i, const void *payload)
+{
+    const dh__net *net = payload;
+    return i < net->count ? net->layers[i]->name : NULL;
+}
+
+dh_layer *dh_model_layer(const dh_model *model, const char *name)
+{
+    char hint[200];
+    if (!model || !name) {
+        dh_fail(DH_EINVAL, "model_layer: %s is NULL", model ? "name" : "model");
+        return NULL;
+    }
+    dh_layer *layer = dh__find_layer(&model->net, name);
+    if (!layer)
+        dh_fail(DH_ENOTFOUND, "model_layer: model \"%s\" has no layer \"%s\"%s", model->net.name,
+                name, dh__suggest(hint, sizeof hint, name, layer_name_at, &model->net));
+    return layer;
+}
+
+static const char *parameter_name_at(int i, const void *payload)
+{
+    const dh__params *store = payload;
+    return i < store->count ? store->segments[i]->name : NULL;
+}
+
+int dh_model_parameter_count(const dh_model *model)
+{
+    return model ? model->net.store->count : 0;
+}
+
+const char *dh_model_parameter_name(const dh_model *model, int index)
+{
+    if (!model || index < 0) return NULL;
+    return parameter_name_at(index, model->net.store);
+}
+
+static dh_status find_parameter(int *out, const dh_model *model, const char *name, const char *who)
+{
+    char hint[200];
+    DH_NEED(model, who, "model");
+    DH_NEED(name, who, "name");
+    *out = dh__params_find(model->net.store, name);
+    if (*out >= 0) return DH_OK;
+    return dh_fail(DH_ENOTFOUND, "%s: model \"%s\" has no parameter \"%s\"%s", who, model->net.name,
+                   name, dh__suggest(hint, sizeof hint, name, parameter_name_at, model->net.store));
+}
+
+dh_status dh_model_parameter(dh_tensor **out, const dh_model *model, const char *name)
+{
+    int i;
+    DH_NEED(out, "model_parameter", "out");
+    DH_TRY(find_parameter(&i, model, name, "model_parameter"));
+    return dh__params_tensor(out, model->net.store, i, DH_HOME_WEIGHT);
+}
+
+dh_status dh_model_gradient(dh_tensor **out, const dh_model *model, const char *name)
+{
+    int i;
+    DH_NEED(out, "model_gradient", "out");
+    DH_TRY(find_parameter(&i, model, name, "model_gradient"));
+    return dh__params_tensor(out, model->net.store, i, DH_HOME_GRAD);
+}
+
+dh_status dh_model_lr_scale(dh_model *model, const char *parameter, float scale)
+{
+    int i;
+    DH_TRY(find_parameter(&i, model, parameter, "model_lr_scale"));
+    DH_REQUIRE(scale >= 0 && isfinite(scale), DH_EINVAL,
+               "model_lr_scale: scale is %g, must be at least 0", (double)scale);
+    model->net.store->segments[i]->lr_scale = scale;
+    model->freeze++; /* training plans are made anew */
+    return DH_OK;
+}
+
+dh_status dh_layer_freeze(dh_layer *layer, bool frozen)
+{
+    DH_NEED(layer, "layer_freeze", "layer");
+    dh_model *model = (dh_model *)(void *)layer->net; /* a net is the beginning of its model */
+    dh__params *store = layer->net->store;
+    size_t n = strlen(layer->owner);
+    for (int i = 0; i < store->count; i++) {
+        dh__segment *s = store->segments[i];
+        if (!strncmp(s->name, layer->owner, n) && s->name[n] == '/' && !s->state)
+            s->frozen = frozen;
+    }
+    model->freeze++;
+    return DH_OK;
+}
+
+dh_status dh_model_set_learning_rate(dh_model *model, float learning_rate)
+{
+    DH_NEED(model, "model_set_learning_rate", "model");
+    DH_REQUIRE(learning_rate >= 0 && isfinite(learning_rate), DH_EINVAL,
+               "model_set_learning_rate: learning_rate is %g, must be at least 0",
+               (double)learning_rate);
+    model->optimizer.learning_rate = learning_rate;
+    return DH_OK;
+}
+
+float dh_model_learning_rate(const dh_model *model)
+{
+    return model ? model->optimizer.learning_rate : 0;
+}
+
+dh_status dh_model_sha256(char hex[65], const dh_model *model)
+{
+    DH_NEED(hex, "model_sha256", "hex");
+    DH_TRY(dh__ready(model, false, "model_sha256"));
+    const dh__params *store = model->net.store;
+    dh__sha256 hash;
+    dh__sha256_init(&hash);
+    for (int i = 0; i < store->count; i++) {
+        const dh__segment *s = store->segments[i];
+        const void *data =
+            dh__params_address(store, s->state ? DH_HOME_STATE : DH_HOME_WEIGHT, 0, s->offset);
+        dh__sha256_add(&hash, data, (size_t)s->count * sizeof(float));
+    }
+    dh__sha256_hex(&hash, hex);
+    return DH_OK;
+}

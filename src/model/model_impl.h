@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* model: build, fit, evaluate, predict on plans. It knows layers and graphs; it must not know file
+ * formats beyond weights, nor images or data sets. */
+#ifndef DH_MODEL_IMPL_H
+#define DH_MODEL_IMPL_H
+
+#include <deephealth/model.h>
+
+#include "objective.h"
+#include "plan.h"
+
+typedef enum dh__mode { DH_TRAIN = 0, DH_EVAL, DH_PREDICT } dh__mode;
+
+/* What distinguishes one plan of a model from another. */
+typedef struct dh__key {
+    dh__mode mode;
+    int64_t rows; /* the bound */
+    bool add;     /* gradients are added to what is there */
+    bool weighted;
+    uint64_t freeze; /* the model's count of changes to what is trained */
+    struct {
+        dh_dtype dtype;
+        int ndim;
+        int64_t shape[DH_MAX_NDIM]; /* axis 0 left 0 */
+    } target[DH_MAX_IO];
+} dh__key;
+
+/* A plan and the values that the model feeds and reads. */
+typedef struct dh__stage {
+    dh__key key;
+    dh__plan *plan;
+    dh_value input[DH_MAX_IO], target[DH_MAX_IO], weight;
+    dh_value output[DH_MAX_IO], keep[DH_MAX_IO];
+    dh_value loss, losses[DH_MAX_IO], metric[DH_MAX_METRICS];
+    struct dh__stage *next;
+} dh__stage;
+
+typedef struct dh__goal { /* the loss of one output */
+    const char *name;     /* borrowed from the table of losses; NULL: none, or a user's */
+    dh_layer *fn_target, *fn_result;
+    float weight;
+} dh__goal;
+
+typedef struct dh__model_metric {
+    char name[48];
+    int output;
+    dh__metric metric;
+    dh_layer *fn_target, *fn_result;
+    double *sums; /* of the pass in progress, or of the last one */
+    int count;
+} dh__model_metric;
+
+struct dh_model {
+    dh__net net; /* first: layers see a model as its net */
+    bool built;
+    dh_cs cs;
+    dh__arena *arena;
+    int input_count, output_count, keep_count, metric_count;
+    dh_layer *input[DH_MAX_IO], *output[DH_MAX_IO], *keep[DH_MAX_IO];
+    dh__goal goal[DH_MAX_IO];
+    dh__model_metric metric[DH_MAX_METRICS];
+    dh_optimizer optimizer;
+    dh__clip clip;
+    int accumulate;
+    uint64_t seed, freeze;
+    int64_t updates; /* of the optimiser */
+    uint64_t steps;  /* training steps: position of the randomness */
+    int64_t epochs;  /* trained: stream of the next permutation */
+    dh__stage *stages;
+    dh__stage *current; /* holds the last forward's values */
+    bool have_gradients, forward_training, need_targets;
+    int64_t last_rows;
+    dh_epoch *history;
+    int history_count;
+    double loss_sum, losses_sum[DH_MAX_IO]; /* of the pass in progress */
+    int64_t samples;
+};
+
+/* The plan for a key, made if there is none; resized to rows. */
+dh_status dh__stage_get(dh__stage **out, dh_model *model, const dh__key *key, int64_t rows);
+void dh__stages_free(dh_model *model);
+/* Builds without caching; level instead of the model's. */
+dh_status dh__stage_new(dh__stage **out, dh_model *model, const dh__key *key, dh__memory level);
+void dh__stage_free(dh__stage *stage);
+
+/* --- data.c: batches from tensors --- */
+typedef struct dh__data { /* checked arguments: x one an input, y one an output (or none) */
+    const dh_tensor *x[DH_MAX_IO], *y[DH_MAX_IO];
+    const dh_tensor *sample_weight;
+    const float *class_weight;
+    int class_count;
+    int64_t begin, count; /* rows used */
+} dh__data;
+dh_status dh__data_check(dh__data *data, const dh_model *model, bool with_targets, const char *who);
+/* The key of data's targets. */
+void dh__data_key(dh__key *key, const dh__data *data, const dh_model *model, dh__mode mode,
+                  int64_t rows);
+/* Copies the rows order[0..rows) (or begin, begin + 1, ... where order is NULL) into the stage. */
+dh_status dh__feed(dh__stage *stage, const dh_model *model, const dh__data *data,
+                   const int64_t *order, int64_t begin, int64_t rows, bool inputs, bool targets);
+
+/* --- pass.c: running stages and adding up figures --- */
+void dh__pass_begin(dh_model *model);
+dh_status dh__pass_add(dh_model *model, const dh__stage *stage); /* adds the last run's figures */
+void dh__pass_result(const dh_model *model, dh_result *out);
+/* Loss of the last run; DH_ENUMERIC naming the layer when it is not finite. */
+dh_status dh__check_loss(dh_model *model, dh__stage *stage, const char *who);
+dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update, const char *who);
+dh_status dh__evaluate_data(dh_model *model, const dh__data *data, int64_t batch, dh_result *out);
+dh_status dh__ready(const dh_model *model, bool needs_loss, const char *who);
+
+/* Every public call that computes is between these: the model's thread count holds inside. */
+int dh__enter(const dh_model *model);
+void dh__leave(int before);
+
+/* --- progress.c --- */
+typedef struct dh__progress {
+    double start, last;
+    bool terminal, quiet;
+    int64_t total;
+    int epoch, epochs;
+} dh__progress;
+void dh__progress_begin(dh__progress *p, int64_t total, int epoch, int epochs, bool quiet);
+void dh__progress_step(dh__progress *p, const dh_model *model);
+void dh__progress_end(dh__progress *p, const dh_model *model, const dh_result *train,
+                      const dh_result *validation);
+
+bool dh__trainable(const dh_model *model, const dh__segment *segment);
+
+#endif

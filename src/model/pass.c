@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* Running steps and adding up what they report. */
+#include <math.h>
+#include <string.h>
+
+#include "model_impl.h"
+#include "team.h"
+
+int dh__enter(const dh_model *model)
+{
+    return dh__team_limit(model->cs.threads);
+}
+
+void dh__leave(int before)
+{
+    dh__team_limit(before);
+}
+
+dh_status dh__ready(const dh_model *model, bool needs_loss, const char *who)
+{
+    DH_NEED(model, who, "model");
+    DH_REQUIRE(model->built, DH_ESTATE, "%s: model \"%s\" is not built; call dh_build first", who,
+               model->net.name);
+    bool loss = false;
+    for (int o = 0; o < model->output_count; o++)
+        loss |= model->goal[o].name || model->goal[o].fn_result;
+    DH_REQUIRE(loss || !needs_loss, DH_ESTATE, "%s: model \"%s\" was built without a loss", who,
+               model->net.name);
+    return DH_OK;
+}
+
+void dh__pass_begin(dh_model *model)
+{
+    model->loss_sum = 0;
+    model->samples = 0;
+    memset(model->losses_sum, 0, sizeof model->losses_sum);
+    for (int i = 0; i < model->metric_count; i++)
+        for (int k = 0; k < model->metric[i].count; k++) model->metric[i].sums[k] = 0;
+}
+
+static double scalar_of(const dh__stage *stage, dh_value value)
+{
+    const dh_view *v = dh__plan_view(stage->plan, value);
+    return dh__load(v->dtype, v->data);
+}
+
+/* Room for a metric's sums is made when its first batch shows how many there are. */
+static dh_status add_metric(dh__model_metric *metric, const dh_view *v)
+{
+    int n = (int)dh__view_count(v);
+    if (metric->count != n) {
+        double *sums = dh__calloc((size_t)n, sizeof *sums);
+        if (!sums) return DH_ENOMEM;
+        dh__free(metric->sums);
+        metric->sums = sums;
+        metric->count = n;
+    }
+    for (int k = 0; k < n; k++)
+        metric->sums[k] += dh__load(v->dtype, (const char *)v->data + (size_t)k * sizeof(float));
+    return DH_OK;
+}
+
+dh_status dh__pass_add(dh_model *model, const dh__stage *stage)
+{
+    double rows = (double)stage->plan->rows;
+    if (stage->loss != DH_NO_VALUE) model->loss_sum += rows * scalar_of(stage, stage->loss);
+    for (int o = 0; o < model->output_count; o++)
+        if (stage->losses[o] != DH_NO_VALUE)
+            model->losses_sum[o] += rows * scalar_of(stage, stage->losses[o]);
+    for (int i = 0; i < model->metric_count; i++)
+        if (stage->metric[i] != DH_NO_VALUE)
+            DH_TRY(add_metric(&model->metric[i], dh__plan_view(stage->plan, stage->metric[i])));
+    model->samples += stage->plan->rows;
+    return DH_OK;
+}
+
+void dh__pass_result(const dh_model *model, dh_result *out)
+{
+    double seconds = out->seconds, n = model->samples > 0 ? (double)model->samples : NAN;
+    memset(out, 0, sizeof *out);
+    out->seconds = seconds;
+    out->samples = model->samples;
+    out->loss = model->loss_sum / n;
+    out->loss_count = model->output_count;
+    for (int o = 0; o < model->output_count; o++) out->losses[o] = model->losses_sum[o] / n;
+    out->metric_count = model->metric_count;
+    for (int i = 0; i < model->metric_count; i++) {
+        const dh__model_metric *m = &model->metric[i];
+        out->metrics[i] = m->count ? m->metric.finish(m->sums, m->count, n) : NAN;
+    }
+}
+
+/* --- NaN ----------------------------------------------------------------------------------------
+ */
+
+static bool finite_input(const dh_view *v)
+{
+    int64_t n = dh__view_count(v);
+    size_t size = dh_dtype_size(v->dtype);
+    if (!dh_dtype_is_float(v->dtype)) return true;
+    for (int64_t k = 0; k < n; k++)
+        if (!isfinite(dh__load(v->dtype, (const char *)v->data + (size_t)k * size))) return false;
+    return true;
+}
+
+static dh_status explain_loss(dh_model *model, dh__stage *stage, double loss, const char *who)
+{
+    const char *op;
+    int scope;
+    for (int i = 0; i < model->input_count; i++)
+        DH_REQUIRE(finite_input(dh__plan_view(stage->plan, stage->input[i])), DH_ENUMERIC,
+                   "%s: the loss is %g: x of input \"%s\" holds a NaN or infinity in this batch",
+                   who, loss, model->input[i]->name);
+    for (int o = 0; o < model->output_count; o++)
+        if (stage->target[o] != DH_NO_VALUE)
+            DH_REQUIRE(
+                finite_input(dh__plan_view(stage->plan, stage->target[o])), DH_ENUMERIC,
+                "%s: the loss is %g: y of output \"%s\" holds a NaN or infinity in this batch", who,
+                loss, model->output[o]->name);
+    DH_TRY(dh__plan_find_nan(stage->plan, &scope, &op));
+    if (scope < 0)
+        return dh_fail(DH_ENUMERIC, "%s: the loss is %g, though every layer's output is finite",
+                       who, loss);
+    const dh_layer *layer = model->net.layers[scope];
+    return dh_fail(DH_ENUMERIC,
+                   "%s: the loss is %g: %s \"%s\" is the first layer whose output holds a "
+                   "NaN or infinity (op %s)",
+                   who, loss, layer->def->kind, layer->name, op);
+}
+
+dh_status dh__check_loss(dh_model *model, dh__stage *stage, const char *who)
+{
+    if (stage->loss == DH_NO_VALUE) return DH_OK;
+    double loss = scalar_of(stage, stage->loss);
+    return isfinite(loss) ? DH_OK : explain_loss(model, stage, loss, who);
+}
+
+/* --- steps --------------------------------------------------------------------------------------
+ */
+
+dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update, const char *who)
+{
+    dh_step *step = &stage->plan->step;
+    step->seed = model->seed;
+    step->position = model->steps;
+    step->update = model->updates + 1;
+    step->learning_rate = model->optimizer.learning_rate;
+    model->current = stage;
+    model->forward_training = true;
+    DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_BACKWARD));
+    /* looked at before the update, so that a bad batch leaves the weights as they were */
+    DH_TRY(dh__check_loss(model, stage, who));
+    model->steps++;
+    if (!update) return DH_OK;
+    DH_TRY(dh__plan_run(stage->plan, DH_UPDATE, DH_UPDATE));
+    model->updates++;
+    model->net.store->generation++;
+    return DH_OK;
+}
+
+dh_status dh__evaluate_data(dh_model *model, const dh__data *data, int64_t batch, dh_result *out)
+{
+    dh__key key;
+    dh__stage *stage;
+    double start = dh__now();
+    int64_t bound = batch < data->count ? batch : data->count;
+    dh__data_key(&key, data, model, DH_EVAL, bound);
+    dh__pass_begin(model);
+    for (int64_t i = 0; i < data->count; i += batch) {
+        int64_t rows = data->count - i < batch ? data->count - i : batch;
+        DH_TRY(dh__stage_get(&stage, model, &key, rows));
+        DH_TRY(dh__feed(stage, model, data, NULL, data->begin + i, rows, true, true));
+        model->current = stage;
+        model->forward_training = false;
+        DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_BACKWARD));
+        DH_TRY(dh__pass_add(model, stage));
+    }
+    out->seconds = dh__now() - start;
+    dh__pass_result(model, out);
+    return DH_OK;
+}

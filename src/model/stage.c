@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* The graph of a whole step: layers, losses, metrics, gradients, update; and the cache of its
+ * plans. */
+#include <string.h>
+
+#include "model_impl.h"
+
+/* What one construction carries along. */
+typedef struct making {
+    dh_model *model;
+    dh__stage *stage;
+    dh__graph *graph;
+    dh_value *values; /* by layer */
+    bool *wanted;
+    bool *train; /* by segment */
+} making;
+
+bool dh__trainable(const dh_model *model, const dh__segment *segment)
+{
+    DH_UNUSED(model);
+    return !segment->state && !segment->frozen;
+}
+
+static dh_value feed_value(making *m, const dh_layer *layer)
+{
+    dh_view v = *dh__graph_view(m->model->net.sketch, layer->sketch);
+    v.shape[0] = m->stage->key.rows;
+    return dh__graph_input(m->graph, v.dtype, v.ndim, v.shape);
+}
+
+static void add_inputs(making *m)
+{
+    dh_model *model = m->model;
+    const dh__key *key = &m->stage->key;
+    for (int i = 0; i < model->input_count; i++)
+        m->stage->input[i] = m->values[model->input[i]->index] = feed_value(m, model->input[i]);
+    for (int o = 0; o < model->output_count && key->mode != DH_PREDICT; o++) {
+        int64_t shape[DH_MAX_NDIM];
+        if (!key->target[o].ndim) continue;
+        memcpy(shape, key->target[o].shape, sizeof shape);
+        shape[0] = key->rows;
+        m->stage->target[o] =
+            dh__graph_input(m->graph, key->target[o].dtype, key->target[o].ndim, shape);
+    }
+    if (key->weighted) m->stage->weight = dh__graph_input(m->graph, DH_F32, 1, &key->rows);
+}
+
+static void keep(making *m, dh_value *slot, dh_value value)
+{
+    if (value == DH_NO_VALUE) return;
+    m->graph->values[value].keep = true;
+    *slot = value;
+}
+
+static dh_status add_layers(making *m)
+{
+    dh_model *model = m->model;
+    bool training = m->stage->key.mode == DH_TRAIN;
+    for (int o = 0; o < model->output_count; o++) dh__net_want(model->output[o], m->wanted);
+    for (int k = 0; k < model->keep_count; k++) dh__net_want(model->keep[k], m->wanted);
+    DH_TRY(dh__net_emit(&model->net, m->graph, training, m->wanted, m->values));
+    for (int o = 0; o < model->output_count; o++)
+        keep(m, &m->stage->output[o], m->values[model->output[o]->index]);
+    for (int k = 0; k < model->keep_count; k++)
+        keep(m, &m->stage->keep[k], m->values[model->keep[k]->index]);
+    return DH_OK;
+}
+
+/* A user's loss or metric: its layers on top of prediction and target. */
+static dh_value user_value(making *m, dh_layer *target, dh_layer *result, int output)
+{
+    dh_value t = dh__emit_cast(m->graph, m->stage->target[output], DH_F32);
+    m->values[target->index] = t;
+    dh__net_want(result, m->wanted);
+    if (dh__net_emit(&m->model->net, m->graph, m->stage->key.mode == DH_TRAIN, m->wanted,
+                     m->values))
+        return DH_NO_VALUE;
+    return m->values[result->index];
+}
+
+static dh_value sample_losses(making *m, int o)
+{
+    const dh__goal *goal = &m->model->goal[o];
+    const dh_view *v;
+    dh_value loss = goal->fn_result ? user_value(m, goal->fn_target, goal->fn_result, o)
+                                    : dh__loss_emit(m->graph, goal->name, m->stage->output[o],
+                                                    m->stage->target[o]);
+    loss = dh__per_sample(m->graph, loss);
+    v = dh__graph_view(m->graph, loss);
+    if (v && m->stage->weight != DH_NO_VALUE && v->ndim == 1)
+        loss = dh_emit2(&m->graph->emitter, DH_OP_MUL, NULL, loss, m->stage->weight);
+    return loss;
+}
+
+static dh_status add_losses(making *m)
+{
+    dh_model *model = m->model;
+    dh__graph *g = m->graph;
+    dh_value total = DH_NO_VALUE;
+    for (int o = 0; o < model->output_count; o++) {
+        const dh__goal *goal = &model->goal[o];
+        if ((!goal->name && !goal->fn_result) || m->stage->target[o] == DH_NO_VALUE) continue;
+        dh_value loss =
+            dh_emit1(&g->emitter, DH_OP_MEAN, &(dh_reduce_attr){0}, sample_losses(m, o));
+        if (g->emitter.status) return g->emitter.status;
+        keep(m, &m->stage->losses[o], loss);
+        dh_value part = goal->weight == 1 ? loss : dh__emit_scale(g, loss, (double)goal->weight, 0);
+        total = total == DH_NO_VALUE ? part : dh_emit2(&g->emitter, DH_OP_ADD, NULL, total, part);
+    }
+    return g->emitter.status ? g->emitter.status : (keep(m, &m->stage->loss, total), DH_OK);
+}
+
+static dh_status add_metrics(making *m)
+{
+    dh_model *model = m->model;
+    for (int i = 0; i < model->metric_count; i++) {
+        dh__model_metric *metric = &model->metric[i];
+        dh_value target = m->stage->target[metric->output], sums;
+        if (target == DH_NO_VALUE) continue;
+        if (metric->fn_result)
+            sums = dh__sum_samples(
+                m->graph, user_value(m, metric->fn_target, metric->fn_result, metric->output));
+        else
+            sums = metric->metric.emit(m->graph, m->stage->output[metric->output], target,
+                                       metric->metric.k);
+        if (m->graph->emitter.status) {
+            dh_error_prefix("metric \"%s\"", metric->name);
+            return m->graph->emitter.status;
+        }
+        keep(m, &m->stage->metric[i], sums);
+    }
+    return DH_OK;
+}
+
+/* The segments that the graph reads and that are to be trained. */
+static int used_segments(making *m, int *segments)
+{
+    dh__params *store = m->graph->store;
+    int n = 0;
+    for (int i = 0; i < store->count; i++) {
+        const dh__segment *s = store->segments[i];
+        if (!dh__trainable(m->model, s)) continue;
+        for (int v = 0; v < m->graph->value_count; v++) {
+            const dh__val *val = &m->graph->values[v];
+            if (val->home != DH_HOME_WEIGHT || val->offset != s->offset || val->node >= 0) continue;
+            segments[n++] = i;
+            break;
+        }
+    }
+    return n;
+}
+
+/* Gradients go to their place in the store: set there, or added to what is there. */
+static dh_status store_gradients(making *m, int count, const int *segments, const dh_value *grads)
+{
+    dh__graph *g = m->graph;
+    g->phase = DH_BACKWARD;
+    for (int i = 0; i < count; i++) {
+        dh_value place = dh__graph_segment(g, segments[i], DH_HOME_GRAD, 0), grad = grads[i];
+        if (m->stage->key.add) {
+            if (grad != DH_NO_VALUE) dh_emit2(&g->emitter, DH_OP_ACCUMULATE, NULL, place, grad);
+            continue;
+        }
+        if (grad == DH_NO_VALUE)
+            grad = dh_emit1(&g->emitter, DH_OP_FILL_LIKE, &(dh_fill_attr){0}, place);
+        dh__graph_place(g, grad, place);
+        if (g->emitter.status) break;
+    }
+    return g->emitter.status;
+}
+
+static dh_status add_training(making *m)
+{
+    dh__graph *g = m->graph;
+    dh_model *model = m->model;
+    size_t room = (size_t)g->store->count + 1;
+    int *segments = dh__calloc(room, sizeof *segments);
+    dh_value *wrt = dh__calloc(2 * room, sizeof *wrt), *grads = wrt ? wrt + room : NULL;
+    dh_status status = segments && wrt ? DH_OK : DH_ENOMEM;
+    if (!status) {
+        int n = used_segments(m, segments);
+        dh_value reg = dh__regularization_emit(g, n, segments), total = m->stage->loss;
+        if (reg != DH_NO_VALUE) {
+            total = dh_emit2(&g->emitter, DH_OP_ADD, NULL, total, reg);
+            if (total != DH_NO_VALUE) keep(m, &m->stage->loss, total);
+        }
+        dh_fill_attr one = {1.0 / (model->accumulate > 1 ? model->accumulate : 1)};
+        dh_value seed = dh_emit1(&g->emitter, DH_OP_FILL_LIKE, &one, total);
+        for (int i = 0; i < n; i++) {
+            wrt[i] = dh__graph_segment(g, segments[i], DH_HOME_WEIGHT, 0);
+            m->train[segments[i]] = true;
+        }
+        status = dh__graph_backward(g, 1, &total, &seed, n, wrt, grads);
+        if (!status) status = store_gradients(m, n, segments, grads);
+        if (!status) status = dh__optimizer_emit(g, &model->optimizer, &model->clip, m->train);
+    }
+    dh__free(segments);
+    dh__free(wrt);
+    return status;
+}
+
+static dh_status emit_all(making *m)
+{
+    add_inputs(m);
+    DH_TRY(m->graph->emitter.status);
+    DH_TRY(add_layers(m));
+    if (m->stage->key.mode == DH_PREDICT) return DH_OK;
+    m->graph->phase = DH_BACKWARD;
+    DH_TRY(add_losses(m));
+    DH_TRY(add_metrics(m));
+    if (m->stage->key.mode == DH_TRAIN) {
+        DH_REQUIRE(m->stage->loss != DH_NO_VALUE, DH_ESTATE,
+                   "training needs a loss; build gave none");
+        DH_TRY(add_training(m));
+    }
+    return m->graph->emitter.status;
+}
+
+static void no_values(dh__stage *s)
+{
+    for (int i = 0; i < DH_MAX_IO; i++)
+        s->input[i] = s->target[i] = s->output[i] = s->keep[i] = s->losses[i] = DH_NO_VALUE;
+    for (int i = 0; i < DH_MAX_METRICS; i++) s->metric[i] = DH_NO_VALUE;
+    s->weight = s->loss = DH_NO_VALUE;
+}
+
+dh_status dh__stage_new(dh__stage **out, dh_model *model, const dh__key *key, dh__memory level)
+{
+    making m = {.model = model};
+    size_t layers = (size_t)model->net.count + 1;
+    m.stage = dh__calloc(1, sizeof *m.stage);
+    m.values = dh__alloc(layers * sizeof *m.values);
+    m.wanted = dh__calloc(layers, sizeof *m.wanted);
+    m.train = dh__calloc((size_t)model->net.store->count + 1, sizeof *m.train);
+    dh_status status = m.stage && m.values && m.wanted && m.train ? DH_OK : DH_ENOMEM;
+    if (!status) status = dh__graph_new(&m.graph, model->net.store);
+    if (!status) {
+        m.stage->key = *key;
+        no_values(m.stage);
+        for (size_t i = 0; i < layers; i++) m.values[i] = DH_NO_VALUE;
+        status = emit_all(&m);
+        if (status)
+            dh__graph_free(m.graph);
+        else
+            status = dh__plan_new(&m.stage->plan, m.graph, model->arena, level);
+    }
+    dh__free(m.values);
+    dh__free(m.wanted);
+    dh__free(m.train);
+    if (status)
+        dh__free(m.stage);
+    else
+        *out = m.stage;
+    return status;
+}
+
+void dh__stage_free(dh__stage *stage)
+{
+    if (!stage) return;
+    dh__plan_free(stage->plan);
+    dh__free(stage);
+}
+
+void dh__stages_free(dh_model *model)
+{
+    while (model->stages) {
+        dh__stage *s = model->stages;
+        model->stages = s->next;
+        dh__stage_free(s);
+    }
+    model->current = NULL;
+}
+
+/* A plan that was made for at least as many rows serves. */
+static bool serves(const dh__stage *s, const dh__key *key)
+{
+    dh__key same = *key;
+    same.rows = s->key.rows;
+    return key->rows <= s->key.rows && !memcmp(&same, &s->key, sizeof same);
+}
+
+dh_status dh__stage_get(dh__stage **out, dh_model *model, const dh__key *key, int64_t rows)
+{
+    for (dh__stage *s = model->stages; s; s = s->next) {
+        if (!serves(s, key)) continue;
+        if (dh__plan_resize(s->plan, rows)) continue; /* then a plan at this size is wanted */
+        *out = s;
+        return DH_OK;
+    }
+    dh__stage *s;
+    if (key->mode == DH_TRAIN)
+        DH_TRY(dh__params_train(model->net.store, dh__optimizer_slots(&model->optimizer)));
+    DH_TRY(dh__stage_new(&s, model, key, (dh__memory)model->cs.memory));
+    dh_status status = dh__plan_resize(s->plan, rows);
+    if (status) { /* an op that cannot shrink: the bound is this size */
+        dh__key exact = *key;
+        exact.rows = rows;
+        dh__stage_free(s);
+        DH_TRY(dh__stage_new(&s, model, &exact, (dh__memory)model->cs.memory));
+    }
+    s->next = model->stages;
+    model->stages = s;
+    *out = s;
+    return DH_OK;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* The summary: layers, shapes, parameters, work, implementations, and memory by level. */
+#include <string.h>
+
+#include "model_impl.h"
+
+/* What the nodes of one layer's forward add up to. */
+typedef struct work {
+    double flops;
+    char impl[64];
+    double most; /* flops of the node whose implementation is named */
+} work;
+
+static void add_work(work *w, const dh__stage *stage)
+{
+    const dh__plan *plan = stage->plan;
+    for (int i = 0; i < plan->phase_end[DH_FORWARD]; i++) {
+        const dh__step_call *c = &plan->calls[i];
+        int scope = plan->graph->nodes[i]->scope;
+        if (scope < 0 || !c->impl) continue;
+        double flops = dh__op_flops(&c->call);
+        w[scope].flops += flops;
+        if (flops < w[scope].most) continue;
+        w[scope].most = flops;
+        dh__format(w[scope].impl, sizeof w[scope].impl, "%s", c->impl->name);
+    }
+}
+
+static int64_t parameters_of(const dh_layer *layer, int64_t *trainable)
+{
+    const dh__params *store = layer->net->store;
+    size_t n = strlen(layer->owner);
+    int64_t total = 0;
+    for (int i = 0; i < store->count && layer->owner == layer->name; i++) {
+        const dh__segment *s = store->segments[i];
+        if (strncmp(s->name, layer->owner, n) || s->name[n] != '/') continue;
+        total += s->count;
+        if (!s->state && !s->frozen) *trainable += s->count;
+    }
+    return total;
+}
+
+static const char *amount(char *text, size_t size, double n)
+{
+    static const char units[] = " kMGT";
+    int u = 0;
+    for (; n >= 1000 && u < 4; u++) n /= 1000;
+    dh__format(text, size, u ? "%.2f %c" : "%.0f", n, units[u]);
+    return text;
+}
+
+static void target_guess(dh__key *key, const dh_model *model)
+{
+    for (int o = 0; o < model->output_count; o++) {
+        const dh_view *v = dh__graph_view(model->net.sketch, model->output[o]->sketch);
+        key->target[o].dtype = DH_F32;
+        key->target[o].ndim = v->ndim;
+        for (int i = 1; i < v->ndim; i++) key->target[o].shape[i] = v->shape[i];
+    }
+}
+
+static bool has_loss(const dh_model *model)
+{
+    for (int o = 0; o < model->output_count; o++)
+        if (model->goal[o].name || model->goal[o].fn_result) return true;
+    return false;
+}
+
+dh_status dh_model_memory(dh_memory_report *out, dh_model *model, int batch_size)
+{
+    DH_NEED(out, "model_memory", "out");
+    DH_TRY(dh__ready(model, false, "model_memory"));
+    DH_REQUIRE(batch_size > 0, DH_EINVAL, "model_memory: batch_size is %d, must be at least 1",
+               batch_size);
+    dh_memory_report r = {0};
+    const dh__params *store = model->net.store;
+    bool train = has_loss(model);
+    dh__key key = {
+        .mode = train ? DH_TRAIN : DH_PREDICT, .rows = batch_size, .freeze = model->freeze};
+    target_guess(&key, model);
+    size_t weights = (size_t)store->allocated[0] * sizeof(float);
+    r.parameter_bytes = weights + (size_t)store->allocated[1] * sizeof(float);
+    r.gradient_bytes = train ? weights : 0;
+    r.optimizer_bytes = train ? weights * (size_t)dh__optimizer_slots(&model->optimizer) : 0;
+    int before = dh__enter(model);
+    dh_status status = DH_OK;
+    for (int level = 0; level < 3 && !status; level++) {
+        dh__stage *stage;
+        status = dh__stage_new(&stage, model, &key, (dh__memory)level);
+        if (status) break;
+        r.activation_bytes[level] = stage->plan->arena_size;
+        dh__stage_free(stage);
+    }
+    dh__leave(before);
+    if (status) return status;
+    r.plan_bytes = r.parameter_bytes + r.gradient_bytes + r.optimizer_bytes +
+                   r.activation_bytes[model->cs.memory];
+    *out = r;
+    return DH_OK;
+}
+
+static void write_layers(dh__text *t, const dh_model *model, const work *w, const bool *wanted)
+{
+    char shape[DH_SHAPE_TEXT], flops[32];
+    int64_t total = 0, trainable = 0;
+    double all = 0;
+    dh__text_add(t, "model \"%s\"\n%-28s %-22s %12s %10s  %s\n", model->net.name, "layer", "output",
+                 "parameters", "FLOPs", "implementation");
+    for (int i = 0; i < model->net.count; i++) {
+        const dh_layer *layer = model->net.layers[i];
+        if (!wanted[i]) continue;
+        const dh_view *v = dh__graph_view(model->net.sketch, layer->sketch);
+        char name[64], out[64];
+        int64_t own = parameters_of(layer, &trainable);
+        dh__shape_text(shape, sizeof shape, v->ndim, v->shape);
+        const char *rest = strchr(shape, ','); /* the batch is N */
+        dh__format(out, sizeof out, "[N%s", rest ? rest : "]");
+        dh__format(name, sizeof name, "%s (%s)", layer->name, layer->def->kind);
+        dh__text_add(t, "%-28s %-22s %12lld %10s  %s\n", name, v->ndim ? out : "[]", (long long)own,
+                     amount(flops, sizeof flops, w[i].flops), w[i].impl);
+        total += own;
+        all += w[i].flops;
+    }
+    dh__text_add(t, "parameters %lld (%lld trainable), forward %s", (long long)total,
+                 (long long)trainable, amount(flops, sizeof flops, all));
+}
+
+static dh_status write_summary(dh__text *t, dh_model *model, int batch)
+{
+    static const char *const levels[] = {"full_mem", "mid_mem", "low_mem"};
+    dh__key key = {.mode = DH_PREDICT, .rows = batch};
+    dh__stage *stage;
+    dh_memory_report memory;
+    char text[32];
+    DH_TRY(dh_model_memory(&memory, model, batch));
+    int before = dh__enter(model);
+    dh_status status = dh__stage_new(&stage, model, &key, DH_FULL_MEM);
+    dh__leave(before);
+    if (status) return status;
+    size_t n = (size_t)model->net.count + 1;
+    work *w = dh__calloc(n, sizeof *w);
+    bool *wanted = dh__calloc(n, sizeof *wanted);
+    if (w && wanted) {
+        for (int o = 0; o < model->output_count; o++) dh__net_want(model->output[o], wanted);
+        add_work(w, stage);
+        write_layers(t, model, w, wanted);
+        dh__text_add(t, "FLOPs for a batch of %d\nmemory: parameters %sB, gradients ", batch,
+                     amount(text, sizeof text, (double)memory.parameter_bytes));
+        dh__text_add(t, "%sB, ", amount(text, sizeof text, (double)memory.gradient_bytes));
+        dh__text_add(t, "optimizer (%s) %sB\nactivations:", dh__optimizer_name(&model->optimizer),
+                     amount(text, sizeof text, (double)memory.optimizer_bytes));
+        for (int i = 0; i < 3; i++)
+            dh__text_add(t, "  %s %sB%s", levels[i],
+                         amount(text, sizeof text, (double)memory.activation_bytes[i]),
+                         i == model->cs.memory ? " (used)" : "");
+    } else {
+        status = DH_ENOMEM;
+    }
+    dh__free(w);
+    dh__free(wanted);
+    dh__stage_free(stage);
+    return status ? status : dh__text_status(t);
+}
+
+dh_status dh_summary_text(char **text, dh_model *model, int batch_size)
+{
+    dh__text t = {0};
+    DH_NEED(text, "summary_text", "text");
+    DH_TRY(dh__ready(model, false, "summary"));
+    DH_REQUIRE(batch_size >= 0, DH_EINVAL, "summary: batch_size is %d, must be at least 0",
+               batch_size);
+    int batch = batch_size ? batch_size : model->last_rows > 0 ? (int)model->last_rows : 32;
+    dh_status status = write_summary(&t, model, batch);
+    if (status)
+        dh__text_free(&t);
+    else
+        *text = t.data;
+    return status;
+}
+
+void dh_text_free(char *text)
+{
+    dh__free(text);
+}
+
+dh_status dh_summary(dh_model *model, int batch_size)
+{
+    char *text;
+    DH_TRY(dh_summary_text(&text, model, batch_size));
+    for (char *line = text; line && *line;) {
+        char *end = strchr(line, '\n');
+        if (end) *end = 0;
+        dh__log(DH_LOG_INFO, "%s", line);
+        line = end ? end + 1 : NULL;
+    }
+    dh_text_free(text);
+    return DH_OK;
+}

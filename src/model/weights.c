@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* Weights and states as safetensors, by name. */
+#include <string.h>
+
+#include <deephealth/tensor_io.h>
+
+#include "model_impl.h"
+
+dh_status dh_save_weights(const dh_model *model, const char *path)
+{
+    DH_NEED(path, "save_weights", "path");
+    DH_TRY(dh__ready(model, false, "save_weights"));
+    const dh__params *store = model->net.store;
+    int count = store->count;
+    dh_tensor **tensors = dh__calloc((size_t)count + 1, sizeof *tensors);
+    const char **names = dh__calloc((size_t)count + 1, sizeof *names);
+    dh_status status = tensors && names ? DH_OK : DH_ENOMEM;
+    for (int i = 0; i < count && !status; i++) {
+        names[i] = store->segments[i]->name;
+        status = dh__params_tensor(&tensors[i], store, i, DH_HOME_WEIGHT);
+    }
+    if (!status)
+        status = dh_safetensors_save(path, names, (const dh_tensor *const *)tensors, count);
+    for (int i = 0; tensors && i < count; i++) dh_tensor_free(tensors[i]);
+    dh__free(tensors);
+    dh__free(names);
+    return status;
+}
+
+/* What does not fit, by kind, each list cut when it gets long. */
+typedef struct mismatch {
+    char missing[256], extra[256], other[384];
+    int missing_count, extra_count, other_count;
+} mismatch;
+
+static void note(char *list, size_t size, int count, const char *format, const char *name,
+                 const char *detail)
+{
+    size_t at = strlen(list);
+    if (at + 40 < size)
+        dh__format(list + at, size - at, format, count ? ", " : "", name, detail);
+    else if (at + 4 < size && list[at - 1] != '.')
+        dh__format(list + at, size - at, "...");
+}
+
+static dh_status compare(mismatch *m, const dh__params *store, const dh_safetensors *file)
+{
+    for (int i = 0; i < store->count; i++) {
+        const dh__segment *s = store->segments[i];
+        dh_tensor *t;
+        char have[DH_SHAPE_TEXT], want[DH_SHAPE_TEXT], detail[2 * DH_SHAPE_TEXT + 32];
+        bool found = false;
+        for (int k = 0; k < dh_safetensors_count(file) && !found; k++)
+            found = !strcmp(dh_safetensors_name(file, k), s->name);
+        if (!found) {
+            note(m->missing, sizeof m->missing, m->missing_count++, "%s%s%s", s->name, "");
+            continue;
+        }
+        DH_TRY(dh_safetensors_get(&t, file, s->name));
+        bool same = t->view.dtype == DH_F32 && t->view.ndim == s->ndim &&
+                    !memcmp(t->view.shape, s->shape, sizeof s->shape[0] * (size_t)s->ndim);
+        if (!same) {
+            dh__format(detail, sizeof detail, "%s in the file, %s f32 in the model",
+                       dh_tensor_describe(t, have, sizeof have),
+                       dh__shape_text(want, sizeof want, s->ndim, s->shape));
+            note(m->other, sizeof m->other, m->other_count++, "%s%s (%s)", s->name, detail);
+        }
+        dh_tensor_free(t);
+    }
+    for (int k = 0; k < dh_safetensors_count(file); k++)
+        if (dh__params_find(store, dh_safetensors_name(file, k)) < 0)
+            note(m->extra, sizeof m->extra, m->extra_count++, "%s%s%s", dh_safetensors_name(file, k), "");
+    return DH_OK;
+}
+
+static dh_status check(const dh__params *store, const dh_safetensors *file, const char *path)
+{
+    mismatch m = {0};
+    DH_TRY(compare(&m, store, file));
+    if (!m.missing_count && !m.extra_count && !m.other_count) return DH_OK;
+    return dh_fail(DH_EFORMAT, "load_weights: \"%s\" does not fit the model: missing %d (%s), extra %d "
+                   "(%s), of another shape or dtype %d (%s)", path, m.missing_count, m.missing,
+                   m.extra_count, m.extra, m.other_count, m.other);
+}
+
+static dh_status copy_all(const dh__params *store, const dh_safetensors *file)
+{
+    for (int i = 0; i < store->count; i++) {
+        const dh__segment *s = store->segments[i];
+        dh_tensor *t;
+        DH_TRY(dh_safetensors_get(&t, file, s->name));
+        void *to = dh__params_address(store, s->state ? DH_HOME_STATE : DH_HOME_WEIGHT, 0, s->offset);
+        dh_status status = store->device->copy_in(store->device, to, t->view.data,
+                                                  (size_t)s->count * sizeof(float));
+        dh_tensor_free(t);
+        if (status) return status;
+    }
+    return DH_OK;
+}
+
+dh_status dh_load_weights(dh_model *model, const char *path)
+{
+    dh_safetensors *file;
+    DH_NEED(path, "load_weights", "path");
+    DH_TRY(dh__ready(model, false, "load_weights"));
+    DH_TRY(dh_safetensors_open(&file, path));
+    dh_status status = check(model->net.store, file, path);
+    if (!status) status = copy_all(model->net.store, file);
+    if (!status) model->net.store->generation++;
+    dh_safetensors_free(file);
+    return status;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* Building: what is wrong is said once, with names and values; what is right has the right shapes.
+ */
+#include "model_test.h"
+
+static void the_first_failure_comes_out_of_build(void **state)
+{
+    (void)state;
+    dh_model *net = dh_model_new("bad");
+    dh_layer *x = dh_input(net, {784});
+    x = dh_dense(x, 0);
+    assert_null(x);
+    x = dh_softmax(dh_dense(x, 10));
+    assert_null(x);
+    assert_error(dh_build(net, x, .loss = "mse"), DH_EINVAL, "dense1", "units", "0", "1");
+    dh_model_free(net);
+}
+
+static void near_names_are_offered(void **state)
+{
+    (void)state;
+    dh_model *net = dh_model_new("names");
+    dh_layer *x = dh_input(net, {4});
+    dh_layer *y = dh_dense(x, 2);
+    assert_error(dh_build(net, y, .loss = "mean_square_error"), DH_ENAME, "mean_square_error",
+                 "mean_squared_error");
+    assert_error(dh_build(net, y, .loss = "mse", .metrics = {"acuracy"}), DH_ENAME, "acuracy",
+                 "accuracy");
+    assert_error(dh_build(net, y, .device = dh_cs_cpu(.memory = "lowmem")), DH_ENAME, "lowmem",
+                 "low_mem");
+    assert_error(dh_build(net, y, .device = {.device = "gpu"}), DH_ENAME, "gpu", "cpu");
+    assert_ok(dh_build(net, y, .loss = "mse"));
+    assert_null(dh_activation(y, "rleu"));
+    assert_error(dh_build(net, y), DH_ENAME, "rleu", "relu", "activation");
+    dh_model_free(net);
+}
+
+static void shapes_are_checked_where_they_are_written(void **state)
+{
+    (void)state;
+    dh_model *net = dh_model_new("shapes");
+    dh_layer *a = dh_input(net, {4, 6}), *b = dh_input(net, {4, 5});
+    assert_null(dh_add({a, b}));
+    assert_error(dh_build(net, a), DH_ESHAPE, "add1", "[2, 4, 6]", "[2, 4, 5]");
+    dh_model_free(net);
+    net = dh_model_new("shapes");
+    a = dh_input(net, {4, 6});
+    assert_null(dh_reshape(a, {5, 5}));
+    assert_error(dh_build(net, a), DH_ESHAPE, "reshape1", "24", "25");
+    dh_model_free(net);
+}
+
+static void layers_know_their_shapes(void **state)
+{
+    (void)state;
+    dh_model *net = dh_model_new("s");
+    dh_layer *a = dh_input(net, {4, 6}), *f = dh_flatten(a), *r = dh_reshape(f, {2, -1, 3});
+    assert_int_equal(dh_layer_ndim(f), 2);
+    assert_int_equal(dh_layer_dim(f, 1), 24);
+    assert_int_equal(dh_layer_dim(r, 2), 4);
+    assert_int_equal(dh_layer_dim(r, 0), -1);
+    assert_string_equal(dh_layer_name(dh_concat({f, f})), "concat1");
+    assert_int_equal(dh_layer_dim(dh_concat({f, f, f}), 1), 72);
+    assert_string_equal(dh_layer_name(dh_relu(f, .name = "mine")), "mine");
+    assert_ptr_equal(dh_model_layer(net, "mine"), dh_model_layer(net, "mine"));
+    assert_null(dh_model_layer(net, "mime"));
+    assert_non_null(strstr(dh_error_text(), "mine"));
+    assert_null(dh_relu(f, .name = "mine"));
+    assert_error(dh_build(net, f), DH_EINVAL, "mine");
+    dh_model_free(net);
+}
+
+static void nothing_crashes_on_null(void **state)
+{
+    (void)state;
+    assert_null(dh_input(NULL, {3}));
+    assert_null(dh_dense(NULL, 3));
+    assert_null(dh_add({NULL}));
+    assert_null(dh_apply(NULL, NULL));
+    assert_null((dh_dense)(NULL));
+    assert_null((dh_dense)(&(dh_dense_args){0}));
+    dh_model_free(NULL);
+    assert_int_equal((dh_build)(NULL), DH_EINVAL);
+    assert_int_equal(dh_build(NULL, NULL), DH_EINVAL);
+    assert_int_equal(dh_fit(NULL), DH_EINVAL);
+    assert_int_equal(dh_train_batch(NULL, NULL, NULL, NULL), DH_EINVAL);
+    assert_int_equal(dh_forward(NULL, NULL, true), DH_EINVAL);
+    assert_int_equal(dh_update(NULL), DH_EINVAL);
+    assert_int_equal(dh_layer_freeze(NULL, true), DH_EINVAL);
+    dh_model *net = dh_model_new("n");
+    dh_layer *x = dh_dense(dh_input(net, {3}), 2);
+    assert_int_equal(dh_build(net, NULL), DH_EINVAL);
+    assert_int_equal(dh_fit(net, NULL, NULL), DH_ESTATE);
+    assert_ok(dh_build(net, x, .loss = "mse"));
+    assert_int_equal(dh_fit(net, NULL, NULL), DH_EINVAL);
+    assert_int_equal(dh_backward(net, NULL, NULL), DH_EINVAL);
+    dh_model_free(net);
+}
+
+static void data_is_checked(void **state)
+{
+    (void)state;
+    dh_tensor *x, *y, *few;
+    dh_model *net = dh_model_new("d");
+    dh_layer *in = dh_input(net, {5});
+    assert_ok(dh_build(net, dh_dense(in, 2), .loss = "mse"));
+    assert_ok(dh_tensor_zeros(&x, {6, 4}));
+    assert_ok(dh_tensor_zeros(&y, {6, 2}));
+    assert_ok(dh_tensor_zeros(&few, {5, 5}));
+    assert_error(dh_fit(net, x, y), DH_ESHAPE, "fit", "input1", "[N, 5]", "[6, 4]");
+    assert_error(dh_fit(net, few, y), DH_ESHAPE, "6", "5");
+    assert_error(dh_fit(net, few, few), DH_ESHAPE, "mse", "[5, 5]", "[5, 2]");
+    assert_error(dh_fit(net, few, y, .validation_split = 1.5f), DH_EINVAL, "validation_split",
+                 "1.5");
+    assert_error(dh_fit(net, few, y, .batch_size = -3), DH_EINVAL, "batch_size", "-3");
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+    dh_tensor_free(few);
+    dh_model_free(net);
+}
+
+/* A build that runs out of memory at any allocation fails cleanly and can be tried again. */
+static void allocation_failures_leave_nothing_behind(void **state)
+{
+    (void)state;
+    dh_memory_stats before, after;
+    dh_tensor *x, *y;
+    make_blobs(&x, &y, 10, 4, 2, 9);
+    dh_get_memory_stats(&before);
+    bool done = false;
+    for (uint64_t n = 1; !done && n < 5000; n++) {
+        dh_alloc_fail_at(n);
+        dh_model *net = dh_model_new("oom");
+        dh_layer *in = dh_input(net, {4});
+        dh_layer *h = dh_dropout(dh_dense(in, 7, .activation = "relu"), 0.2f);
+        dh_layer *out = dh_softmax(dh_dense(h, 2));
+        dh_status status = dh_build(net, out, .loss = "cross_entropy", .optimizer = dh_adam(0.01f),
+                                    .metrics = {"accuracy"},
+                                    .device = dh_cs_cpu(.threads = 1, .memory = "low_mem"));
+        if (!status) status = dh_fit(net, x, y, .batch_size = 4, .quiet = true);
+        dh_alloc_fail_at(0);
+        if (status && status != DH_ENOMEM && net) fail_msg("n %d: %s", (int)n, dh_error_text());
+        dh_model_free(net);
+        dh_get_memory_stats(&after);
+        if (after.live_blocks != before.live_blocks)
+            fail_msg("n %d: %d blocks leaked", (int)n,
+                     (int)(after.live_blocks - before.live_blocks));
+        done = !status;
+    }
+    assert_true(done);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_failure_comes_out_of_build),
+        cmocka_unit_test(near_names_are_offered),
+        cmocka_unit_test(shapes_are_checked_where_they_are_written),
+        cmocka_unit_test(layers_know_their_shapes),
+        cmocka_unit_test(nothing_crashes_on_null),
+        cmocka_unit_test(data_is_checked),
+        cmocka_unit_test(allocation_failures_leave_nothing_behind),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
