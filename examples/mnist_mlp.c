@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* MNIST with dense layers, 784-1024-1024-1024-10. */
+#include "common.h"
+
+static dh_model *make_model(const example_options *o)
+{
+    dh_model *net = dh_model_new("mlp");
+    dh_layer *x = dh_input(net, {784});
+    x = dh_dense(x, 1024, .activation = "leaky_relu");
+    x = dh_dense(x, 1024, .activation = "leaky_relu");
+    x = dh_dense(x, 1024, .activation = "leaky_relu");
+    x = dh_softmax(dh_dense(x, 10));
+    if (!dh_build(net, x, .optimizer = dh_sgd(0.01f, .momentum = 0.9f),
+                  .loss = "soft_cross_entropy", .metrics = {"categorical_accuracy"},
+                  .device = example_device(o), .seed = o->seed))
+        return net;
+    dh_perror("build");
+    dh_model_free(net);
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    example_options o = {
+        .name = "mnist_mlp", .device = "cpu", .epochs = 10, .batch_size = 100, .seed = 1};
+    int code;
+    if (!example_parse(&o, argc, argv, &code)) return code;
+
+    dh_tensor *x_train, *y_train, *x_test, *y_test;
+    if (!example_mnist(&o, &x_train, &y_train, &x_test, &y_test)) return 1;
+
+    dh_model *net = make_model(&o);
+    dh_result test;
+    bool ok = net && (o.quiet || !dh_summary(net, o.batch_size)) &&
+              !dh_fit(net, x_train, y_train, .batch_size = o.batch_size, .epochs = o.epochs,
+                      .quiet = o.quiet) &&
+              !dh_evaluate(net, x_test, y_test, .result = &test, .quiet = true);
+    if (net && !ok) dh_perror("mnist_mlp");
+    if (ok) ok = example_report(&o, net, &test);
+
+    dh_model_free(net);
+    dh_tensor_free(x_train);
+    dh_tensor_free(y_train);
+    dh_tensor_free(x_test);
+    dh_tensor_free(y_test);
+    return ok ? 0 : 1;
+}

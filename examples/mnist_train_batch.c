@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* The network of mnist_mlp, trained with a loop of one's own: forward, backward, update. */
+#include <stdio.h>
+
+#include "common.h"
+
+static dh_model *make_model(const example_options *o)
+{
+    dh_model *net = dh_model_new("mlp");
+    dh_layer *x = dh_input(net, {784});
+    x = dh_dense(x, 1024, .activation = "leaky_relu");
+    x = dh_dense(x, 1024, .activation = "leaky_relu");
+    x = dh_dense(x, 1024, .activation = "leaky_relu");
+    x = dh_softmax(dh_dense(x, 10));
+    if (!dh_build(net, x, .optimizer = dh_sgd(0.01f, .momentum = 0.9f),
+                  .loss = "soft_cross_entropy", .metrics = {"categorical_accuracy"},
+                  .device = example_device(o), .seed = o->seed))
+        return net;
+    dh_perror("build");
+    dh_model_free(net);
+    return NULL;
+}
+
+/* Rows first .. first + rows - 1 of the data in a new order: views where they lie together would do
+ * as well; here the rows of `order` are gathered. */
+static dh_status gather_rows(dh_tensor **out, const dh_tensor *data, const dh_tensor *order,
+                             int64_t first, int64_t rows)
+{
+    char slice[64];
+    dh_tensor *part = NULL;
+    snprintf(slice, sizeof slice, "%lld:%lld", (long long)first, (long long)(first + rows));
+    dh_status status = dh_tensor_slice(&part, order, slice);
+    if (!status) status = dh_tensor_take(out, data, part, 0);
+    dh_tensor_free(part);
+    return status;
+}
+
+/* One epoch; the mean loss and accuracy of its batches are printed. */
+static dh_status train_epoch(dh_model *net, const dh_tensor *x, const dh_tensor *y, int batch,
+                             unsigned long long seed, int epoch)
+{
+    int64_t count = dh_tensor_dim(x, 0);
+    dh_tensor *order;
+    double loss = 0, accuracy = 0;
+    dh_status status = dh_tensor_random_permutation(&order, count, seed, (uint64_t)epoch);
+    if (status) return status;
+    for (int64_t i = 0; i < count && !status; i += batch) {
+        int64_t rows = count - i < batch ? count - i : batch;
+        dh_tensor *xb = NULL, *yb = NULL;
+        dh_result r = {0};
+        status = gather_rows(&xb, x, order, i, rows);
+        if (!status) status = gather_rows(&yb, y, order, i, rows);
+        const dh_tensor *xs[] = {xb}, *ys[] = {yb};
+        if (!status) status = dh_zero_grads(net);
+        if (!status) status = dh_forward(net, xs, true);
+        if (!status) status = dh_backward(net, ys, &r);
+        if (!status) status = dh_update(net);
+        loss += r.loss * (double)rows;
+        accuracy += r.metrics[0] * (double)rows;
+        dh_tensor_free(xb);
+        dh_tensor_free(yb);
+    }
+    dh_tensor_free(order);
+    if (!status)
+        printf("epoch %d  loss %.4f  categorical_accuracy %.4f\n", epoch, loss / (double)count,
+               accuracy / (double)count);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    example_options o = {
+        .name = "mnist_train_batch", .device = "cpu", .epochs = 1, .batch_size = 128, .seed = 1};
+    int code;
+    if (!example_parse(&o, argc, argv, &code)) return code;
+
+    dh_tensor *x_train, *y_train, *x_test, *y_test;
+    if (!example_mnist(&o, &x_train, &y_train, &x_test, &y_test)) return 1;
+
+    dh_model *net = make_model(&o);
+    bool ok = net != NULL;
+    for (int epoch = 1; ok && epoch <= o.epochs; epoch++)
+        ok = !train_epoch(net, x_train, y_train, o.batch_size, o.seed, epoch);
+    dh_result test;
+    ok = ok && !dh_evaluate(net, x_test, y_test, .result = &test, .quiet = true);
+    if (net && !ok) dh_perror("mnist_train_batch");
+    if (ok) ok = example_report(&o, net, &test);
+
+    dh_model_free(net);
+    dh_tensor_free(x_train);
+    dh_tensor_free(y_train);
+    dh_tensor_free(x_test);
+    dh_tensor_free(y_test);
+    return ok ? 0 : 1;
+}
