@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Installs what a build needs; `deps.sh test` also what the tests and the checks of CI need. Does nothing
+# where everything is there.
+set -euo pipefail
+
+build_debian=(cmake ninja-build gcc libc6-dev pkg-config zlib1g-dev libyaml-dev libcurl4-openssl-dev
+              libopenblas0-openmp ca-certificates)
+test_debian=(libcmocka-dev g++ clang libomp-dev libclang-rt-dev doxygen gcc-aarch64-linux-gnu
+             libc6-dev-arm64-cross qemu-user)
+build_brew=(cmake ninja pkg-config libomp libyaml openblas)
+test_brew=(cmocka doxygen)
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+install_debian() {
+  local missing=()
+  for package in "$@"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  echo "installing: ${missing[*]}"
+  as_root apt-get update -qq
+  # what this release does not have (libclang-rt-dev on some) is left out, the rest installed
+  local known=()
+  for package in "${missing[@]}"; do
+    if apt-cache show "$package" >/dev/null 2>&1; then known+=("$package"); else echo "not in this release: $package"; fi
+  done
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${known[@]}" >/dev/null
+}
+
+if command -v apt-get >/dev/null; then
+  packages=("${build_debian[@]}")
+  [ "${1:-}" = test ] && packages+=("${test_debian[@]}")
+  install_debian "${packages[@]}"
+elif command -v brew >/dev/null; then
+  packages=("${build_brew[@]}")
+  [ "${1:-}" = test ] && packages+=("${test_brew[@]}")
+  for package in "${packages[@]}"; do
+    brew list --versions "$package" >/dev/null 2>&1 || brew install --quiet "$package"
+  done
+else
+  echo "no apt-get and no brew here; needed are: ${build_debian[*]}" >&2
+  exit 1
+fi

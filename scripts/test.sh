@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Installs what is missing, builds, runs the tests.
+#   --preset NAME   another preset than release (dev, minimal, clang, ...)
+#   --ci            all that CI runs: gcc and clang with -Werror, minimal, sanitizers, aarch64, then release
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+preset=release
+ci=no
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --preset) preset=${2:?--preset needs a name}; shift 2 ;;
+    --ci) ci=yes; shift ;;
+    *) echo "test.sh: unknown option \"$1\"; there are --preset NAME and --ci" >&2; exit 2 ;;
+  esac
+done
+
+scripts/deps.sh test
+jobs=$(nproc)
+
+build() {
+  echo "== build $1"
+  cmake --preset "$1" -G Ninja >/dev/null
+  cmake --build --preset "$1" -j "$jobs" -- --quiet
+}
+
+run() { # preset, then ctest's own options
+  local name=$1
+  shift
+  echo "== test $name $*"
+  ctest --preset "$name" -j "$jobs" --timeout 900 "$@"
+}
+
+if [ "$ci" = no ]; then
+  build "$preset"
+  run "$preset"
+  exit
+fi
+
+build gcc-werror
+build clang
+run clang -L quick
+build minimal
+run minimal -LE slow
+build dev
+run dev -LE slow
+build aarch64
+run aarch64 -L cross
+build release
+run release
