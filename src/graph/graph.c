@@ -150,8 +150,8 @@ dh_value dh__graph_segment(dh__graph *graph, int segment, dh__home home, int slo
     if (home == DH_HOME_WEIGHT && s->state) home = DH_HOME_STATE;
     for (int i = 0; i < graph->value_count; i++) { /* one value a place, so that gradients meet */
         const dh__val *have = &graph->values[i];
-        if (have->home == home && have->offset == s->offset && have->slot == slot && have->node < 0 &&
-            have->view.ndim == s->ndim && dh__view_count(&have->view) == s->count)
+        if (have->home == home && have->offset == s->offset && have->slot == slot &&
+            have->node < 0 && have->view.ndim == s->ndim && dh__view_count(&have->view) == s->count)
             return i;
     }
     dh_value v = new_value(graph, DH_F32, s->ndim, s->shape, home);
@@ -176,12 +176,6 @@ static dh__node *new_node(int op, int in_count, int out_count)
     n->in = (dh_value *)(void *)((char *)n + head + attr);
     n->out = n->in + in_count;
     return n;
-}
-
-static int out_count_of(const dh_op *op, int in_count)
-{
-    if (op->in_max < 0 && op->updates[0]) return in_count; /* updates each of its inputs */
-    return op->out_count ? op->out_count : 1;
 }
 
 /* Infers the outputs of a node whose inputs and attributes are set. */
@@ -214,11 +208,9 @@ static dh_status append(dh__graph *graph, dh__node *n, const dh_view *views, dh_
     const dh_op *op = dh__ops[n->op];
     for (int i = 0; i < n->out_count; i++) {
         n->out[i] = dh__graph_value(graph, &views[i], graph->node_count);
-        int updated = op->in_max < 0 && op->updates[0] ? i + 1
-                      : i < DH_OP_MAX_OUT              ? op->updates[i]
-                                                       : 0;
-        if (updated) { /* lies where its input lies */
-            const dh__val *from = &graph->values[n->in[updated - 1]];
+        int updated = dh__op_updated(op, i);
+        if (updated >= 0) { /* lies where its input lies */
+            const dh__val *from = &graph->values[n->in[updated]];
             dh__val *v = &graph->values[n->out[i]];
             v->home = from->home;
             v->slot = from->slot;
@@ -235,7 +227,7 @@ static dh_status graph_emit(dh_emitter *to, int op, const void *attr, int in_cou
 {
     dh__graph *graph = (dh__graph *)(void *)to;
     const dh_op *meaning = dh__ops[op];
-    int outs = out_count_of(meaning, in_count);
+    int outs = dh__op_out_count(meaning, in_count);
     dh_view local[DH_OP_MAX_OUT], *views = local;
     dh__node *n = new_node(op, in_count, outs);
     if (outs > DH_OP_MAX_OUT) views = dh__calloc((size_t)outs, sizeof *views);

@@ -49,13 +49,6 @@ static void fetch_inputs(dh__plan *plan, int i)
     for (int k = 0; k < n->in_count; k++) in[k] = plan->views[n->in[k]];
 }
 
-static int updated_input(const dh__node *n, int k)
-{
-    const dh_op *op = dh__ops[n->op];
-    if (op->in_max < 0 && op->updates[0]) return k + 1;
-    return k < DH_OP_MAX_OUT ? op->updates[k] : 0;
-}
-
 /* An output that is a view or an update lies in the buffer of an input. */
 static bool settle_view(dh__plan *plan, int i)
 {
@@ -93,10 +86,10 @@ static dh_status settle_node(dh__plan *plan, int i, bool first)
     }
     for (int k = 0; k < n->out_count; k++) {
         dh_view *v = &plan->views[n->out[k]];
-        int updated = updated_input(n, k);
+        int updated = dh__op_updated(c->call.op, k);
         *v = c->call.out[k];
         v->data = NULL;
-        if (updated && first) plan->slots[n->out[k]].base = plan->slots[n->in[updated - 1]].base;
+        if (updated >= 0 && first) plan->slots[n->out[k]].base = plan->slots[n->in[updated]].base;
         size_t bytes = (size_t)dh__view_count(v) * dh_dtype_size(v->dtype);
         DH_REQUIRE(first || view || bytes <= plan->slots[n->out[k]].size, DH_EUNSUPPORTED,
                    "%s: needs %zu bytes, %zu are planned", c->call.op->name, bytes,

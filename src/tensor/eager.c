@@ -10,6 +10,7 @@
 
 /* Everything of one eager call, so that there is one place to clean up. */
 typedef struct eager {
+    int id;
     const dh_op *op;
     dh_device *device;
     dh_call call;
@@ -33,6 +34,7 @@ static dh_status eager_begin(eager *e, int op, const void *attr, int in_count,
                              const dh_tensor *const *in)
 {
     memset(e, 0, sizeof *e);
+    e->id = op;
     e->op = dh__ops[op];
     e->in = e->local_in;
     e->cast = e->local_cast;
@@ -51,7 +53,7 @@ static dh_status eager_begin(eager *e, int op, const void *attr, int in_count,
     e->call = (dh_call){.op = e->op,
                         .attr = attr,
                         .in_count = in_count,
-                        .out_count = e->op->out_count ? e->op->out_count : 1,
+                        .out_count = dh__op_out_count(e->op, in_count),
                         .in = e->in,
                         .out = e->out,
                         .step = &e->step};
@@ -77,8 +79,7 @@ static dh_status promote_inputs(eager *e, const dh_tensor *const *in)
 
 static dh_status choose_and_run(eager *e)
 {
-    DH_TRY(dh__op_choose(&e->impl, e->device->impls(e->device, (int)dh__op_find(e->op->name)),
-                         &e->call, e->device->name));
+    DH_TRY(dh__op_choose(&e->impl, e->device->impls(e->device, e->id), &e->call, e->device->name));
     size_t size = e->impl->scratch ? e->impl->scratch(&e->call) : 0;
     if (size && !(e->call.scratch = dh__alloc(size))) return DH_ENOMEM;
     DH_TRY(e->impl->run(&e->call));

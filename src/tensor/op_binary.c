@@ -62,12 +62,17 @@ static dh_status div_backward(dh_grad *g)
     return g->to->status;
 }
 
-/* da = dy b a^(b - 1); db = dy y log a where a > 0, else 0 */
+/* da = dy b a^(b - 1), 0 at b = 0 for a = 0 too (there the exponent is taken as 1); db = dy y log a
+ * where a > 0, else 0 */
 static dh_status pow_backward(dh_grad *g)
 {
     dh_value a = g->in[0], b = g->in[1];
     if (g->need[0]) {
-        dh_value less = op2(g, DH_OP_POW, a, scale(g, b, 1, -1));
+        dh_value zero = dh_emit1(g->to, DH_OP_FILL_LIKE, &(dh_fill_attr){0}, b);
+        dh_value one = dh_emit1(g->to, DH_OP_FILL_LIKE, &(dh_fill_attr){1}, b);
+        dh_value constant = op2(g, DH_OP_EQUAL, b, zero);
+        dh_value exponent = dh_emit3(g->to, DH_OP_WHERE, NULL, constant, one, scale(g, b, 1, -1));
+        dh_value less = op2(g, DH_OP_POW, a, exponent);
         g->dx[0] = back_to(g, 0, op2(g, DH_OP_MUL, g->dy[0], op2(g, DH_OP_MUL, b, less)));
     }
     if (g->need[1]) {
@@ -147,7 +152,7 @@ ARITHMETIC(atan2, NULL, atan2_backward, DH_MASK_FLOAT);
                                  .dtypes = DH_MASK_ANY,                   \
                                  .flags = DH_OP_SAME_DTYPE | DH_OP_CHEAP, \
                                  .infer = compare_infer,                  \
-                                 .no_grad = "its values are true and false"}
+                                 .no_grad = "not differentiable: its values are true and false"}
 COMPARISON(equal, "Equal");
 COMPARISON(not_equal, NULL);
 COMPARISON(greater, "Greater");

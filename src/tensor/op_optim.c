@@ -116,8 +116,8 @@ static dh_status infer_clip(dh_call *call)
 }
 
 #define LR_SCALE(T)      DH_FIELD(T, lr_scale, NULL, 1, 0, 1e9, "factor on the learning rate")
-#define DECAY(T)         DH_FIELD(T, weight_decay, NULL, 0, 0, 1e9, "L2 penalty, added to the gradient")
-#define MOMENTUM(T)      DH_FIELD(T, momentum, NULL, 0, 0, 1, "share of the last update that is kept")
+#define DECAY(T)         DH_FIELD(T, weight_decay, NULL, 0, 0, 1e9, "L2 penalty, added to g")
+#define MOMENTUM(T)      DH_FIELD(T, momentum, NULL, 0, 0, 1, "share of the last update kept")
 #define EPSILON(T, dflt) DH_FIELD(T, epsilon, NULL, dflt, 0, 1, "added to the denominator")
 
 static const dh_field sgd_fields[] = {

@@ -18,6 +18,21 @@ int dh__op_find(const char *name)
     return -1;
 }
 
+int dh__op_updated(const dh_op *op, int k)
+{
+    if (op->in_max < 0 && op->updates[0]) return k; /* any number of inputs, each updated */
+    return k < DH_OP_MAX_OUT ? op->updates[k] - 1 : -1;
+}
+
+int dh__op_out_count(const dh_op *op, int in_count)
+{
+    int n = 0;
+    if (!op->updates[0]) return op->out_count ? op->out_count : 1;
+    if (op->in_max < 0) return in_count;
+    while (n < DH_OP_MAX_OUT && op->updates[n] > 0 && op->updates[n] <= in_count) n++;
+    return n;
+}
+
 static void dtype_list(char *buffer, size_t size, uint32_t mask)
 {
     size_t at = 0;

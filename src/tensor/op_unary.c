@@ -2,6 +2,8 @@
 /* What elementwise ops of one input mean. The table is unary.def; here are attributes, shapes and
  * the one gradient op for all of them, unary_dx(dy, s): dy times f' at s, s being f's input or
  * output. */
+#include <math.h>
+
 #include "ops.h"
 
 static dh_status same_infer(dh_call *call)
@@ -17,6 +19,13 @@ static dh_status bool_infer(dh_call *call)
     return DH_OK;
 }
 
+static dh_status clamp_infer(dh_call *call)
+{
+    const dh_clamp_attr *a = call->attr;
+    DH_REQUIRE(a->min <= a->max, DH_EINVAL, "clamp: min is %g, max is %g", a->min, a->max);
+    return same_infer(call);
+}
+
 /* --- attributes ---------------------------------------------------------------------------------
  */
 
@@ -25,19 +34,19 @@ static const dh_field affine_fields[] = {
     DH_FIELD(dh_affine_attr, beta, NULL, 0, -1e300, 1e300, "summand"),
     {0}};
 static const dh_field clamp_fields[] = {
-    DH_FIELD(dh_clamp_attr, min, "min", -1e300, -1e300, 1e300, "lower bound"),
-    DH_FIELD(dh_clamp_attr, max, "max", 1e300, -1e300, 1e300, "upper bound"),
+    DH_FIELD(dh_clamp_attr, min, "min", -INFINITY, -INFINITY, INFINITY, "lower bound"),
+    DH_FIELD(dh_clamp_attr, max, "max", INFINITY, -INFINITY, INFINITY, "upper bound"),
     {0}};
 static const dh_field leaky_relu_fields[] = {
-    DH_FIELD(dh_act_attr, alpha, "alpha", 0.01, 0, 1e6, "slope below 0"), {0}};
+    DH_FIELD(dh_act_attr, alpha, "alpha", 0.01, -1e6, 1e6, "slope below 0"), {0}};
 static const dh_field thresholded_relu_fields[] = {
     DH_FIELD(dh_act_attr, alpha, "alpha", 1, -1e6, 1e6, "threshold"), {0}};
 static const dh_field elu_fields[] = {
     DH_FIELD(dh_act_attr, alpha, "alpha", 1, 0, 1e6, "limit towards minus infinity, negated"), {0}};
 static const dh_field unary_dx_fields[] = {
     DH_FIELD(dh_unary_dx_attr, op, NULL, DH_OP_NEG, 0, DH_OP_COUNT - 1, "number of f"),
-    DH_FIELD(dh_unary_dx_attr, alpha, NULL, 0, -1e300, 1e300, "f's first number"),
-    DH_FIELD(dh_unary_dx_attr, beta, NULL, 0, -1e300, 1e300, "f's second number"),
+    DH_FIELD(dh_unary_dx_attr, alpha, NULL, 0, -INFINITY, INFINITY, "f's first number"),
+    DH_FIELD(dh_unary_dx_attr, beta, NULL, 0, -INFINITY, INFINITY, "f's second number"),
     {0}};
 
 /* --- gradients ----------------------------------------------------------------------------------
@@ -79,6 +88,9 @@ static dh_status unary_backward(dh_grad *g)
     dh_unary_dx_attr attr = {.op = id};
     dh__unary_numbers(op, g->call->attr, &attr.alpha, &attr.beta);
     if (keep == KEEP_ZERO) return DH_OK;
+    /* below a negative slope or threshold y has lost the side that x was on */
+    bool sided = op == &dh_op_leaky_relu || op == &dh_op_thresholded_relu;
+    if (sided && attr.alpha < 0) keep = KEEP_X;
     if (keep == KEEP_ONE) {
         dh_affine_attr scale = {id == DH_OP_NEG ? -1 : attr.alpha, 0};
         g->dx[0] = dh_emit1(g->to, DH_OP_AFFINE, &scale, g->dy[0]);
@@ -117,24 +129,30 @@ const dh_op dh_op_unary_dx = {.name = "unary_dx",
 /* --- definitions --------------------------------------------------------------------------------
  */
 
-#define MASK_SIGNED (DH_MASK_FLOAT | DH_MASK_SIGNED)
-#define MASK_NUMBER DH_MASK_NUMBER
-#define MASK_FLOAT  DH_MASK_FLOAT
+#define SIGNED (DH_MASK_FLOAT | DH_MASK_SIGNED)
+#define NUMBER DH_MASK_NUMBER
+#define FLOAT  DH_MASK_FLOAT
 
-#define DEFINE(name_, onnx_, mask, ...)                      \
+enum {
+#define UNARY(NAME, name, dtypes, keeps, f, df) mask_##name = dtypes,
+#include "unary.def"
+#undef UNARY
+};
+
+#define DEFINE(name_, onnx_, infer_, ...)                    \
     const dh_op dh_op_##name_ = {.name = #name_,             \
                                  .onnx = onnx_,              \
                                  .in_min = 1,                \
                                  .in_max = 1,                \
-                                 .dtypes = mask,             \
+                                 .dtypes = mask_##name_,     \
                                  .flags = DH_OP_CHEAP,       \
                                  .inplace = 1,               \
-                                 .infer = same_infer,        \
+                                 .infer = infer_,            \
                                  .backward = unary_backward, \
                                  __VA_ARGS__}
-#define PLAIN(name, onnx, mask) DEFINE(name, onnx, mask, .attr_size = 0)
-#define WITH(name, onnx, mask, type, table) \
-    DEFINE(name, onnx, mask, .attr_size = sizeof(type), .fields = table)
+#define PLAIN(name, onnx) DEFINE(name, onnx, same_infer, .attr_size = 0)
+#define WITH(name, onnx, infer, type, table) \
+    DEFINE(name, onnx, infer, .attr_size = sizeof(type), .fields = table)
 #define PREDICATE(name_, onnx_, mask)                  \
     const dh_op dh_op_##name_ = {.name = #name_,       \
                                  .onnx = onnx_,        \
@@ -143,50 +161,50 @@ const dh_op dh_op_unary_dx = {.name = "unary_dx",
                                  .dtypes = mask,       \
                                  .flags = DH_OP_CHEAP, \
                                  .infer = bool_infer,  \
-                                 .no_grad = "its values are true and false"}
+                                 .no_grad = "not differentiable: its values are true and false"}
 
-PLAIN(neg, "Neg", MASK_SIGNED);
-PLAIN(abs, "Abs", MASK_SIGNED);
-PLAIN(sign, "Sign", MASK_SIGNED);
-PLAIN(sqr, NULL, MASK_NUMBER);
-PLAIN(sqrt, "Sqrt", MASK_FLOAT);
-PLAIN(rsqrt, NULL, MASK_FLOAT);
-PLAIN(reciprocal, "Reciprocal", MASK_FLOAT);
-PLAIN(exp, "Exp", MASK_FLOAT);
-PLAIN(expm1, NULL, MASK_FLOAT);
-PLAIN(log, "Log", MASK_FLOAT);
-PLAIN(log1p, NULL, MASK_FLOAT);
-PLAIN(log2, NULL, MASK_FLOAT);
-PLAIN(log10, NULL, MASK_FLOAT);
-PLAIN(sin, "Sin", MASK_FLOAT);
-PLAIN(cos, "Cos", MASK_FLOAT);
-PLAIN(tan, "Tan", MASK_FLOAT);
-PLAIN(asin, "Asin", MASK_FLOAT);
-PLAIN(acos, "Acos", MASK_FLOAT);
-PLAIN(atan, "Atan", MASK_FLOAT);
-PLAIN(sinh, "Sinh", MASK_FLOAT);
-PLAIN(cosh, "Cosh", MASK_FLOAT);
-PLAIN(tanh, "Tanh", MASK_FLOAT);
-PLAIN(erf, "Erf", MASK_FLOAT);
-PLAIN(floor, "Floor", MASK_FLOAT);
-PLAIN(ceil, "Ceil", MASK_FLOAT);
-PLAIN(round, "Round", MASK_FLOAT);
-PLAIN(trunc, NULL, MASK_FLOAT);
-PREDICATE(isnan, "IsNaN", MASK_FLOAT);
-PREDICATE(isinf, "IsInf", MASK_FLOAT);
-PREDICATE(isfinite, NULL, MASK_FLOAT);
+PLAIN(neg, "Neg");
+PLAIN(abs, "Abs");
+PLAIN(sign, "Sign");
+PLAIN(sqr, NULL);
+PLAIN(sqrt, "Sqrt");
+PLAIN(rsqrt, NULL);
+PLAIN(reciprocal, "Reciprocal");
+PLAIN(exp, "Exp");
+PLAIN(expm1, NULL);
+PLAIN(log, "Log");
+PLAIN(log1p, NULL);
+PLAIN(log2, NULL);
+PLAIN(log10, NULL);
+PLAIN(sin, "Sin");
+PLAIN(cos, "Cos");
+PLAIN(tan, "Tan");
+PLAIN(asin, "Asin");
+PLAIN(acos, "Acos");
+PLAIN(atan, "Atan");
+PLAIN(sinh, "Sinh");
+PLAIN(cosh, "Cosh");
+PLAIN(tanh, "Tanh");
+PLAIN(erf, "Erf");
+PLAIN(floor, "Floor");
+PLAIN(ceil, "Ceil");
+PLAIN(round, "Round");
+PLAIN(trunc, NULL);
+PREDICATE(isnan, "IsNaN", DH_MASK_FLOAT);
+PREDICATE(isinf, "IsInf", DH_MASK_FLOAT);
+PREDICATE(isfinite, NULL, DH_MASK_FLOAT);
 PREDICATE(logical_not, "Not", DH_MASK_ANY);
-WITH(affine, NULL, MASK_NUMBER, dh_affine_attr, affine_fields);
-WITH(clamp, "Clip", MASK_NUMBER, dh_clamp_attr, clamp_fields);
-PLAIN(relu, "Relu", MASK_SIGNED);
-WITH(leaky_relu, "LeakyRelu", MASK_FLOAT, dh_act_attr, leaky_relu_fields);
-WITH(thresholded_relu, "ThresholdedRelu", MASK_FLOAT, dh_act_attr, thresholded_relu_fields);
-WITH(elu, "Elu", MASK_FLOAT, dh_act_attr, elu_fields);
-PLAIN(selu, "Selu", MASK_FLOAT);
-PLAIN(sigmoid, "Sigmoid", MASK_FLOAT);
-PLAIN(hard_sigmoid, "HardSigmoid", MASK_FLOAT);
-PLAIN(softplus, "Softplus", MASK_FLOAT);
-PLAIN(softsign, "Softsign", MASK_FLOAT);
-PLAIN(gelu, "Gelu", MASK_FLOAT);
-PLAIN(silu, NULL, MASK_FLOAT);
-PLAIN(mish, "Mish", MASK_FLOAT);
+WITH(affine, NULL, same_infer, dh_affine_attr, affine_fields);
+WITH(clamp, "Clip", clamp_infer, dh_clamp_attr, clamp_fields);
+PLAIN(relu, "Relu");
+WITH(leaky_relu, "LeakyRelu", same_infer, dh_act_attr, leaky_relu_fields);
+WITH(thresholded_relu, "ThresholdedRelu", same_infer, dh_act_attr, thresholded_relu_fields);
+WITH(elu, "Elu", same_infer, dh_act_attr, elu_fields);
+PLAIN(selu, "Selu");
+PLAIN(sigmoid, "Sigmoid");
+PLAIN(hard_sigmoid, "HardSigmoid");
+PLAIN(softplus, "Softplus");
+PLAIN(softsign, "Softsign");
+PLAIN(gelu, "Gelu");
+PLAIN(silu, NULL);
+PLAIN(mish, "Mish");

@@ -24,6 +24,11 @@ int dh__op_find(const char *name);
 /* The numbers p, q of unary.def that an op's attributes hold. */
 void dh__unary_numbers(const dh_op *op, const void *attr, double *p, double *q);
 
+/* How many outputs an application has: an op that updates inputs has one for each that is given. */
+int dh__op_out_count(const dh_op *op, int in_count);
+/* Input that output k updates, -1 if it is a new tensor. */
+int dh__op_updated(const dh_op *op, int k);
+
 /* Checks count, dtypes and attributes and calls infer. */
 dh_status dh__op_infer(dh_call *call);
 

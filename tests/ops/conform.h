@@ -39,11 +39,11 @@ typedef struct subject {
     const op_case *c;
     const dh_op *op;
     const ref_entry *ref;
-    int id, number;     /* dh_op_id; number of the case among those of its op */
-    dh_dtype dtype;     /* as --dtype names it */
-    const char *mode;   /* as --mode names it */
-    const void *attr;   /* of the case or own_attr */
-    void *own_attr;     /* defaults */
+    int id, number;          /* dh_op_id; number of the case among those of its op */
+    dh_dtype dtype;          /* as --dtype names it */
+    const char *mode;        /* as --mode names it */
+    const void *attr;        /* of the case or own_attr */
+    void *own_attr;          /* defaults */
     int in_count, out_count; /* outputs that are there: an optional input may bring one */
     dh_dtype in_dtype[MAX_OPERANDS];
     ref_tensor in[MAX_OPERANDS], want[MAX_OPERANDS];
@@ -55,12 +55,11 @@ extern const dh_step conform_step;
 #define CONFORM_STREAM 77
 
 /* --- conform.c --- */
-void conform_ok(void); /* one more check that held */
 void conform_fail(const subject *s, const char *format, ...) DH_PRINTF(2, 3);
 /* Counts a check; a false one needs its conform_fail by the caller. Returns cond. */
 bool conform_check(bool cond);
-extern bool conform_quiet;                 /* failures are counted, not printed */
-extern char conform_first_failure[512];    /* since it was cleared */
+extern bool conform_quiet;              /* failures are counted, not printed */
+extern char conform_first_failure[560]; /* since it was cleared */
 extern int64_t conform_checks, conform_failures;
 /* Runs the selected cases of one op through "ref" or "grad". */
 void conform_run_op(const char *op, const char *mode);
@@ -91,7 +90,7 @@ extern const char *const layout_names[LAYOUT_COUNT];
 bool subject_begin(subject *s, const family *f, const op_case *c, int number, dh_dtype dtype,
                    const char *mode, dh_dtype float_dtype, dh_dtype rounded);
 void subject_end(subject *s);
-void subject_reference(subject *s); /* again, after inputs were changed */
+void subject_reference(subject *s);                /* again, after inputs were changed */
 int subject_updated(const subject *s, int output); /* the input it is, or -1 */
 const dh_impl *const *subject_impls(const subject *s);
 void mode_ref(subject *s);

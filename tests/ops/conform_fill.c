@@ -95,10 +95,10 @@ static double signed_number(generator *g)
 /* Sums of a few large ones stay finite in the dtype. */
 static double special_number(generator *g, dh_dtype dtype)
 {
-    static const double subnormal[] = {[DH_F32] = 1e-40, [DH_F64] = 3e-310, [DH_F16] = 3e-6,
-                                       [DH_BF16] = 1e-40};
-    static const double large[] = {[DH_F32] = 1e37, [DH_F64] = 1e300, [DH_F16] = 6000,
-                                   [DH_BF16] = 1e37};
+    static const double subnormal[] = {
+        [DH_F32] = 1e-40, [DH_F64] = 3e-310, [DH_F16] = 3e-6, [DH_BF16] = 1e-40};
+    static const double large[] = {
+        [DH_F32] = 1e37, [DH_F64] = 1e300, [DH_F16] = 6000, [DH_BF16] = 1e37};
     switch (below(g, 24)) {
     case 0: return NAN;
     case 1: return INFINITY;

@@ -45,8 +45,8 @@ int64_t view_offset(const dh_view *v, int64_t k)
 
 double view_get(const dh_view *v, int64_t k)
 {
-    return dh__load(v->dtype, (const char *)v->data +
-                                  view_offset(v, k) * (int64_t)dh_dtype_size(v->dtype));
+    return dh__load(v->dtype,
+                    (const char *)v->data + view_offset(v, k) * (int64_t)dh_dtype_size(v->dtype));
 }
 
 static void *take_memory(size_t size)
@@ -120,8 +120,8 @@ const char *operand_damage(const operand *o, bool elements_may_change)
  * A case's own numbers are meant for f32 and scale the others in proportion. */
 static void tolerance(const subject *s, dh_dtype dtype, double *rtol, double *atol)
 {
-    static const double base[] = {[DH_F32] = 2e-5, [DH_F64] = 1e-11, [DH_F16] = 4e-3,
-                                  [DH_BF16] = 3e-2};
+    static const double base[] = {
+        [DH_F32] = 2e-5, [DH_F64] = 1e-11, [DH_F16] = 4e-3, [DH_BF16] = 3e-2};
     double r = s->c->rtol > 0 ? s->c->rtol / base[DH_F32] : 1;
     double a = s->c->atol > 0 ? s->c->atol / base[DH_F32] : 1;
     *rtol = base[dtype] * r * s->loose;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Naive references in f64, one per op, sharing no code with src/. A reference reads like the formula. */
+/* Naive references in f64, one per op, sharing no code with src/. A reference reads like the
+ * formula. */
 #ifndef DH_TEST_REF_H
 #define DH_TEST_REF_H
 
@@ -20,8 +21,8 @@ typedef struct ref_tensor {
 void ref_new(ref_tensor *out, int ndim, const int64_t *shape);
 void ref_free(ref_tensor *tensor);
 
-/* Computes all outputs from in_count inputs: calls ref_new on each out. RANDOM ops also get the step
- * and stream that the kernel had. */
+/* Computes all outputs from in_count inputs: calls ref_new on each out. RANDOM ops also get the
+ * step and stream that the kernel had. */
 typedef struct ref_call {
     const void *attr;
     int in_count;

@@ -215,12 +215,12 @@ static void test_layouts(void **unused)
 /* Each remainder of the rows' tile, and of the columns' panel and vector. */
 static void remainders(bool f64)
 {
-    for (int64_t m = 1; m <= 30; m++) check(shape(m, 35, 9, f64), m % 2, 0, 1, m % 3 == 0);
-    for (int64_t n = 1; n <= 100; n++) {
+    for (int m = 1; m <= 30; m++) check(shape(m, 35, 9, f64), m % 2, 0, 1, m % 3 == 0);
+    for (int n = 1; n <= 100; n++) {
         check(shape(5, n, 6, f64), 0, 0, 1, n % 3 == 0);
         check(shape(30, n, 7, f64), 1, n % 2, 1, n % 3 == 0);
     }
-    for (int64_t k = 0; k <= 40; k++) check(shape(20, 70, k, f64), k % 2, k / 2 % 2, 2, true);
+    for (int k = 0; k <= 40; k++) check(shape(20, 70, k, f64), k % 2, k / 2 % 2, 2, true);
 }
 
 static void test_remainders(void **unused)
@@ -287,7 +287,7 @@ static void test_empty(void **unused)
 static void nans(bool f64)
 {
     for (int act = DH_GEMM_ACT_NONE; act <= DH_GEMM_ACT_LEAKY_RELU; act++)
-        for (int64_t m = 1; m <= 40; m += 39) {
+        for (int m = 1; m <= 40; m += 39) {
             dh__gemm g = shape(m, 40, 40, f64);
             g.act = (dh__gemm_act)act;
             problem p = make_problem(g, 0, 0, 0, false);

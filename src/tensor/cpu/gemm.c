@@ -89,7 +89,7 @@ dh__gemm_plan dh__gemm_make_plan(const dh__gemm *g, const dh__gemm_kernels *kern
     plan.chunk = (int64_t)CHUNK_BLOCKS * kernels->kc[g->f64];
     plan.block_rows = most_rows(g->m, plan.blocks, plan.mr);
     plan.parallel = flops >= PARALLEL_FLOPS;
-    plan.pack_a = (g->a_row != 1 && g->a_col != 1) || plan.panels > FEW_PANELS;
+    plan.pack_a = g->m > 1 && (plan.panels > FEW_PANELS || (g->a_row != 1 && g->a_col != 1));
     plan.pack_b = g->b_col != 1 || plan.tiles > FEW_TILES;
     return plan;
 }
@@ -108,7 +108,7 @@ static dh__gemm plain(const dh__gemm *g)
 size_t dh__gemm_scratch(const dh__gemm *g, int threads)
 {
     DH_UNUSED(threads);
-    if (g->m <= 1 || g->n <= 1 || g->k < 1) return 0;
+    if (g->m <= 1 || g->n < 1 || g->k < 1) return 0;
     const dh__gemm_kernels *kernels = kernels_of_cpu();
     int64_t mr = kernels->mr[g->f64], rows = rows_in_cache(kernels, g->f64);
     rows = at_most(g->m + 2 * (mr + 2), 2 * (rows + 2));

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Elementary functions in f32 without branches, so that loops over them vectorise. Each is within a
- * few units in the last place of the true value; infinities, NaN and subnormals as in libm.
- * Polynomials: exp and log after Moshier's Cephes (expf, logf) on the usual reduced ranges, tanh
- * likewise. */
+/* Elementary functions in f32 without branches, so that loops over them vectorise. Each is within 4
+ * units in the last place of the true value, infinities, NaN and subnormal results included
+ * (test_unary.c measures it). Polynomials: exp, log and tanh after Moshier's Cephes (expf, logf,
+ * tanhf) on the usual reduced ranges; erf and its complement are minimax fits of our own. The d_
+ * forms have the same names in f64, by libm. */
 #ifndef DH_VECTOR_MATH_H
 #define DH_VECTOR_MATH_H
 
@@ -24,20 +25,14 @@ static inline uint32_t f32_to_bits(float x)
     return u;
 }
 
-/* 2^n as two factors, so that results down to subnormals and up to infinity come out right. */
-static inline float scale_by_power(float x, float n)
-{
-    float half = __builtin_floorf(n * 0.5f), rest = n - half;
-    float a = bits_to_f32((uint32_t)((int32_t)half + 127) << 23);
-    float b = bits_to_f32((uint32_t)((int32_t)rest + 127) << 23);
-    return x * a * b;
-}
-
+/* Adding 1.5 * 2^23 leaves the nearest integer in the low bits: rounding that needs no SSE4.1. 2^n
+ * is applied as two factors, so that results down to subnormals and up to infinity come out right.
+ */
 static inline float v_exp(float x)
 {
     float c = x < -104.0f ? -104.0f : x > 89.0f ? 89.0f : x; /* NaN passes */
-    float n = __builtin_rintf(c * 1.44269504f);
-    float number = n == n ? n : 0.0f;
+    float shifted = c * 1.44269504f + 12582912.0f, n = shifted - 12582912.0f;
+    int32_t k = (int32_t)(f32_to_bits(shifted) - 0x4b400000u), half = k >> 1;
     float r = (c - n * 0.693359375f) + n * 2.12194440e-4f;
     float p = 1.9875691500e-4f;
     p = p * r + 1.3981999507e-3f;
@@ -46,7 +41,9 @@ static inline float v_exp(float x)
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r + 1.0f;
-    return scale_by_power(p, number);
+    float a = bits_to_f32((uint32_t)(half + 127) << 23);
+    float b = bits_to_f32((uint32_t)(k - half + 127) << 23);
+    return p * a * b;
 }
 
 static inline float v_log(float x)
@@ -110,26 +107,154 @@ static inline float v_tanh(float x)
     return a < 0.625f ? small : x < 0.0f ? -large : large;
 }
 
+/* By e^-|x|, which never overflows: exact in the far tail too. */
 static inline float v_sigmoid(float x)
 {
-    return 1.0f / (1.0f + v_exp(-x));
+    float e = v_exp(x < 0.0f ? x : -x);
+    return (x < 0.0f ? e : 1.0f) / (1.0f + e);
 }
 
 static inline float v_softplus(float x)
 {
     float a = x < 0.0f ? x : -x;
-    return (x > 0.0f ? x : 0.0f * x) + v_log1p(v_exp(a));
+    return (x < 0.0f ? 0.0f : x) + v_log1p(v_exp(a));
 }
 
-/* The same names in f64, by libm. */
+static inline float v_silu(float x)
+{
+    return x * v_sigmoid(x);
+}
+
+static inline float v_silu_slope(float x)
+{
+    float s = v_sigmoid(x);
+    return s * (1.0f + x * (1.0f - s));
+}
+
+/* e^(z^2) erfc(z) for 0 <= z <= 12.5, by a polynomial in 2 / (2 + z) - 1/2. */
+static inline float v_erfcx(float z)
+{
+    float s = 2.0f / (2.0f + z), v = s - 0.5f;
+    float p = 3.63174855e-2f;
+    p = p * v - 1.27080034e-2f;
+    p = p * v - 7.58654164e-2f;
+    p = p * v + 5.34095996e-2f;
+    p = p * v + 9.79840843e-2f;
+    p = p * v - 1.036261199e-1f;
+    p = p * v - 1.720440553e-1f;
+    p = p * v + 1.457674851e-1f;
+    p = p * v + 5.589435022e-1f;
+    p = p * v + 6.871606942e-1f;
+    p = p * v + 5.107913545e-1f;
+    return p * s;
+}
+
+/* e^(-c t^2): the rounding error of t^2 (found by splitting t, Dekker 1971) is put right by the
+ * first order, else a large exponent would amplify it. */
+static inline float v_exp_square(float t, float c)
+{
+    float q = t * t, high = bits_to_f32(f32_to_bits(t) & 0xfffff000u), low = t - high;
+    float error = ((high * high - q) + 2.0f * high * low) + low * low;
+    float e = v_exp(-c * q);
+    return e - e * (c * error);
+}
+
+static inline float v_erf(float x)
+{
+    float a = x < 0.0f ? -x : x, z = a > 12.0f ? 12.0f : a, q = x * x;
+    float p = 7.85386193e-5f;
+    p = p * q - 8.01019375e-4f;
+    p = p * q + 5.18832769e-3f;
+    p = p * q - 2.68538119e-2f;
+    p = p * q + 1.128358515e-1f;
+    p = p * q - 3.761262582e-1f;
+    p = p * q + 1.283791657e-1f; /* 2 / sqrt(pi) less the 1 that is added last, exactly */
+    float small = p * x + x, large = 1.0f - v_exp_square(z, 1.0f) * v_erfcx(z);
+    return a < 1.0f ? small : x < 0.0f ? -large : large;
+}
+
+/* x times the normal distribution function, whose lower tail is e^(-x^2/2) erfcx(|x| / sqrt 2) / 2:
+ * 1 + erf would lose all digits there. */
+static inline float v_gelu(float x)
+{
+    float a = x < 0.0f ? -x : x, t = a > 16.0f ? 16.0f : a;
+    float tail = 0.5f * v_exp_square(t, 0.5f) * v_erfcx(t * 0.707106781f);
+    return x * (x < 0.0f ? tail : 1.0f - tail);
+}
+
+static inline float v_gelu_slope(float x)
+{
+    float a = x < 0.0f ? -x : x, t = a > 16.0f ? 16.0f : a;
+    float e = v_exp_square(t, 0.5f), tail = 0.5f * e * v_erfcx(t * 0.707106781f);
+    return (x < 0.0f ? tail : 1.0f - tail) + x * (0.398942280f * e);
+}
+
+/* tanh(log(1 + e)) = n / (n + 2) with n = e (e + 2). */
+static inline float v_mish(float x)
+{
+    float e = v_exp(x > 20.0f ? 20.0f : x), n = e * (e + 2.0f);
+    return x * (n / (n + 2.0f));
+}
+
+static inline float v_mish_slope(float x)
+{
+    float e = v_exp(x > 20.0f ? 20.0f : x), n = e * (e + 2.0f), d = n + 2.0f;
+    return n / d + x * (4.0f * e * (1.0f + e) / (d * d));
+}
+
+/* --- f64 ----------------------------------------------------------------------------------------
+ */
+
+#define d_exp   exp
+#define d_log   log
+#define d_log1p log1p
+#define d_expm1 expm1
+#define d_tanh  tanh
+#define d_erf   erf
+
 static inline double d_sigmoid(double x)
 {
-    return 1.0 / (1.0 + exp(-x));
+    double e = exp(-fabs(x));
+    return (x < 0 ? e : 1.0) / (1.0 + e);
 }
 
 static inline double d_softplus(double x)
 {
-    return (x > 0 ? x : 0 * x) + log1p(exp(-fabs(x)));
+    return (x < 0 ? 0.0 : x) + log1p(exp(-fabs(x)));
+}
+
+static inline double d_silu(double x)
+{
+    return x * d_sigmoid(x);
+}
+
+static inline double d_silu_slope(double x)
+{
+    double s = d_sigmoid(x);
+    return s * (1.0 + x * (1.0 - s));
+}
+
+static inline double d_gelu(double x)
+{
+    return 0.5 * x * erfc(x * -0.70710678118654752);
+}
+
+static inline double d_gelu_slope(double x)
+{
+    double e = exp(-0.5 * x * x);
+    return 0.5 * erfc(x * -0.70710678118654752) + x * (0.39894228040143268 * e);
+}
+
+static inline double d_mish(double x)
+{
+    double e = exp(x > 40 ? 40 : x), n = e * (e + 2);
+    return x * (n / (n + 2));
+}
+
+static inline double d_mish_slope(double x)
+{
+    double e = exp(x > 40 ? 40 : x), n = e * (e + 2), d = n + 2;
+    return n / d + x * (4 * e * (1 + e) / (d * d));
 }
 
 #endif

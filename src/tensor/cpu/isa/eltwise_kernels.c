@@ -38,11 +38,6 @@ static inline float floor_mod_f32(float a, float b)
 #undef N
 #undef floor_mod
 
-#define d_exp           exp
-#define d_log           log
-#define d_log1p         log1p
-#define d_expm1         expm1
-#define d_tanh          tanh
 #define T               double
 #define C(x)            ((double)(x))
 #define M(name)         name
