@@ -17,8 +17,12 @@ extern "C" {
 DH_API DH_NODISCARD dh_status dh_tensor_apply(dh_tensor *dst, const char *op,
                                               const dh_tensor *const *in, int in_count);
 
-/* --- one operand; floating dtypes, neg abs sign sqr relu also integers
- * ---------------------------- */
+/* --- one operand --------------------------------------------------------------------------------
+ *
+ * Floating dtypes; abs sign sqr floor ceil round trunc relu clamp affine take integers too, neg
+ * signed ones, and what overflows wraps (neg and abs of the least integer are itself). f32 results
+ * of exp expm1 log log1p tanh erf sigmoid softplus gelu silu mish elu are within 4 units in the
+ * last place. sign, floor, ceil, round and trunc have no gradient. */
 
 /* -x */
 DH_API DH_NODISCARD dh_status dh_tensor_neg(dh_tensor **out, const dh_tensor *x);
@@ -98,22 +102,23 @@ DH_API DH_NODISCARD dh_status dh_tensor_leaky_relu(dh_tensor **out, const dh_ten
 /* x where x > alpha, else 0 */
 DH_API DH_NODISCARD dh_status dh_tensor_thresholded_relu(dh_tensor **out, const dh_tensor *x,
                                                          double alpha);
-/* x where x > 0, else alpha (e^x - 1) */
+/* x where x > 0, else alpha (e^x - 1), alpha >= 0 */
 DH_API DH_NODISCARD dh_status dh_tensor_elu(dh_tensor **out, const dh_tensor *x, double alpha);
-/* min(max(x, low), high), low <= high */
+/* min(max(x, low), high), low <= high; both may be infinite */
 DH_API DH_NODISCARD dh_status dh_tensor_clamp(dh_tensor **out, const dh_tensor *x, double low,
                                               double high);
-/* alpha x + beta */
+/* alpha x + beta; of integers in f64, then cast as dh_tensor_cast does */
 DH_API DH_NODISCARD dh_status dh_tensor_affine(dh_tensor **out, const dh_tensor *x, double alpha,
                                                double beta);
-/* logarithm to a base > 0, not 1 */
+/* logarithm to a base > 0, not 1 (EDDL: logn) */
 DH_API DH_NODISCARD dh_status dh_tensor_log_base(dh_tensor **out, const dh_tensor *x, double base);
-/* scaled so that the smallest element is low and the largest high; a constant x gives low */
+/* scaled so that the smallest element is low and the largest high; a constant x gives low, integers
+ * become f64, what is not finite is DH_ENUMERIC */
 DH_API DH_NODISCARD dh_status dh_tensor_normalize(dh_tensor **out, const dh_tensor *x, double low,
                                                   double high);
 
-/* --- predicates: bool
- * ------------------------------------------------------------------------------ */
+/* --- predicates: bool; floating dtypes but for logical_not --------------------------------------
+ */
 
 /* x is NaN */
 DH_API DH_NODISCARD dh_status dh_tensor_isnan(dh_tensor **out, const dh_tensor *x);
@@ -121,48 +126,54 @@ DH_API DH_NODISCARD dh_status dh_tensor_isnan(dh_tensor **out, const dh_tensor *
 DH_API DH_NODISCARD dh_status dh_tensor_isinf(dh_tensor **out, const dh_tensor *x);
 /* x is neither NaN nor infinite */
 DH_API DH_NODISCARD dh_status dh_tensor_isfinite(dh_tensor **out, const dh_tensor *x);
+/* x is +infinity; any dtype */
+DH_API DH_NODISCARD dh_status dh_tensor_isposinf(dh_tensor **out, const dh_tensor *x);
+/* x is -infinity; any dtype */
+DH_API DH_NODISCARD dh_status dh_tensor_isneginf(dh_tensor **out, const dh_tensor *x);
+/* *out: some element of x is NaN */
+DH_API DH_NODISCARD dh_status dh_tensor_anynan(bool *out, const dh_tensor *x);
 /* x == 0; any dtype */
 DH_API DH_NODISCARD dh_status dh_tensor_logical_not(dh_tensor **out, const dh_tensor *x);
 
-/* --- two operands
- * ---------------------------------------------------------------------------------- */
+/* --- two operands; integers wrap where they overflow --------------------------------------------
+ */
 
-/* a + b */
+/* a + b (in place EDDL: inc) */
 DH_API DH_NODISCARD dh_status dh_tensor_add(dh_tensor **out, const dh_tensor *a,
                                             const dh_tensor *b);
 /* a - b */
 DH_API DH_NODISCARD dh_status dh_tensor_sub(dh_tensor **out, const dh_tensor *a,
                                             const dh_tensor *b);
-/* a b */
+/* a b (EDDL: mult, el_mult) */
 DH_API DH_NODISCARD dh_status dh_tensor_mul(dh_tensor **out, const dh_tensor *a,
                                             const dh_tensor *b);
-/* a / b; integers truncate, a zero divisor is DH_ENUMERIC */
+/* a / b (EDDL: el_div); integers truncate, an integer divided by 0 is DH_ENUMERIC */
 DH_API DH_NODISCARD dh_status dh_tensor_div(dh_tensor **out, const dh_tensor *a,
                                             const dh_tensor *b);
-/* a^b */
+/* a^b; an integer to a negative power truncates. Gradient of b where a <= 0: 0 */
 DH_API DH_NODISCARD dh_status dh_tensor_pow(dh_tensor **out, const dh_tensor *a,
                                             const dh_tensor *b);
-/* the larger; NaN wins */
+/* the larger; NaN wins. At a tie the gradient goes to a */
 DH_API DH_NODISCARD dh_status dh_tensor_maximum(dh_tensor **out, const dh_tensor *a,
                                                 const dh_tensor *b);
-/* the smaller; NaN wins */
+/* the smaller; NaN wins. At a tie the gradient goes to a */
 DH_API DH_NODISCARD dh_status dh_tensor_minimum(dh_tensor **out, const dh_tensor *a,
                                                 const dh_tensor *b);
-/* remainder with the sign of a, as C's fmod */
+/* remainder with the sign of a, as C's fmod; integers as div */
 DH_API DH_NODISCARD dh_status dh_tensor_mod(dh_tensor **out, const dh_tensor *a,
                                             const dh_tensor *b);
-/* remainder with the sign of b, as Python's % */
+/* remainder with the sign of b, as Python's %; integers as div */
 DH_API DH_NODISCARD dh_status dh_tensor_remainder(dh_tensor **out, const dh_tensor *a,
                                                   const dh_tensor *b);
 /* angle of the point (b, a), radians */
 DH_API DH_NODISCARD dh_status dh_tensor_atan2(dh_tensor **out, const dh_tensor *a,
                                               const dh_tensor *b);
-/* f a + g b */
+/* f a + g b; integers become f64 */
 DH_API DH_NODISCARD dh_status dh_tensor_interpolate(dh_tensor **out, double f, const dh_tensor *a,
                                                     double g, const dh_tensor *b);
 
-/* --- comparisons and logic: bool
- * ------------------------------------------------------------------- */
+/* --- comparisons and logic: bool ----------------------------------------------------------------
+ */
 
 /* a == b */
 DH_API DH_NODISCARD dh_status dh_tensor_equal(dh_tensor **out, const dh_tensor *a,
@@ -203,8 +214,10 @@ DH_API DH_NODISCARD dh_status dh_tensor_isclose(dh_tensor **out, const dh_tensor
                                                 const dh_tensor *b, double rtol, double atol,
                                                 bool equal_nan);
 
-/* --- with a number: it takes the dtype of x, f64 for integers when it is not whole
- * --------------------- */
+/* --- with a number ------------------------------------------------------------------------------
+ *
+ * s is rounded to the dtype of a floating x. An integer x keeps its dtype if that holds s; else
+ * they meet as x would with i64 for a whole s, f64 for any other. */
 
 /* x + s */
 DH_API DH_NODISCARD dh_status dh_tensor_add_scalar(dh_tensor **out, const dh_tensor *x, double s);
@@ -233,6 +246,22 @@ DH_API DH_NODISCARD dh_status dh_tensor_maximum_scalar(dh_tensor **out, const dh
 /* min(x, s) (EDDL: clampmax) */
 DH_API DH_NODISCARD dh_status dh_tensor_minimum_scalar(dh_tensor **out, const dh_tensor *x,
                                                        double s);
+/* x == s */
+DH_API DH_NODISCARD dh_status dh_tensor_equal_scalar(dh_tensor **out, const dh_tensor *x, double s);
+/* x != s */
+DH_API DH_NODISCARD dh_status dh_tensor_not_equal_scalar(dh_tensor **out, const dh_tensor *x,
+                                                         double s);
+/* x > s */
+DH_API DH_NODISCARD dh_status dh_tensor_greater_scalar(dh_tensor **out, const dh_tensor *x,
+                                                       double s);
+/* x >= s */
+DH_API DH_NODISCARD dh_status dh_tensor_greater_equal_scalar(dh_tensor **out, const dh_tensor *x,
+                                                             double s);
+/* x < s */
+DH_API DH_NODISCARD dh_status dh_tensor_less_scalar(dh_tensor **out, const dh_tensor *x, double s);
+/* x <= s */
+DH_API DH_NODISCARD dh_status dh_tensor_less_equal_scalar(dh_tensor **out, const dh_tensor *x,
+                                                          double s);
 
 #ifdef __cplusplus
 }

@@ -111,7 +111,7 @@ dh_status dh_tensor_elu(dh_tensor **out, const dh_tensor *x, double alpha)
 dh_status dh_tensor_clamp(dh_tensor **out, const dh_tensor *x, double low, double high)
 {
     DH_REQUIRE(low <= high, DH_EINVAL, "tensor_clamp: low is %g, high is %g", low, high);
-    return one(out, DH_OP_CLAMP, &(dh_clamp_attr){fmax(low, -1e300), fmin(high, 1e300)}, x);
+    return one(out, DH_OP_CLAMP, &(dh_clamp_attr){low, high}, x);
 }
 
 dh_status dh_tensor_affine(dh_tensor **out, const dh_tensor *x, double alpha, double beta)
@@ -121,6 +121,7 @@ dh_status dh_tensor_affine(dh_tensor **out, const dh_tensor *x, double alpha, do
 
 dh_status dh_tensor_log_base(dh_tensor **out, const dh_tensor *x, double base)
 {
+    DH_NEED(out, "tensor_log_base", "out");
     DH_REQUIRE(base > 0 && base != 1, DH_EINVAL,
                "tensor_log_base: base is %g, must be > 0 and not 1", base);
     dh_tensor *natural;
@@ -128,6 +129,17 @@ dh_status dh_tensor_log_base(dh_tensor **out, const dh_tensor *x, double base)
     dh_status status = dh_tensor_affine(out, natural, 1 / log(base), 0);
     dh_tensor_free(natural);
     return status;
+}
+
+/* x itself, borrowed, where it is floating, else a copy in f64 that *owned frees. */
+static dh_status floating(const dh_tensor **out, dh_tensor **owned, const dh_tensor *x)
+{
+    *out = x;
+    *owned = NULL;
+    if (dh_dtype_is_float(x->view.dtype)) return DH_OK;
+    DH_TRY(dh_tensor_cast(owned, x, DH_F64));
+    *out = *owned;
+    return DH_OK;
 }
 
 /* Smallest or largest of all elements. */
@@ -140,24 +152,45 @@ static dh_status extremum(double *value, int op, const dh_tensor *x)
     return status;
 }
 
-dh_status dh_tensor_normalize(dh_tensor **out, const dh_tensor *x, double low, double high)
+static dh_status normalize(dh_tensor **out, const dh_tensor *x, double low, double high)
 {
     double least, most;
-    DH_NEED(x, "tensor_normalize", "x");
-    DH_REQUIRE(low <= high, DH_EINVAL, "tensor_normalize: low is %g, high is %g", low, high);
     DH_TRY(extremum(&least, DH_OP_MIN, x));
     DH_TRY(extremum(&most, DH_OP_MAX, x));
+    DH_REQUIRE(isfinite(least) && isfinite(most), DH_ENUMERIC,
+               "tensor_normalize: x reaches from %g to %g, must be finite", least, most);
     double scale = most > least ? (high - low) / (most - least) : 0;
     return dh_tensor_affine(out, x, scale, low - scale * least);
+}
+
+dh_status dh_tensor_normalize(dh_tensor **out, const dh_tensor *x, double low, double high)
+{
+    const dh_tensor *real;
+    dh_tensor *owned;
+    DH_NEED(out, "tensor_normalize", "out");
+    DH_NEED(x, "tensor_normalize", "x");
+    DH_REQUIRE(low <= high, DH_EINVAL, "tensor_normalize: low is %g, high is %g", low, high);
+    DH_TRY(floating(&real, &owned, x));
+    dh_status status = normalize(out, real, low, high);
+    dh_tensor_free(owned);
+    return status;
 }
 
 dh_status dh_tensor_interpolate(dh_tensor **out, double f, const dh_tensor *a, double g,
                                 const dh_tensor *b)
 {
-    dh_tensor *fa = NULL, *gb = NULL;
-    dh_status status = dh_tensor_affine(&fa, a, f, 0);
-    if (!status) status = dh_tensor_affine(&gb, b, g, 0);
+    dh_tensor *own_a = NULL, *own_b = NULL, *fa = NULL, *gb = NULL;
+    const dh_tensor *real_a, *real_b;
+    DH_NEED(out, "tensor_interpolate", "out");
+    DH_NEED(a, "tensor_interpolate", "a");
+    DH_NEED(b, "tensor_interpolate", "b");
+    dh_status status = floating(&real_a, &own_a, a);
+    if (!status) status = floating(&real_b, &own_b, b);
+    if (!status) status = dh_tensor_affine(&fa, real_a, f, 0);
+    if (!status) status = dh_tensor_affine(&gb, real_b, g, 0);
     if (!status) status = dh_tensor_add(out, fa, gb);
+    dh_tensor_free(own_a);
+    dh_tensor_free(own_b);
     dh_tensor_free(fa);
     dh_tensor_free(gb);
     return status;
@@ -171,9 +204,10 @@ dh_status dh_tensor_where(dh_tensor **out, const dh_tensor *condition, const dh_
     DH_NEED(b, "where", "b");
     dh_dtype common = dh_dtype_promote(a->view.dtype, b->view.dtype);
     dh_tensor *ca = NULL, *cb = NULL;
-    dh_status status = dh_tensor_cast(&ca, a, common);
-    if (!status) status = dh_tensor_cast(&cb, b, common);
-    const dh_tensor *in[3] = {condition, ca, cb};
+    dh_status status = DH_OK;
+    if (a->view.dtype != common) status = dh_tensor_cast(&ca, a, common);
+    if (!status && b->view.dtype != common) status = dh_tensor_cast(&cb, b, common);
+    const dh_tensor *in[3] = {condition, ca ? ca : a, cb ? cb : b};
     if (!status) status = dh__eager(DH_OP_WHERE, NULL, 3, in, out);
     dh_tensor_free(ca);
     dh_tensor_free(cb);
@@ -183,11 +217,19 @@ dh_status dh_tensor_where(dh_tensor **out, const dh_tensor *condition, const dh_
 /* --- numbers ------------------------------------------------------------------------------------
  */
 
-/* A tensor of rank 0 that meets x without changing its dtype where it can. */
+/* A tensor of rank 0 that meets x without changing its dtype: always where x is floating; where x
+ * is an integer, if s is one that its dtype holds, else i64 holds a whole number and f64 the rest.
+ */
 static dh_status number_for(dh_tensor **out, const dh_tensor *x, double s)
 {
+    unsigned char exact[8];
     dh_dtype d = x->view.dtype;
-    if (!dh_dtype_is_float(d)) d = s == floor(s) && fabs(s) < 9e15 && d != DH_BOOL ? d : DH_F64;
+    if (!dh_dtype_is_float(d)) {
+        dh__store(d, exact, s);
+        bool held = d != DH_BOOL && dh__load(d, exact) == s && fabs(s) < 0x1p63;
+        bool whole = s == floor(s) && fabs(s) < 0x1p63;
+        d = held ? d : whole ? DH_I64 : DH_F64;
+    }
     DH_TRY(dh_tensor_new(out, d, 0, NULL));
     dh__store(d, (*out)->view.data, s);
     return DH_OK;
@@ -221,6 +263,39 @@ NUMBER(DIV, rdiv, true)
 NUMBER(POW, rpow, true)
 NUMBER(MAXIMUM, maximum, false)
 NUMBER(MINIMUM, minimum, false)
+NUMBER(EQUAL, equal, false)
+NUMBER(NOT_EQUAL, not_equal, false)
+NUMBER(GREATER, greater, false)
+NUMBER(GREATER_EQUAL, greater_equal, false)
+NUMBER(LESS, less, false)
+NUMBER(LESS_EQUAL, less_equal, false)
+
+dh_status dh_tensor_isposinf(dh_tensor **out, const dh_tensor *x)
+{
+    DH_NEED(x, "isposinf", "x");
+    return dh_tensor_equal_scalar(out, x, INFINITY);
+}
+
+dh_status dh_tensor_isneginf(dh_tensor **out, const dh_tensor *x)
+{
+    DH_NEED(x, "isneginf", "x");
+    return dh_tensor_equal_scalar(out, x, -INFINITY);
+}
+
+dh_status dh_tensor_anynan(bool *out, const dh_tensor *x)
+{
+    double found = 0;
+    dh_tensor *each, *any;
+    DH_NEED(out, "anynan", "out");
+    DH_TRY(one(&each, DH_OP_ISNAN, NULL, x));
+    dh_status status = one(&any, DH_OP_ANY, &(dh_reduce_attr){0}, each);
+    dh_tensor_free(each);
+    if (status) return status;
+    status = dh_tensor_get(&found, any, NULL);
+    dh_tensor_free(any);
+    if (!status) *out = found != 0;
+    return status;
+}
 
 /* --- closeness ----------------------------------------------------------------------------------
  */

@@ -19,9 +19,11 @@
  * left to dh__file_read, which also knows how to say why. */
 static bool map_file(dh__mapping *mapping, const char *path)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return false;
     struct stat info;
+    /* asked first: opening a pipe and closing it again would end its writer */
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) return false;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
     if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0 &&
         (uintmax_t)info.st_size < PTRDIFF_MAX) {
         size_t size = (size_t)info.st_size;

@@ -211,7 +211,7 @@ static dh_status make_fortran(dh_tensor **out, const dh__io_block *block)
 
 dh_status dh__npy_parse(dh_tensor **out, const uint8_t *data, size_t size, const char *what)
 {
-    cursor c;
+    cursor c = {0};
     npy_header header = {0};
     DH_TRY(find_header(&c, data, size, what));
     DH_TRY(parse_dict(&c, &header));

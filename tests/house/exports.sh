@@ -7,7 +7,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # declarations: DH_API ... name( possibly with attributes before, over several lines
 find "$include" -name '*.h' -print0 | xargs -0 cat | sed 's@/\*.*\*/@@' | tr '\n' ' ' |
-  grep -oE 'DH_API[^;]*;' | sed -E 's/DH_NODISCARD|DH_API|const|struct//g' |
+  grep -oE 'DH_API[^;]*;' | sed -E 's/\<(DH_NODISCARD|DH_API|const|struct)\>//g' |
   grep -oE '(dh_[a-z0-9_]+) *\(' | sed 's/ *(//' | sort -u >"$work/all"
 nm -D --defined-only "$library" | awk 'NF==3 {print $3}' | sed 's/@.*//' | sort -u >"$work/exported"
 if grep -v '^dh_[^_]' "$work/exported"; then echo "exported, though not dh_*"; exit 1; fi

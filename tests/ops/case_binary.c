@@ -1,67 +1,121 @@
 /* SPDX-License-Identifier: MIT */
+/* Elementwise ops of two and three inputs: equal shapes, every kind of broadcasting, empty axes,
+ * rank 0, special values, a size that crosses blocks. */
 #include "case.h"
 
-static const dh_cast_attr to_f32 = {DH_F32}, to_f64 = {DH_F64}, to_f16 = {DH_F16}, to_i32 = {DH_I32},
-                          to_u8 = {DH_U8}, to_bool = {DH_BOOL}, to_i64 = {DH_I64};
+#define TWO(OP, FA, FB, A, B)                                     \
+    {                                                             \
+        .op = OP, .in_count = 2, .in = {A, B}, .fill = { FA, FB } \
+    }
+#define BIG(OP, FA, FB, A, B)                                                         \
+    {                                                                                 \
+        .op = OP, .in_count = 2, .in = {A, B}, .fill = {FA, FB}, .forward_only = true \
+    }
+#define SHAPES(OP, FA, FB)                                                                       \
+    TWO(OP, FA, FB, S(7), S(7)), TWO(OP, FA, FB, S(3, 5), S(3, 5)), TWO(OP, FA, FB, S0, S0),     \
+        TWO(OP, FA, FB, S(3, 5), S0), TWO(OP, FA, FB, S0, S(5)), TWO(OP, FA, FB, S(3, 5), S(5)), \
+        TWO(OP, FA, FB, S(5), S(3, 5)), TWO(OP, FA, FB, S(3, 1), S(1, 7)),                       \
+        TWO(OP, FA, FB, S(2, 1, 3), S(5, 1)), TWO(OP, FA, FB, S(0, 3), S(3)),                    \
+        TWO(OP, FA, FB, S(1, 3), S(0, 1)), TWO(OP, FA, FB, S(2, 3, 5, 3), S(3, 1, 1)),           \
+        TWO(OP, FA, FB, S(1), S(1, 1, 1)), BIG(OP, FA, FB, S(70001), S(70001)),                  \
+        BIG(OP, FA, FB, S(67, 1031), S(1031)), BIG(OP, FA, FB, S(1031, 67), S(1031, 1)),         \
+        BIG(OP, FA, FB, S(70001), S(1))
+#define SPECIAL(OP) BIG(OP, FILL_SPECIAL, FILL_SPECIAL, S(31, 37), S(31, 37))
+#define COMPARE(OP)                       \
+    SHAPES(OP, FILL_SIGNED, FILL_SIGNED), \
+        TWO(OP, FILL_SMALL_INT, FILL_SMALL_INT, S(11, 13), S(13)), SPECIAL(OP)
 
-/* Same shape, a number, rows, columns, both spread, rank 0, an empty axis, several blocks. */
-#define PAIRS(OP, FA, FB, D)                                                                       \
-    {.op = OP, .in_count = 2, .in = {S(3, 7), S(3, 7)}, .fill = {FA, FB}, .dtype = {D, D}},        \
-    {.op = OP, .in_count = 2, .in = {S(3, 7), S0}, .fill = {FA, FB}, .dtype = {D, D}},             \
-    {.op = OP, .in_count = 2, .in = {S(7), S(3, 7)}, .fill = {FA, FB}, .dtype = {D, D}},           \
-    {.op = OP, .in_count = 2, .in = {S(5, 1), S(5, 3)}, .fill = {FA, FB}, .dtype = {D, D}},        \
-    {.op = OP, .in_count = 2, .in = {S(5, 1, 2), S(3, 1)}, .fill = {FA, FB}, .dtype = {D, D}},     \
-    {.op = OP, .in_count = 2, .in = {S0, S0}, .fill = {FA, FB}, .dtype = {D, D}},                  \
-    {.op = OP, .in_count = 2, .in = {S(0, 3), S(3)}, .fill = {FA, FB}, .dtype = {D, D}},           \
-    {.op = OP, .in_count = 2, .in = {S(70001), S(70001)}, .fill = {FA, FB}, .dtype = {D, D},       \
-     .forward_only = true},                                                                        \
-    {.op = OP, .in_count = 2, .in = {S(263, 301), S(301)}, .fill = {FA, FB}, .dtype = {D, D},      \
-     .forward_only = true}
-#define FLOATS(OP, FA, FB)                                                                         \
-    PAIRS(OP, FA, FB, DH_F32), PAIRS(OP, FA, FB, DH_F64),                                          \
-    {.op = OP, .in_count = 2, .in = {S(4, 5), S(5)}, .fill = {FA, FB}, .dtype = {DH_F16, DH_F16}}, \
-    {.op = OP, .in_count = 2, .in = {S(4, 5), S(5)}, .fill = {FA, FB}, .dtype = {DH_BF16, DH_BF16}}
-/* Small numbers that every dtype holds, results too. */
-#define SMALL(OP)                                                                                  \
-    {.op = OP, .in_count = 2, .in = {S(5, 9), S(9)}, .fill = {FILL_INDEX, FILL_INDEX}, .bound = 5, \
-     .forward_only = true}
-#define SPECIAL(OP)                                                                                \
-    {.op = OP, .in_count = 2, .in = {S(41), S(41)}, .fill = {FILL_SPECIAL, FILL_SIGNED},           \
-     .dtype = {DH_F32, DH_F32}, .forward_only = true},                                             \
-    {.op = OP, .in_count = 2, .in = {S(41), S(41)}, .fill = {FILL_SIGNED, FILL_SPECIAL},           \
-     .dtype = {DH_F64, DH_F64}, .forward_only = true}
-#define COMPARE(OP)                                                                                \
-    SMALL(OP), SPECIAL(OP),                                                                        \
-    {.op = OP, .in_count = 2, .in = {S(3, 1, 7), S(5, 1)},                                         \
-     .fill = {FILL_SMALL_INT, FILL_SMALL_INT}, .dtype = {DH_F32, DH_F32}},                         \
-    {.op = OP, .in_count = 2, .in = {S(6, 7), S(6, 7)}, .fill = {FILL_BOOL, FILL_BOOL}}
-#define WHERE(SC, SA, SB)                                                                          \
-    {.op = "where", .in_count = 3, .in = {SC, SA, SB}, .fill = {FILL_BOOL},                        \
-     .dtype = {DH_BOOL, DH_F32, DH_F32}, .no_grad = 1}
-#define CAST(ATTR, FILL, D)                                                                        \
-    {.op = "cast", .in_count = 1, .in = {S(5, 7)}, .attr = ATTR, .fill = {FILL}, .dtype = {D}}
+#define WHERE(D)                                                                             \
+    {.op = "where",                                                                          \
+     .in_count = 3,                                                                          \
+     .in = {S(3, 5), S(3, 5), S(3, 5)},                                                      \
+     .fill = {FILL_BOOL},                                                                    \
+     .dtype = {DH_BOOL, D, D}},                                                              \
+        {.op = "where",                                                                      \
+         .in_count = 3,                                                                      \
+         .in = {S(3, 1), S(5), S0},                                                          \
+         .fill = {FILL_BOOL},                                                                \
+         .dtype = {DH_BOOL, D, D}},                                                          \
+        {.op = "where",                                                                      \
+         .in_count = 3,                                                                      \
+         .in = {S0, S(0, 5), S(5)},                                                          \
+         .fill = {FILL_BOOL},                                                                \
+         .dtype = {DH_BOOL, D, D}},                                                          \
+        {.op = "where",                                                                      \
+         .in_count = 3,                                                                      \
+         .in = {S(2, 1, 3), S(1, 5, 1), S(2, 5, 3)},                                         \
+         .fill = {FILL_BOOL},                                                                \
+         .dtype = {DH_BOOL, D, D}},                                                          \
+    {                                                                                        \
+        .op = "where", .in_count = 3, .in = {S(70001), S(70001), S(1)}, .fill = {FILL_BOOL}, \
+        .dtype = {DH_BOOL, D, D}, .forward_only = true                                       \
+    }
+
+/* Only f64 keeps what central differences need; to a half the gradient rounds. */
+#define CAST(TO, FILL, FORWARD_ONLY)                                                         \
+    {.op = "cast",                                                                           \
+     .in_count = 1,                                                                          \
+     .in = {S(3, 7)},                                                                        \
+     .attr = &(const dh_cast_attr){TO},                                                      \
+     .fill = {FILL},                                                                         \
+     .forward_only = FORWARD_ONLY},                                                          \
+        {.op = "cast",                                                                       \
+         .in_count = 1,                                                                      \
+         .in = {S(0, 3)},                                                                    \
+         .attr = &(const dh_cast_attr){TO},                                                  \
+         .fill = {FILL},                                                                     \
+         .forward_only = true},                                                              \
+        {.op = "cast",                                                                       \
+         .in_count = 1,                                                                      \
+         .in = {S0},                                                                         \
+         .attr = &(const dh_cast_attr){TO},                                                  \
+         .fill = {FILL},                                                                     \
+         .forward_only = FORWARD_ONLY},                                                      \
+    {                                                                                        \
+        .op = "cast", .in_count = 1, .in = {S(131, 257)}, .attr = &(const dh_cast_attr){TO}, \
+        .fill = {FILL}, .forward_only = true                                                 \
+    }
 
 const op_case case_binary[] = {
-    FLOATS("add", FILL_SIGNED, FILL_SIGNED),
-    SMALL("add"),
+    SHAPES("add", FILL_SIGNED, FILL_SIGNED),
     SPECIAL("add"),
-    FLOATS("sub", FILL_SIGNED, FILL_SIGNED),
+    SHAPES("sub", FILL_SIGNED, FILL_SIGNED),
     SPECIAL("sub"),
-    FLOATS("mul", FILL_SIGNED, FILL_SIGNED),
-    SMALL("mul"),
-    FLOATS("div", FILL_SIGNED, FILL_SIGNED),
-    SPECIAL("div"),
-    FLOATS("pow", FILL_POSITIVE, FILL_SIGNED),
-    FLOATS("maximum", FILL_DISTINCT, FILL_SIGNED),
-    SMALL("maximum"),
+    SHAPES("mul", FILL_SIGNED, FILL_SIGNED),
+    SPECIAL("mul"),
+    SHAPES("div", FILL_SIGNED, FILL_ABOVE_ONE),
+    TWO("div", FILL_SIGNED, FILL_POSITIVE, S(11, 13), S(13)),
+    SHAPES("pow", FILL_POSITIVE, FILL_POSITIVE),
+    /* any base to whole powers, and 0 to 0 and 1: the gradient of b is 0 there by convention */
+    {.op = "pow",
+     .in_count = 2,
+     .in = {S(5, 7), S(7)},
+     .fill = {FILL_SIGNED, FILL_SMALL_INT},
+     .dtype = {DH_F64, DH_F64},
+     .no_grad = 2},
+    {.op = "pow",
+     .in_count = 2,
+     .in = {S(11, 7), S(11, 7)},
+     .fill = {FILL_SMALL_INT, FILL_BOOL},
+     .no_grad = 2},
+    {.op = "pow",
+     .in_count = 2,
+     .in = {S(31, 37), S(31, 37)},
+     .fill = {FILL_SPECIAL, FILL_SPECIAL},
+     .dtype = {DH_F64, DH_F64},
+     .forward_only = true},
+    SHAPES("maximum", FILL_DISTINCT, FILL_SIGNED),
+    BIG("maximum", FILL_SMALL_INT, FILL_SMALL_INT, S(11, 13), S(13)),
     SPECIAL("maximum"),
-    FLOATS("minimum", FILL_DISTINCT, FILL_SIGNED),
-    SMALL("minimum"),
+    SHAPES("minimum", FILL_DISTINCT, FILL_SIGNED),
+    BIG("minimum", FILL_SMALL_INT, FILL_SMALL_INT, S(11, 13), S(13)),
     SPECIAL("minimum"),
-    PAIRS("mod", FILL_UNIT, FILL_ABOVE_ONE, DH_F32),
-    PAIRS("mod", FILL_ABOVE_ONE, FILL_UNIT, DH_F64),
-    PAIRS("remainder", FILL_UNIT, FILL_ABOVE_ONE, DH_F64),
-    FLOATS("atan2", FILL_SIGNED, FILL_SIGNED),
+    SHAPES("mod", FILL_SIGNED, FILL_ABOVE_ONE),
+    TWO("mod", FILL_SIGNED, FILL_POSITIVE, S(11, 13), S(13)),
+    SHAPES("remainder", FILL_SIGNED, FILL_ABOVE_ONE),
+    TWO("remainder", FILL_SIGNED, FILL_POSITIVE, S(11, 13), S(13)),
+    SHAPES("atan2", FILL_SIGNED, FILL_SIGNED),
+    SPECIAL("atan2"),
     COMPARE("equal"),
     COMPARE("not_equal"),
     COMPARE("greater"),
@@ -71,24 +125,37 @@ const op_case case_binary[] = {
     COMPARE("logical_and"),
     COMPARE("logical_or"),
     COMPARE("logical_xor"),
-    WHERE(S(3, 7), S(3, 7), S(3, 7)),
-    WHERE(S(7), S(3, 1), S0),
-    WHERE(S0, S(2, 5), S(5)),
-    WHERE(S(0, 3), S(3), S(0, 3)),
-    WHERE(S(70001), S(70001), S(1)),
-    {.op = "where", .in_count = 3, .in = {S(5), S(5), S(5)}, .fill = {FILL_BOOL, FILL_INDEX, FILL_INDEX},
-     .bound = 9, .dtype = {DH_BOOL, DH_U8, DH_U8}, .no_grad = 1},
-    CAST(&to_f32, FILL_SIGNED, DH_F64),
-    CAST(&to_f64, FILL_SIGNED, DH_F32),
-    {.op = "cast", .in_count = 1, .in = {S(5, 7)}, .attr = &to_f16, .fill = {FILL_SMALL_INT},
-     .dtype = {DH_F32}, .forward_only = true},
-    CAST(&to_f32, FILL_SIGNED, DH_BF16),
-    CAST(&to_i32, FILL_SIGNED, DH_F32),
-    CAST(&to_u8, FILL_POSITIVE, DH_F64),
-    CAST(&to_bool, FILL_SMALL_INT, DH_I32),
-    CAST(&to_i64, FILL_SMALL_INT, DH_I8),
-    CAST(&to_f32, FILL_INDEX, DH_U8),
-    {.op = "copy", .in_count = 1, .in = {S(5, 7)}, .fill = {FILL_SMALL_INT}},
-    {.op = "copy", .in_count = 1, .in = {S(70001)}, .dtype = {DH_F32}},
-    {.op = "copy", .in_count = 1, .in = {S0}, .dtype = {DH_F32}},
+    WHERE(DH_F32),
+    WHERE(DH_F64),
+    WHERE(DH_F16),
+    WHERE(DH_BF16),
+    WHERE(DH_U8),
+    WHERE(DH_I16),
+    WHERE(DH_I32),
+    WHERE(DH_I64),
+    WHERE(DH_BOOL),
+    CAST(DH_F64, FILL_SIGNED, false),
+    CAST(DH_F32, FILL_SIGNED, true),
+    CAST(DH_F16, FILL_SIGNED, true),
+    CAST(DH_BF16, FILL_SIGNED, true),
+    CAST(DH_I8, FILL_SIGNED, true),
+    CAST(DH_I16, FILL_SIGNED, true),
+    CAST(DH_I32, FILL_SIGNED, true),
+    CAST(DH_I64, FILL_SIGNED, true),
+    CAST(DH_U8, FILL_POSITIVE, true),
+    CAST(DH_U16, FILL_POSITIVE, true),
+    CAST(DH_U32, FILL_POSITIVE, true),
+    CAST(DH_U64, FILL_POSITIVE, true),
+    CAST(DH_BOOL, FILL_SMALL_INT, true),
+#define COPY(...)                                             \
+    {                                                         \
+        .op = "copy", .in_count = 1, .in = { S(__VA_ARGS__) } \
+    }
+    COPY(7),
+    COPY(3, 5),
+    COPY(0, 3),
+    COPY(2, 3, 1, 7),
+    {.op = "copy", .in_count = 1, .in = {S0}},
+    {.op = "copy", .in_count = 1, .in = {S(263, 271)}, .forward_only = true},
+    {.op = "copy", .in_count = 1, .in = {S(97)}, .fill = {FILL_SPECIAL}, .forward_only = true},
     {0}};

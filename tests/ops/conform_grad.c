@@ -31,10 +31,17 @@ typedef struct gradient {
     double *dx[MAX_OPERANDS]; /* NULL where it was not asked for */
 } gradient;
 
+/* Whether the op's input 0, of its dtype in the case, may be of dtype d where it is a float. */
+static bool offers(const op_case *c, const dh_op *op, dh_dtype d)
+{
+    bool fixed = c->dtype[0] && !dh_dtype_is_float(c->dtype[0]);
+    return fixed || (op->dtypes & DH_MASK(d));
+}
+
 bool grad_applies(const op_case *c, const dh_op *op)
 {
     bool any = false;
-    if (!op->backward || c->forward_only || !(op->dtypes & DH_MASK_FLOAT)) return false;
+    if (!op->backward || c->forward_only || !offers(c, op, DH_F64)) return false;
     for (int i = 0; i < c->in_count; i++)
         any |= !(op->like >> i & 1u) && !(c->no_grad >> i & 1u) &&
                (!c->dtype[i] || dh_dtype_is_float(c->dtype[i]));
@@ -277,7 +284,7 @@ static void check_outputs(const family *f, subject *s, trial *t, unsigned from, 
     } else {
         compare_difference(s, t, from, &g);
         check_pure(s, t, from, need, &g);
-        if (s->op->dtypes & DH_MASK(DH_F32)) check_single(f, s->c, s->number, from, need, &g);
+        if (offers(s->c, s->op, DH_F32)) check_single(f, s->c, s->number, from, need, &g);
     }
     gradient_free(&g);
 }
@@ -288,7 +295,6 @@ void mode_grad(const family *f, const op_case *c, int number)
     trial t;
     int id = dh__op_find(c->op);
     if (id < 0 || !grad_applies(c, dh__ops[id])) return;
-    if (!(dh__ops[id]->dtypes & DH_MASK(DH_F64))) return;
     if (subject_begin(&s, f, c, number, DH_F64, "grad", DH_F64, DH_F32)) {
         dh_status status = trial_begin(&t, &s);
         unsigned all = mask_of(t.flows, s.out_count), need = mask_of(t.wanted, s.in_count);

@@ -1,120 +1,192 @@
 /* SPDX-License-Identifier: MIT */
+/* Elementwise functions of one input as textbooks write them, and their derivatives at s, which is
+ * the function's input or output as unary_dx is given it. */
 #include <math.h>
 
 #include "ref.h"
 
-static void each(const ref_call *c, double (*f)(double x, const void *attr))
+static double softplus(double x)
 {
-    ref_new(&c->out[0], c->in[0].ndim, c->in[0].shape);
-    for (int64_t i = 0; i < c->in[0].count; i++) c->out[0].data[i] = f(c->in[0].data[i], c->attr);
+    return x > 700 ? x : log1p(exp(x));
 }
 
-static double alpha_of(const void *attr)
+static double heaviside(bool on)
 {
-    return ((const dh_act_attr *)attr)->alpha;
+    return on ? 1 : 0;
 }
 
-#define REF(name, expr)                                                                            \
-    static double f_##name(double x, const void *attr)                                             \
-    {                                                                                              \
-        (void)attr;                                                                                \
-        return expr;                                                                               \
-    }                                                                                              \
-    static void run_##name(const ref_call *c)                                                      \
-    {                                                                                              \
-        each(c, f_##name);                                                                         \
+#define LOOP(expression)                                \
+    ref_new(&c->out[0], c->in[0].ndim, c->in[0].shape); \
+    for (int64_t i = 0; i < c->in[0].count; i++) {      \
+        double x = c->in[0].data[i];                    \
+        c->out[0].data[i] = (expression);               \
+    }
+#define PLAIN(name, expression)               \
+    static void run_##name(const ref_call *c) \
+    {                                         \
+        LOOP(expression)                      \
+    }
+#define WITH(name, type, expression)          \
+    static void run_##name(const ref_call *c) \
+    {                                         \
+        const type *attr = c->attr;           \
+        LOOP(expression)                      \
     }
 
-static double logistic(double x)
+PLAIN(neg, 0 - x)
+PLAIN(abs, x < 0 ? 0 - x : x)
+PLAIN(sign, isnan(x) ? x : heaviside(x > 0) - heaviside(x < 0))
+PLAIN(sqr, pow(x, 2))
+PLAIN(sqrt, sqrt(x))
+PLAIN(rsqrt, 1 / sqrt(x))
+PLAIN(reciprocal, pow(x, -1))
+PLAIN(exp, exp(x))
+PLAIN(expm1, expm1(x))
+PLAIN(log, log(x))
+PLAIN(log1p, log1p(x))
+PLAIN(log2, log2(x))
+PLAIN(log10, log10(x))
+PLAIN(sin, sin(x))
+PLAIN(cos, cos(x))
+PLAIN(tan, sin(x) / cos(x))
+PLAIN(asin, asin(x))
+PLAIN(acos, acos(x))
+PLAIN(atan, atan(x))
+PLAIN(sinh, sinh(x))
+PLAIN(cosh, cosh(x))
+PLAIN(tanh, tanh(x))
+PLAIN(erf, erf(x))
+PLAIN(floor, floor(x))
+PLAIN(ceil, ceil(x))
+PLAIN(round, nearbyint(x))
+PLAIN(trunc, trunc(x))
+PLAIN(isnan, heaviside(isnan(x)))
+PLAIN(isinf, heaviside(isinf(x)))
+PLAIN(isfinite, heaviside(isfinite(x)))
+PLAIN(logical_not, heaviside(x == 0))
+PLAIN(relu, x <= 0 ? 0 : x)
+PLAIN(selu, 1.0507009873554804934 * (x > 0 ? x : 1.6732632423543772848 * expm1(x)))
+PLAIN(sigmoid, 1 / (1 + exp(0 - x)))
+PLAIN(hard_sigmoid, isnan(x) ? x : fmax(0, fmin(1, x / 5 + 0.5)))
+PLAIN(softplus, softplus(x))
+PLAIN(softsign, x / (1 + fabs(x)))
+PLAIN(gelu, x / 2 * erfc(0 - x / sqrt(2)))
+PLAIN(silu, x / (1 + exp(0 - x)))
+PLAIN(mish, x *tanh(softplus(x)))
+WITH(affine, dh_affine_attr, attr->alpha *x + attr->beta)
+WITH(clamp, dh_clamp_attr, isnan(x) ? x : fmin(fmax(x, attr->min), attr->max))
+WITH(leaky_relu, dh_act_attr, x > 0 ? x : attr->alpha * x)
+WITH(thresholded_relu, dh_act_attr, x <= attr->alpha ? 0 : x)
+WITH(elu, dh_act_attr, x > 0 ? x : attr->alpha * expm1(x))
+
+static double normal_density(double x)
 {
-    return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
+    return exp(0 - x * x / 2) / sqrt(2 * acos(-1));
 }
 
-static double log_one_plus_exp(double x)
+static double sech(double x)
 {
-    return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
+    return 1 / cosh(x);
 }
 
-static double half_even(double x)
+static double slope(const dh_unary_dx_attr *a, double s)
 {
-    double low = floor(x), rest = x - low;
-    if (rest != 0.5) return rest < 0.5 ? low : low + 1;
-    return fmod(low, 2) == 0 ? low : low + 1;
+    const double scale = 1.0507009873554804934,
+                 limit = 1.0507009873554804934 * 1.6732632423543772848;
+    switch (a->op) {
+    case DH_OP_ABS: return s < 0 ? -1 : 1;
+    case DH_OP_SQR: return 2 * s;
+    case DH_OP_SQRT: return 1 / (2 * s);
+    case DH_OP_RSQRT: return pow(s, 3) / -2;
+    case DH_OP_RECIPROCAL: return 0 - pow(s, 2);
+    case DH_OP_EXP: return s;
+    case DH_OP_EXPM1: return 1 + s;
+    case DH_OP_LOG: return 1 / s;
+    case DH_OP_LOG1P: return 1 / (1 + s);
+    case DH_OP_LOG2: return 1 / (s * log(2));
+    case DH_OP_LOG10: return 1 / (s * log(10));
+    case DH_OP_SIN: return cos(s);
+    case DH_OP_COS: return 0 - sin(s);
+    case DH_OP_TAN: return 1 + pow(s, 2);
+    case DH_OP_ASIN: return pow(1 - s * s, -0.5);
+    case DH_OP_ACOS: return 0 - pow(1 - s * s, -0.5);
+    case DH_OP_ATAN: return 1 / (1 + s * s);
+    case DH_OP_SINH: return cosh(s);
+    case DH_OP_COSH: return sinh(s);
+    case DH_OP_TANH: return 1 - s * s;
+    case DH_OP_ERF: return 2 / sqrt(acos(-1)) * exp(0 - s * s);
+    case DH_OP_CLAMP: return heaviside(s >= a->alpha && s <= a->beta);
+    case DH_OP_RELU: return heaviside(s > 0);
+    case DH_OP_LEAKY_RELU: return s > 0 ? 1 : a->alpha;
+    case DH_OP_THRESHOLDED_RELU: return heaviside(s > a->alpha);
+    case DH_OP_ELU: return s > 0 ? 1 : s + a->alpha;
+    case DH_OP_SELU: return s > 0 ? scale : s + limit;
+    case DH_OP_SIGMOID: return s - s * s;
+    case DH_OP_HARD_SIGMOID: return heaviside(s > 0 && s < 1) / 5;
+    case DH_OP_SOFTPLUS: return 0 - expm1(0 - s);
+    case DH_OP_SOFTSIGN: return pow(1 - fabs(s), 2);
+    case DH_OP_GELU: return erfc(0 - s / sqrt(2)) / 2 + s * normal_density(s);
+    case DH_OP_SILU: return 1 / (1 + exp(0 - s)) + s * pow(sech(s / 2) / 2, 2);
+    case DH_OP_MISH: return tanh(softplus(s)) + s * pow(sech(softplus(s)), 2) / (1 + exp(0 - s));
+    default: return NAN;
+    }
 }
 
-static double between(double x, double low, double high)
-{
-    if (x != x) return x;
-    return x < low ? low : x > high ? high : x;
-}
-
-REF(neg, -x)
-REF(abs, x < 0 ? -x : x == 0 ? 0.0 : x)
-REF(sign, x > 0 ? 1.0 : x < 0 ? -1.0 : x)
-REF(sqr, x *x)
-REF(sqrt, sqrt(x))
-REF(rsqrt, 1 / sqrt(x))
-REF(reciprocal, 1 / x)
-REF(exp, exp(x))
-REF(expm1, expm1(x))
-REF(log, log(x))
-REF(log1p, log1p(x))
-REF(log2, log(x) / log(2))
-REF(log10, log(x) / log(10))
-REF(sin, sin(x))
-REF(cos, cos(x))
-REF(tan, sin(x) / cos(x))
-REF(asin, asin(x))
-REF(acos, acos(x))
-REF(atan, atan(x))
-REF(sinh, sinh(x))
-REF(cosh, cosh(x))
-REF(tanh, tanh(x))
-REF(erf, erf(x))
-REF(floor, floor(x))
-REF(ceil, ceil(x))
-REF(round, x != x || isinf(x) ? x : half_even(x))
-REF(trunc, x < 0 ? ceil(x) : floor(x))
-REF(isnan, x != x)
-REF(isinf, x == INFINITY || x == -INFINITY)
-REF(isfinite, x == x && x != INFINITY && x != -INFINITY)
-REF(logical_not, x == 0)
-REF(affine, ((const dh_affine_attr *)attr)->alpha *x + ((const dh_affine_attr *)attr)->beta)
-REF(clamp, between(x, ((const dh_clamp_attr *)attr)->min, ((const dh_clamp_attr *)attr)->max))
-REF(relu, x != x ? x : x > 0 ? x : 0.0)
-REF(leaky_relu, x > 0 ? x : alpha_of(attr) * x)
-REF(thresholded_relu, x != x ? x : x > alpha_of(attr) ? x : 0.0)
-REF(elu, x > 0 ? x : alpha_of(attr) * (exp(x) - 1))
-REF(selu, 1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * (exp(x) - 1)))
-REF(sigmoid, logistic(x))
-REF(hard_sigmoid, between(0.2 * x + 0.5, 0, 1))
-REF(softplus, x != x ? x : log_one_plus_exp(x))
-REF(softsign, x / (1 + fabs(x)))
-REF(gelu, x *erfc(-x / sqrt(2)) / 2)
-REF(silu, x *logistic(x))
-REF(mish, x *tanh(log_one_plus_exp(x)))
-
-/* dy times the derivative of f at s, written out for the ops that cases name. */
 static void run_unary_dx(const ref_call *c)
 {
-    const dh_unary_dx_attr *a = c->attr;
     ref_new(&c->out[0], c->in[0].ndim, c->in[0].shape);
-    for (int64_t i = 0; i < c->in[0].count; i++) {
-        double dy = c->in[0].data[i], s = c->in[1].data[i], d = NAN;
-        if (a->op == DH_OP_RELU) d = s > 0;
-        if (a->op == DH_OP_LEAKY_RELU) d = s > 0 ? 1 : a->alpha;
-        if (a->op == DH_OP_TANH) d = 1 - s * s;
-        if (a->op == DH_OP_SIGMOID) d = s * (1 - s);
-        if (a->op == DH_OP_SQR) d = 2 * s;
-        c->out[0].data[i] = dy * d;
-    }
+    for (int64_t i = 0; i < c->in[0].count; i++)
+        c->out[0].data[i] = c->in[0].data[i] * slope(c->attr, c->in[1].data[i]);
 }
 
-#define ROW(name) {#name, run_##name},
-const ref_entry ref_unary[] = {
-    ROW(neg) ROW(abs) ROW(sign) ROW(sqr) ROW(sqrt) ROW(rsqrt) ROW(reciprocal) ROW(exp) ROW(expm1)
-    ROW(log) ROW(log1p) ROW(log2) ROW(log10) ROW(sin) ROW(cos) ROW(tan) ROW(asin) ROW(acos) ROW(atan)
-    ROW(sinh) ROW(cosh) ROW(tanh) ROW(erf) ROW(floor) ROW(ceil) ROW(round) ROW(trunc) ROW(isnan)
-    ROW(isinf) ROW(isfinite) ROW(logical_not) ROW(affine) ROW(clamp) ROW(relu) ROW(leaky_relu)
-    ROW(thresholded_relu) ROW(elu) ROW(selu) ROW(sigmoid) ROW(hard_sigmoid) ROW(softplus)
-    ROW(softsign) ROW(gelu) ROW(silu) ROW(mish) ROW(unary_dx) {0}};
+#define ENTRY(name)       \
+    {                     \
+#name, run_##name \
+    }
+const ref_entry ref_unary[] = {ENTRY(neg),
+                               ENTRY(abs),
+                               ENTRY(sign),
+                               ENTRY(sqr),
+                               ENTRY(sqrt),
+                               ENTRY(rsqrt),
+                               ENTRY(reciprocal),
+                               ENTRY(exp),
+                               ENTRY(expm1),
+                               ENTRY(log),
+                               ENTRY(log1p),
+                               ENTRY(log2),
+                               ENTRY(log10),
+                               ENTRY(sin),
+                               ENTRY(cos),
+                               ENTRY(tan),
+                               ENTRY(asin),
+                               ENTRY(acos),
+                               ENTRY(atan),
+                               ENTRY(sinh),
+                               ENTRY(cosh),
+                               ENTRY(tanh),
+                               ENTRY(erf),
+                               ENTRY(floor),
+                               ENTRY(ceil),
+                               ENTRY(round),
+                               ENTRY(trunc),
+                               ENTRY(isnan),
+                               ENTRY(isinf),
+                               ENTRY(isfinite),
+                               ENTRY(logical_not),
+                               ENTRY(affine),
+                               ENTRY(clamp),
+                               ENTRY(relu),
+                               ENTRY(leaky_relu),
+                               ENTRY(thresholded_relu),
+                               ENTRY(elu),
+                               ENTRY(selu),
+                               ENTRY(sigmoid),
+                               ENTRY(hard_sigmoid),
+                               ENTRY(softplus),
+                               ENTRY(softsign),
+                               ENTRY(gelu),
+                               ENTRY(silu),
+                               ENTRY(mish),
+                               ENTRY(unary_dx),
+                               {0}};

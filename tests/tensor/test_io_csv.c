@@ -8,7 +8,7 @@ static dh_status parse_as(dh_tensor **out, const char *text, dh_csv_args args)
     if (!args.delimiter) args.delimiter = ',';
     return dh__csv_parse(out, (const uint8_t *)text, strlen(text), "x.csv", &args);
 }
-#define PARSE(text, ...) parse_as(&t, text, (dh_csv_args){.struct_size = 1, __VA_ARGS__})
+#define PARSE(text, ...) parse_as(&t, text, (dh_csv_args){__VA_ARGS__})
 
 static dh_status read_csv(const uint8_t *data, size_t size, const char *what)
 {
@@ -23,7 +23,7 @@ static void tables_are_read(void **state)
 {
     (void)state;
     dh_tensor *t;
-    assert_int_equal(PARSE("1,2.5\n-3e2, .5 \r\n"), DH_OK);
+    assert_int_equal(PARSE("1,2.5\n-3e2, .5 \r\n", .ndim = 2), DH_OK);
     expect(t, SHAPE(2, 2), VALUES(1, 2.5, -300, 0.5));
     assert_int_equal(PARSE("\xef\xbb\xbfname,b\n1,nan\n-inf,4", .skip_lines = 1), DH_OK);
     expect(t, SHAPE(2, 2), VALUES(1, (double)NAN, -(double)INFINITY, 4));
@@ -52,14 +52,14 @@ static void bad_cells_are_named(void **state)
     dh_tensor *t = NULL;
     REFUSES(DH_EFORMAT, "line 3 has 1 cells, the rows before have 2", "h\n1,2\n3\n",
             .skip_lines = 1);
-    REFUSES(DH_EFORMAT, "line 1, column 2: \"\" is empty", "1,,2\n");
-    REFUSES(DH_EFORMAT, "line 2, column 2: \"\" is empty", "1,2\n1,\n");
-    REFUSES(DH_EFORMAT, "line 2, column 1: \"one\" is no number", "1,2\none,2\n");
-    REFUSES(DH_EFORMAT, "line 1, column 1: \"0x10\" is no number", "0x10");
-    REFUSES(DH_EFORMAT, "line 2 is empty, line 3 is not", "1\n\n2\n");
-    REFUSES(DH_EFORMAT, "no numbers in 2 bytes", " \n");
+    REFUSES(DH_EFORMAT, "line 1, column 2: \"\" is empty", "1,,2\n", .ndim = 2);
+    REFUSES(DH_EFORMAT, "line 2, column 2: \"\" is empty", "1,2\n1,\n", .ndim = 2);
+    REFUSES(DH_EFORMAT, "line 2, column 1: \"one\" is no number", "1,2\none,2\n", .ndim = 2);
+    REFUSES(DH_EFORMAT, "line 1, column 1: \"0x10\" is no number", "0x10", .ndim = 2);
+    REFUSES(DH_EFORMAT, "line 2 is empty, line 3 is not", "1\n\n2\n", .ndim = 2);
+    REFUSES(DH_EFORMAT, "no numbers in 2 bytes", " \n", .ndim = 2);
     REFUSES(DH_EFORMAT, "skip_lines is 5, the file has 1 lines", "1\n", .skip_lines = 5);
-    REFUSES(DH_EFORMAT, "\"1e39\" is out of the range of f32", "1e39");
+    REFUSES(DH_EFORMAT, "\"1e39\" is out of the range of f32", "1e39", .ndim = 2);
     REFUSES(DH_EFORMAT, "\"65520\" is out of the range of f16", "65520", .dtype = DH_F16);
     REFUSES(DH_EFORMAT, "\"256\" is out of the range of u8", "256", .dtype = DH_U8);
     REFUSES(DH_EFORMAT, "\"-1\" is out of the range of u64", "-1", .dtype = DH_U64);

@@ -88,6 +88,30 @@ static void gzip_is_read(void **state)
     fail_each_allocation(load_packed, NULL);
 }
 
+/* Known of the real file: 10,000 labels, the first a 7, each digit as often as LeCun's set has it.
+ */
+static void mnist_is_read(void **state)
+{
+    (void)state;
+    static const int expected[10] = {980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009};
+    const char *shared = getenv("DH_SHARED");
+    char path[1024];
+    dh_tensor *t;
+    int counts[10] = {0};
+    (void)snprintf(path, sizeof path, "%s/data/mnist/t10k-labels-idx1-ubyte.gz",
+                   shared ? shared : "");
+    if (!dh__file_exists(path)) skip();
+    dh_status status = dh_tensor_load_idx(&t, path);
+    if (status == DH_EMISSING) skip();
+    assert_int_equal(status, DH_OK);
+    expect_shape(t, SHAPE(10000));
+    const uint8_t *labels = dh_tensor_data(t);
+    assert_int_equal(labels[0], 7);
+    for (int i = 0; i < 10000; i++) counts[labels[i] % 10]++;
+    assert_memory_equal(counts, expected, sizeof counts);
+    dh_tensor_free(t);
+}
+
 static void extension_chooses(void **state)
 {
     (void)state;
@@ -116,9 +140,8 @@ static void extension_chooses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_type_is_read),
-        cmocka_unit_test(bad_files_are_named),
-        cmocka_unit_test(gzip_is_read),
+        cmocka_unit_test(every_type_is_read), cmocka_unit_test(bad_files_are_named),
+        cmocka_unit_test(gzip_is_read),       cmocka_unit_test(mnist_is_read),
         cmocka_unit_test(extension_chooses),
     };
     return cmocka_run_group_tests(tests, open_test_dir, close_test_dir);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Elementwise kernels of two and three inputs, casts and copies. */
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "cpu.h"
@@ -11,25 +12,22 @@
 typedef struct job {
     int op;
     dh_dtype in, out;
-    dh__loop loop;
-    bool zero_divisor; /* found in an integer division; only ever set to true */
+    dh__loop loop; /* of the computing type; NULL for integers */
 } job;
 
-static int64_t power(int64_t a, int64_t b)
+/* A negative exponent gives the fraction truncated: 0 but for a = 1 and -1. */
+static int64_t power(const job *j, int64_t a, int64_t b)
 {
-    uint64_t y = 1, x = (uint64_t)a;
-    if (b < 0) return a == 1 ? 1 : a == -1 ? (b % 2 ? -1 : 1) : 0;
-    for (; b; b >>= 1, x *= x)
-        if (b & 1) y *= x;
+    uint64_t y = 1, x = (uint64_t)a, n = (uint64_t)b;
+    if (j->in != DH_U64 && b < 0) return a == 1 ? 1 : a == -1 ? (b % 2 ? -1 : 1) : 0;
+    for (; n; n >>= 1, x *= x)
+        if (n & 1) y *= x;
     return (int64_t)y;
 }
 
-static int64_t divide(job *j, int64_t a, int64_t b)
+/* b is not 0: binary_run has looked. */
+static int64_t divide(const job *j, int64_t a, int64_t b)
 {
-    if (b == 0) {
-        __atomic_store_n(&j->zero_divisor, true, __ATOMIC_RELAXED);
-        return 0;
-    }
     if (j->in == DH_U64) {
         uint64_t x = (uint64_t)a, y = (uint64_t)b;
         return (int64_t)(j->op == DH_OP_DIV ? x / y : x % y);
@@ -46,7 +44,7 @@ static bool less_than(const job *j, int64_t a, int64_t b)
 }
 
 /* Integers; what overflows wraps. Comparisons give 0 or 1. */
-static int64_t integer(job *j, int64_t a, int64_t b)
+static int64_t integer(const job *j, int64_t a, int64_t b)
 {
     switch (j->op) {
     case DH_OP_ADD: return (int64_t)((uint64_t)a + (uint64_t)b);
@@ -55,7 +53,7 @@ static int64_t integer(job *j, int64_t a, int64_t b)
     case DH_OP_DIV:
     case DH_OP_MOD:
     case DH_OP_REMAINDER: return divide(j, a, b);
-    case DH_OP_POW: return power(a, b);
+    case DH_OP_POW: return power(j, a, b);
     case DH_OP_MAXIMUM: return less_than(j, a, b) ? b : a;
     case DH_OP_MINIMUM: return less_than(j, b, a) ? b : a;
     case DH_OP_EQUAL: return a == b;
@@ -70,7 +68,7 @@ static int64_t integer(job *j, int64_t a, int64_t b)
     }
 }
 
-static void block(job *j, dh__lanes *y, const dh__lanes *a, const dh__lanes *b, int64_t m)
+static void block(const job *j, dh__lanes *y, const dh__lanes *a, const dh__lanes *b, int64_t m)
 {
     if (j->loop) {
         j->loop(a, b, y, m, 0, 0);
@@ -81,7 +79,7 @@ static void block(job *j, dh__lanes *y, const dh__lanes *a, const dh__lanes *b, 
 
 static void binary_row(void *context, char *const *data, const ptrdiff_t *stride, int64_t n)
 {
-    job *j = context;
+    const job *j = context;
     ptrdiff_t size = (ptrdiff_t)dh_dtype_size(j->in), osize = (ptrdiff_t)dh_dtype_size(j->out);
     bool native = j->loop && dh__computing(j->in) == j->in && stride[0] == osize;
     bool pa = native && stride[1] == size, pb = native && stride[2] == size;
@@ -112,18 +110,49 @@ static void binary_row(void *context, char *const *data, const ptrdiff_t *stride
     }
 }
 
+typedef struct divisors {
+    dh_dtype dtype;
+    atomic_bool zero;
+} divisors;
+
+static void divisor_row(void *context, char *const *data, const ptrdiff_t *stride, int64_t n)
+{
+    divisors *d = context;
+    dh__lanes b;
+    for (int64_t i = 0; i < n; i += DH_LANES) {
+        int64_t m = n - i < DH_LANES ? n - i : DH_LANES;
+        bool zero = false;
+        dh__lanes_load(&b, d->dtype, data[0] + i * stride[0], stride[0], m);
+        for (int64_t k = 0; k < m; k++) zero |= b.i64[k] == 0;
+        if (zero) atomic_store_explicit(&d->zero, true, memory_order_relaxed);
+    }
+}
+
+/* An integer divided by 0 is an error, found before anything is written. */
+static dh_status check_divisors(const dh_call *call, int op)
+{
+    const dh_view *b = &call->in[1], *views[1] = {b};
+    divisors d = {.dtype = b->dtype};
+    bool divides = op == DH_OP_DIV || op == DH_OP_MOD || op == DH_OP_REMAINDER;
+    if (!divides || dh_dtype_is_float(b->dtype) || !dh__view_count(&call->out[0])) return DH_OK;
+    dh__iterate(1, views, divisor_row, &d, 1);
+    DH_REQUIRE(!atomic_load(&d.zero), DH_ENUMERIC, "%s: an integer (%s) is divided by 0",
+               call->op->name, dh_dtype_name(b->dtype));
+    return DH_OK;
+}
+
 static dh_status binary_run(const dh_call *call)
 {
     dh_view a = call->in[0], b = call->in[1];
     const dh_view *out = &call->out[0], *views[3] = {out, &a, &b};
-    job j = {.op = dh__op_find(call->op->name), .in = a.dtype, .out = out->dtype};
+    job j = {.op = dh__eltwise_number(call->op), .in = a.dtype, .out = out->dtype};
     const dh__eltwise *best = dh__eltwise_best();
     if (dh_dtype_is_float(j.in))
         j.loop = dh__computing(j.in) == DH_F64 ? best->f64[j.op] : best->f32[j.op];
+    DH_TRY(check_divisors(call, j.op));
     dh__view_broadcast(&a, out->ndim, out->shape);
     dh__view_broadcast(&b, out->ndim, out->shape);
     dh__iterate(3, views, binary_row, &j, 3);
-    DH_REQUIRE(!j.zero_divisor, DH_ENUMERIC, "%s: an integer is divided by 0", call->op->name);
     return DH_OK;
 }
 
@@ -178,33 +207,67 @@ const dh_impl *const dh_cpu_where[] = {&where_impl, NULL};
 /* --- cast, copy ---------------------------------------------------------------------------------
  */
 
-static bool widens_exactly(dh_dtype in, dh_dtype out)
+/* Casts that go wrong by way of the computing types: to 64-bit integers, which f64 cannot bound,
+ * and to halves, which a float in between would round twice. */
+static bool one_by_one(dh_dtype in, dh_dtype out)
 {
-    return dh__computing(in) == dh__computing(out);
+    bool half = out == DH_F16 || out == DH_BF16, small = dh_dtype_size(in) <= 2;
+    if (dh__computing(in) == dh__computing(out)) return false;
+    if (half) return !small;
+    return dh_dtype_is_float(in) && (out == DH_I64 || out == DH_U64);
+}
+
+/* The range of an integer dtype of up to 32 bits. */
+static void integer_range(dh_dtype dtype, double *low, double *high)
+{
+    int bits = 8 * (int)dh_dtype_size(dtype);
+    bool negative = DH_MASK_SIGNED & DH_MASK(dtype);
+    *low = negative ? -ldexp(1, bits - 1) : 0;
+    *high = ldexp(1, negative ? bits - 1 : bits) - 1;
+}
+
+/* Lanes of one computing type into those of another. */
+static void convert(const job *j, dh__lanes *to, const dh__lanes *from, int64_t m)
+{
+    dh_dtype a = dh__computing(j->in), b = dh__computing(j->out);
+    double low = 0, high = 0;
+    if (a == DH_I64 && b == DH_F32) {
+        for (int64_t k = 0; k < m; k++)
+            to->f32[k] = j->in == DH_U64 ? (float)(uint64_t)from->i64[k] : (float)from->i64[k];
+    } else if (a == DH_I64) {
+        for (int64_t k = 0; k < m; k++)
+            to->f64[k] = j->in == DH_U64 ? (double)(uint64_t)from->i64[k] : (double)from->i64[k];
+    } else if (b == DH_F64) {
+        for (int64_t k = 0; k < m; k++) to->f64[k] = (double)from->f32[k];
+    } else if (b == DH_F32) {
+        for (int64_t k = 0; k < m; k++) to->f32[k] = (float)from->f64[k];
+    } else {
+        if (j->out != DH_BOOL) integer_range(j->out, &low, &high);
+        for (int64_t k = 0; k < m; k++) {
+            double v = a == DH_F32 ? (double)from->f32[k] : from->f64[k];
+            double c = v != v ? 0 : v < low ? low : v > high ? high : v;
+            to->i64[k] = j->out == DH_BOOL ? v != 0 : (int64_t)c;
+        }
+    }
 }
 
 static void cast_row(void *context, char *const *data, const ptrdiff_t *stride, int64_t n)
 {
     const job *j = context;
-    dh__lanes x;
-    if (!widens_exactly(j->in, j->out)) {
+    bool same = dh__computing(j->in) == dh__computing(j->out);
+    dh__lanes x, y;
+    if (one_by_one(j->in, j->out)) {
         for (int64_t i = 0; i < n; i++) {
-            /* 64-bit integers to f32 round once: f64 in between would round twice */
-            if (j->out == DH_F32 && (j->in == DH_I64 || j->in == DH_U64)) {
-                int64_t v;
-                memcpy(&v, data[1] + i * stride[1], sizeof v);
-                float f = j->in == DH_U64 ? (float)(uint64_t)v : (float)v;
-                memcpy(data[0] + i * stride[0], &f, sizeof f);
-                continue;
-            }
-            dh__store(j->out, data[0] + i * stride[0], dh__load(j->in, data[1] + i * stride[1]));
+            double v = dh__load(j->in, data[1] + i * stride[1]);
+            dh__store(j->out, data[0] + i * stride[0], v);
         }
         return;
     }
     for (int64_t i = 0; i < n; i += DH_LANES) {
         int64_t m = n - i < DH_LANES ? n - i : DH_LANES;
         dh__lanes_load(&x, j->in, data[1] + i * stride[1], stride[1], m);
-        dh__lanes_store(&x, j->out, data[0] + i * stride[0], stride[0], m);
+        if (!same) convert(j, &y, &x, m);
+        dh__lanes_store(same ? &x : &y, j->out, data[0] + i * stride[0], stride[0], m);
     }
 }
 

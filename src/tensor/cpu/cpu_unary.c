@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Elementwise kernels of one input: packed f32 and f64 go straight through the loops of their
  * instruction set, everything else by blocks. */
-#include <math.h>
+#include <float.h>
 #include <string.h>
 
 #include "cpu.h"
@@ -21,6 +21,13 @@ const dh__eltwise *dh__eltwise_best(void)
     return &dh__eltwise_portable;
 }
 
+int dh__eltwise_number(const dh_op *op)
+{
+    int i = 0;
+    while (i < DH_OP_COUNT - 1 && dh__ops[i] != op) i++;
+    return i;
+}
+
 typedef struct job {
     int op;
     dh_dtype in, out;
@@ -38,30 +45,39 @@ static int64_t integer(const job *j, int64_t x)
     case DH_OP_SIGN: return negative ? -1 : x != 0;
     case DH_OP_SQR: return (int64_t)((uint64_t)x * (uint64_t)x);
     case DH_OP_RELU: return negative ? 0 : x;
-    default: return x;
+    default: return x; /* floor, ceil, round, trunc */
     }
 }
 
-/* affine and clamp of integers are computed in f64 and cast back, saturating. */
+/* affine of integers is computed in f64 and cast back, saturating; clamp gives x itself or a bound
+ * cast so. */
+static void real_row(const job *j, char *to, ptrdiff_t step, const char *from, ptrdiff_t stride,
+                     int64_t n)
+{
+    size_t size = dh_dtype_size(j->in);
+    for (int64_t k = 0; k < n; k++, to += step, from += stride) {
+        double x = dh__load(j->in, from);
+        if (j->op == DH_OP_AFFINE)
+            dh__store(j->out, to, j->p * x + j->q);
+        else if (x < j->p || x > j->q)
+            dh__store(j->out, to, x < j->p ? j->p : j->q);
+        else
+            memmove(to, from, size);
+    }
+}
+
 static void integer_row(const job *j, char *const *data, const ptrdiff_t *stride, int64_t n)
 {
-    bool real = j->op == DH_OP_AFFINE || j->op == DH_OP_CLAMP;
     dh__lanes x;
+    if (j->op == DH_OP_AFFINE || j->op == DH_OP_CLAMP) {
+        real_row(j, data[0], stride[0], data[1], stride[1], n);
+        return;
+    }
     for (int64_t i = 0; i < n; i += DH_LANES) {
         int64_t m = n - i < DH_LANES ? n - i : DH_LANES;
-        char *to = data[0] + i * stride[0];
-        const char *from = data[1] + i * stride[1];
-        if (real) {
-            for (int64_t k = 0; k < m; k++) {
-                double v = dh__load(j->in, from + k * stride[1]);
-                v = j->op == DH_OP_AFFINE ? j->p * v + j->q : v < j->p ? j->p : v > j->q ? j->q : v;
-                dh__store(j->out, to + k * stride[0], v);
-            }
-            continue;
-        }
-        dh__lanes_load(&x, j->in, from, stride[1], m);
+        dh__lanes_load(&x, j->in, data[1] + i * stride[1], stride[1], m);
         for (int64_t k = 0; k < m; k++) x.i64[k] = integer(j, x.i64[k]);
-        dh__lanes_store(&x, j->out, to, stride[0], m);
+        dh__lanes_store(&x, j->out, data[0] + i * stride[0], stride[0], m);
     }
 }
 
@@ -89,7 +105,8 @@ static void unary_row(void *context, char *const *data, const ptrdiff_t *stride,
 static dh_status unary_run(const dh_call *call)
 {
     const dh_view *views[2] = {&call->out[0], &call->in[0]};
-    job j = {.op = dh__op_find(call->op->name), .in = call->in[0].dtype, .out = call->out[0].dtype};
+    job j = {
+        .op = dh__eltwise_number(call->op), .in = call->in[0].dtype, .out = call->out[0].dtype};
     const dh__eltwise *best = dh__eltwise_best();
     if (dh_dtype_is_float(j.in))
         j.loop = dh__computing(j.in) == DH_F64 ? best->f64[j.op] : best->f32[j.op];
@@ -148,23 +165,57 @@ const dh_impl *const dh_cpu_unary_dx[] = {&unary_dx_impl, NULL};
 /* --- predicates ---------------------------------------------------------------------------------
  */
 
+#define TEST(member, expression)             \
+    for (int64_t k = 0; k < m; k++) {        \
+        x = lanes->member[k];                \
+        to[k * stride] = (char)(expression); \
+    }                                        \
+    return;
+#define TESTS(T, member, largest)                                        \
+    {                                                                    \
+        T x;                                                             \
+        switch (op) {                                                    \
+        case DH_OP_ISNAN: TEST(member, x != x)                           \
+        case DH_OP_ISINF: TEST(member, x > largest || x < -largest)      \
+        case DH_OP_ISFINITE: TEST(member, x >= -largest && x <= largest) \
+        default: TEST(member, x == 0)                                    \
+        }                                                                \
+    }
+
+static void test_f32(int op, const dh__lanes *lanes, char *to, ptrdiff_t stride, int64_t m)
+    TESTS(float, f32, FLT_MAX)
+
+        static void test_f64(int op, const dh__lanes *lanes, char *to, ptrdiff_t stride, int64_t m)
+            TESTS(double, f64, DBL_MAX)
+
+                static void test_i64(const dh__lanes *lanes, char *to, ptrdiff_t stride, int64_t m)
+{
+    int64_t x;
+    TEST(i64, x == 0)
+}
+
 static void predicate_row(void *context, char *const *data, const ptrdiff_t *stride, int64_t n)
 {
     const job *j = context;
-    for (int64_t i = 0; i < n; i++) {
-        double x = dh__load(j->in, data[1] + i * stride[1]);
-        bool y = j->op == DH_OP_ISNAN      ? isnan(x)
-                 : j->op == DH_OP_ISINF    ? isinf(x)
-                 : j->op == DH_OP_ISFINITE ? isfinite(x)
-                                           : x == 0;
-        *(uint8_t *)(data[0] + i * stride[0]) = y;
+    dh_dtype computing = dh__computing(j->in);
+    dh__lanes x;
+    for (int64_t i = 0; i < n; i += DH_LANES) {
+        int64_t m = n - i < DH_LANES ? n - i : DH_LANES;
+        char *to = data[0] + i * stride[0];
+        dh__lanes_load(&x, j->in, data[1] + i * stride[1], stride[1], m);
+        if (computing == DH_F32)
+            test_f32(j->op, &x, to, stride[0], m);
+        else if (computing == DH_F64)
+            test_f64(j->op, &x, to, stride[0], m);
+        else
+            test_i64(&x, to, stride[0], m);
     }
 }
 
 static dh_status predicate_run(const dh_call *call)
 {
     const dh_view *views[2] = {&call->out[0], &call->in[0]};
-    job j = {.op = dh__op_find(call->op->name), .in = call->in[0].dtype};
+    job j = {.op = dh__eltwise_number(call->op), .in = call->in[0].dtype};
     dh__iterate(2, views, predicate_row, &j, 4);
     return DH_OK;
 }

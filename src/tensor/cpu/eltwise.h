@@ -16,4 +16,7 @@ typedef struct dh__eltwise {
 extern const dh__eltwise dh__eltwise_portable, dh__eltwise_avx2, dh__eltwise_avx512;
 const dh__eltwise *dh__eltwise_best(void);
 
+/* dh_op_id by address: names would cost more than a small tensor. */
+int dh__eltwise_number(const dh_op *op);
+
 #endif

@@ -43,11 +43,11 @@ static int64_t at_most(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Rows of A that half of L2 holds over the longest k block: whole tiles, four at least. */
+/* Rows of A that five eighths of L2 hold over the longest k block: whole tiles, four at least. */
 static int64_t rows_in_cache(const dh__gemm_kernels *kernels, bool f64)
 {
     int64_t size = f64 ? 8 : 4, mr = kernels->mr[f64];
-    int64_t tiles = (int64_t)dh__cpu_caches()->l2 / 2 / (kernels->kc[f64] * size * mr);
+    int64_t tiles = (int64_t)dh__cpu_caches()->l2 / 8 * 5 / (kernels->kc[f64] * size * mr);
     return (tiles < 4 ? 4 : tiles) * mr;
 }
 
