@@ -29,7 +29,7 @@ run() { # preset, then ctest's own options
   local name=$1
   shift
   echo "== test $name $*"
-  ctest --preset "$name" -j "$jobs" --timeout 900 "$@"
+  ctest --preset "$name" -j "$jobs" --timeout 1500 "$@"
 }
 
 if [ "$ci" = no ]; then
@@ -42,10 +42,10 @@ build gcc-werror
 build clang
 run clang -L quick
 build minimal
-run minimal -LE slow
+run minimal -L quick
 build dev
 run dev -LE slow
 build aarch64
-run aarch64 -L cross
+run aarch64 -R '^(ops/(grad|coverage|attr)|fuzz/)'
 build release
 run release

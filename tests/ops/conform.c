@@ -54,8 +54,10 @@ void conform_fail(const subject *s, const char *format, ...)
         snprintf(conform_first_failure, sizeof conform_first_failure, "case %d, %s", s->number,
                  text);
     if (conform_quiet) return;
-    printf("FAIL conform --op %s --case %d --dtype %s --mode %s: %s\n", s->c->op, s->number,
-           dh_dtype_name(s->dtype), s->mode, text);
+    printf("FAIL conform --op %s", s->c->op);
+    if (s->number >= 0) printf(" --case %d", s->number);
+    if (s->dtype) printf(" --dtype %s", dh_dtype_name(s->dtype));
+    printf(" --mode %s: %s\n", s->mode, text);
 }
 
 /* --- which cases -------------------------------------------------------------------------------*/
@@ -176,7 +178,7 @@ static void count_cases(cover *found)
         }
         for (const ref_entry *r = families[i].refs; r->op; r++) {
             int id = dh__op_find(r->op);
-            subject s = {.c = &(op_case){.op = r->op}, .mode = "coverage"};
+            subject s = {.c = &(op_case){.op = r->op}, .number = -1, .mode = "coverage"};
             if (id >= 0) found[id].ref = true;
             if (!conform_check(id >= 0))
                 conform_fail(&s, "family %s has a reference of no op", families[i].name);
@@ -224,7 +226,11 @@ static void mode_coverage(void)
     }
     for (int id = 0; id < DH_OP_COUNT; id++) {
         const dh_op *op = dh__ops[id];
-        subject s = {.c = &(op_case){.op = op_ids[id]}, .op = op, .id = id, .mode = "coverage"};
+        subject s = {.c = &(op_case){.op = op_ids[id]},
+                     .op = op,
+                     .id = id,
+                     .number = -1,
+                     .mode = "coverage"};
         if (options.op && strcmp(options.op, op_ids[id])) continue;
         bool emitted = is_helper(op_ids[id]) && eager_tape_emitted[id];
         if (!conform_check(found[id].cases || emitted)) conform_fail(&s, "has no case");
@@ -259,6 +265,25 @@ static const char *value_of(int argc, char **argv, int *i)
     return NULL;
 }
 
+static bool known_options(void)
+{
+    static const char modes[] = "ref|grad|views|inplace|bits|attr|alloc|coverage|all";
+    dh_dtype d;
+    char hint[256];
+    if (dh__choice_index(modes, options.mode) < 0) {
+        fprintf(stderr, "conform: no mode \"%s\"%s\n", options.mode,
+                dh__suggest_choices(hint, sizeof hint, options.mode, modes));
+        return false;
+    }
+    if (options.op && dh__op_find(options.op) < 0) {
+        fprintf(stderr, "conform: no op \"%s\"\n", options.op);
+        return false;
+    }
+    if (!options.dtype || !dh_dtype_parse(&d, options.dtype)) return true;
+    fprintf(stderr, "conform: %s\n", dh_error_text());
+    return false;
+}
+
 static bool parse(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
@@ -284,9 +309,7 @@ static bool parse(int argc, char **argv)
             return false;
         }
     }
-    if (strstr(" ref grad views inplace bits attr alloc coverage all ", options.mode)) return true;
-    fprintf(stderr, "conform: there is no mode \"%s\"\n%s", options.mode, usage);
-    return false;
+    return known_options();
 }
 
 int main(int argc, char **argv)

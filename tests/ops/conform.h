@@ -80,6 +80,14 @@ void operand_free(operand *o);
 const char *operand_damage(const operand *o, bool elements_may_change);
 int64_t view_offset(const dh_view *v, int64_t k); /* of the k-th element in row-major order */
 double view_get(const dh_view *v, int64_t k);
+/* The elements one after the other, without a division each. */
+typedef struct walk {
+    const dh_view *view;
+    int64_t index[DH_MAX_NDIM], bytes;
+    unsigned char *at;
+} walk;
+walk walk_begin(const dh_view *v);
+void walk_next(walk *w);
 /* Compares an output with the reference and reports the worst element. */
 bool compare_output(const subject *s, int output, const dh_view *got, const char *how);
 extern const char *const layout_names[LAYOUT_COUNT];

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Inputs of cases. The numbers come from a generator of our own (splitmix64) and are rounded by our
  * own arithmetic, so that neither is shared with what is tested. */
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,7 +74,7 @@ double round_to(dh_dtype dtype, double v)
 {
     switch (dtype) {
     case DH_F64: return v;
-    case DH_F32: return round_float(v, 24, -149, (double)FLT_MAX);
+    case DH_F32: return (double)(float)v;
     case DH_F16: return round_float(v, 11, -24, 65504);
     case DH_BF16: return round_float(v, 8, -133, 0x1.fep127);
     case DH_BOOL: return v != 0;

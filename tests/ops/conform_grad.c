@@ -42,9 +42,11 @@ bool grad_applies(const op_case *c, const dh_op *op)
 {
     bool any = false;
     if (!op->backward || c->forward_only || !offers(c, op, DH_F64)) return false;
-    for (int i = 0; i < c->in_count; i++)
-        any |= !(op->like >> i & 1u) && !(c->no_grad >> i & 1u) &&
-               (!c->dtype[i] || dh_dtype_is_float(c->dtype[i]));
+    for (int i = 0; i < c->in_count; i++) {
+        bool is_float = !c->dtype[i] || dh_dtype_is_float(c->dtype[i]), empty = false;
+        for (int a = 0; a < c->in[i].ndim; a++) empty |= c->in[i].dim[a] == 0;
+        any |= is_float && !empty && !(op->like >> i & 1u) && !(c->no_grad >> i & 1u);
+    }
     return any;
 }
 

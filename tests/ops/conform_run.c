@@ -248,10 +248,9 @@ static void check_view(const subject *s, const layout *in)
         snprintf(how, sizeof how, "view, x %s", layout_names[in[0]]);
         y.data = (char *)x->view.data + offset * (int64_t)bytes;
         bool inside = y.dtype == x->view.dtype;
-        for (int64_t k = 0, n = dh__view_count(&y); inside && k < n; k++) {
-            const unsigned char *at = (unsigned char *)y.data + view_offset(&y, k) * (int64_t)bytes;
-            inside = at >= x->block && at + bytes <= x->block + x->size;
-        }
+        walk w = walk_begin(&y);
+        for (int64_t k = 0, n = dh__view_count(&y); inside && k < n; k++, walk_next(&w))
+            inside = w.at >= x->block && w.at + bytes <= x->block + x->size;
         if (!conform_check(inside))
             conform_fail(s, "%s: it leaves its input's memory, offset %lld", how,
                          (long long)offset);
@@ -343,8 +342,9 @@ static unsigned char *collect(const frame *f, const subject *s, size_t *size)
     for (int j = 0; j < s->out_count; j++) {
         const dh_view *y = &f->out_view[j];
         size_t bytes = dh_dtype_size(y->dtype);
-        for (int64_t k = 0; k < s->want[j].count; k++, at += bytes)
-            memcpy(bits + at, (char *)y->data + view_offset(y, k) * (int64_t)bytes, bytes);
+        walk w = walk_begin(y);
+        for (int64_t k = 0; k < s->want[j].count; k++, at += bytes, walk_next(&w))
+            memcpy(bits + at, w.at, bytes);
     }
     return bits;
 }

@@ -113,7 +113,8 @@ static void set_fetch(dh__gemm_tile *t, const dh__gemm_plan *plan, const char *p
     t->fetch = panel + number / lines * (k_count / 4) * t->fetch_step + number % lines * CACHE_LINE;
 }
 
-static void make_panel(const job *j, int64_t block, int64_t b, int64_t panel, bool more,
+/* ahead: the panel of B to be packed next, or NULL */
+static void make_panel(const job *j, int64_t block, int64_t b, int64_t panel, const char *ahead,
                        void *buffer)
 {
     const dh__gemm_plan *plan = j->plan;
@@ -133,7 +134,6 @@ static void make_panel(const job *j, int64_t block, int64_t b, int64_t panel, bo
     t.b = panel_of(j, buffer, k, k_count, col, cols, &t.b_step);
     bool adjacent = plan->pack_a || g->a_row == 1;
     dh__gemm_tile_fn make = plan->kernels->tile[g->f64][adjacent];
-    const char *ahead = more ? dh__gemm_b_at(plan, j->k0 + k, col + plan->nr) : NULL;
     for (int64_t i = t0, row = dh__gemm_tile_row(plan, t0); i < t1; i++) {
         int64_t next = dh__gemm_tile_row(plan, i + 1);
         t.a = dh__gemm_a_at(plan, row, j->k0 + k);
@@ -157,8 +157,14 @@ static void make_strip(job *j, int64_t block, int64_t strip)
     if (end > plan->panels) end = plan->panels;
     if (plan->pack_a) wait_for(&j->packed_units[block & 1], (block / 2 + 1) * j->units);
     for (int64_t b = 0; b < j->k_blocks; b++)
-        for (int64_t panel = begin; panel < end; panel++)
-            make_panel(j, block, b, panel, panel + 1 < end, buffer);
+        for (int64_t panel = begin; panel < end; panel++) {
+            const char *ahead = NULL;
+            if (panel + 1 < end)
+                ahead = dh__gemm_b_at(plan, j->k0 + k_begin(j, b), (panel + 1) * plan->nr);
+            else if (b + 1 < j->k_blocks)
+                ahead = dh__gemm_b_at(plan, j->k0 + k_begin(j, b + 1), begin * plan->nr);
+            make_panel(j, block, b, panel, ahead, buffer);
+        }
     atomic_fetch_add_explicit(&j->done_strips[block & 1], 1, memory_order_release);
 }
 

@@ -54,23 +54,19 @@ static __attribute__((noinline)) void F(finish_tile)(const dh__gemm_tile *t, con
         else                                 \
             p++;                             \
     }
-#define FETCH_C(i)                                          \
+#define SET(i)                                              \
     if (i < h) {                                            \
-        const T *row = (const T *)t->c + i * t->c_row;      \
-        __builtin_prefetch(row, 1);                         \
-        if (nv > 1) __builtin_prefetch(row + 2 * W - 1, 1); \
+        T *to = (T *)t->c + i * t->c_row;                   \
+        F(dh__store)(to, alpha * x##i##_0);                 \
+        if (nv > 1) F(dh__store)(to + W, alpha * x##i##_1); \
     }
-#define SET(i)                                             \
-    if (i < h) {                                           \
-        T *c = (T *)t->c + i * t->c_row;                   \
-        F(dh__store)(c, alpha * x##i##_0);                 \
-        if (nv > 1) F(dh__store)(c + W, alpha * x##i##_1); \
-    }
-#define ADD(i)                                                                                   \
-    if (i < h) {                                                                                 \
-        T *c = (T *)t->c + i * t->c_row;                                                         \
-        F(dh__store)(c, F(dh__fma)(beta, F(dh__load)(c), alpha * x##i##_0));                     \
-        if (nv > 1) F(dh__store)(c + W, F(dh__fma)(beta, F(dh__load)(c + W), alpha * x##i##_1)); \
+#define ADD(i)                                                                      \
+    if (i < h) {                                                                    \
+        T *to = (T *)t->c + i * t->c_row;                                           \
+        V sum0 = F(dh__fma)(beta, F(dh__load)(to), alpha * x##i##_0), sum1 = sum0;  \
+        if (nv > 1) sum1 = F(dh__fma)(beta, F(dh__load)(to + W), alpha * x##i##_1); \
+        F(dh__store)(to, sum0);                                                     \
+        if (nv > 1) F(dh__store)(to + W, sum1);                                     \
     }
 #define KEEP(i)                                                      \
     if (i < h) {                                                     \
@@ -88,25 +84,32 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
     const int64_t t_a_step = t->a_step, t_b_step = t->b_step, fetch_step = t->fetch_step;
     int64_t p = 0, left = t->k;
     (void)a, (void)p, (void)t_a_step;
-    ROWS(FETCH_C)
+    const T *c = t->c;
+    int64_t c_rows = h;
     for (; left >= 4; left -= 4) {
+        /* row by row, since misses at once would hold up the loads of A and B */
+        __builtin_prefetch(c, 1);
+        if (nv > 1) __builtin_prefetch(c + 2 * W - 1, 1);
+        c += --c_rows > 0 ? t->c_row : 0;
         __builtin_prefetch(fetch, 0, 2);
         fetch += fetch_step;
         STEP STEP STEP STEP
     }
-    for (; left > 0; left--) STEP if (t->cols == nv * W && !t->bias && t->act == DH_GEMM_ACT_NONE)
-        {
-            const V alpha = F(dh__set)((T)t->alpha), beta = F(dh__set)((T)t->beta);
-            if (t->beta == 0) {
-                ROWS(SET)
-            } else {
-                ROWS(ADD)
-            }
-            return;
-        }
-    _Alignas(64) T sums[MR * 2 * W];
-    ROWS(KEEP)
-    F(finish_tile)(t, sums, h, nv);
+    for (; left > 0; left--) {
+        STEP
+    }
+    if (t->cols < nv * W || t->bias || t->act != DH_GEMM_ACT_NONE) {
+        _Alignas(64) T sums[MR * 2 * W];
+        ROWS(KEEP)
+        F(finish_tile)(t, sums, h, nv);
+        return;
+    }
+    const V alpha = F(dh__set)((T)t->alpha), beta = F(dh__set)((T)t->beta);
+    if (t->beta == 0) {
+        ROWS(SET)
+    } else {
+        ROWS(ADD)
+    }
 }
 
 #define CASE(i)                                  \
@@ -142,7 +145,6 @@ static void F(tile_cols)(const dh__gemm_tile *t, int h)
 #undef ZERO
 #undef FMA
 #undef STEP
-#undef FETCH_C
 #undef SET
 #undef ADD
 #undef KEEP

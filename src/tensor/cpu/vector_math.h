@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Elementary functions in f32 without branches, so that loops over them vectorise. Each is within 4
  * units in the last place of the true value, infinities, NaN and subnormal results included
- * (test_unary.c measures it). Polynomials: exp, log and tanh after Moshier's Cephes (expf, logf,
+ * (test_vector_math.c measures it). Polynomials: exp, log and tanh after Moshier's Cephes (expf, logf,
  * tanhf) on the usual reduced ranges; erf and its complement are minimax fits of our own. The d_
  * forms have the same names in f64, by libm. */
 #ifndef DH_VECTOR_MATH_H
@@ -174,12 +174,13 @@ static inline float v_erf(float x)
 }
 
 /* x times the normal distribution function, whose lower tail is e^(-x^2/2) erfcx(|x| / sqrt 2) / 2:
- * 1 + erf would lose all digits there. */
+ * 1 + erf would lose all digits there. The tail is never formed alone: it is subnormal first. */
 static inline float v_gelu(float x)
 {
     float a = x < 0.0f ? -x : x, t = a > 16.0f ? 16.0f : a;
-    float tail = 0.5f * v_exp_square(t, 0.5f) * v_erfcx(t * 0.707106781f);
-    return x * (x < 0.0f ? tail : 1.0f - tail);
+    float e = v_exp_square(t, 0.5f), r = 0.5f * v_erfcx(t * 0.707106781f);
+    float below = (x * r) * e, above = x * (1.0f - r * e);
+    return x < 0.0f ? below : above;
 }
 
 static inline float v_gelu_slope(float x)

@@ -52,7 +52,7 @@ const dh__gemm_kernels DH_ISA(dh__gemm_kernels) = {
     .name_vector = NAME("gemm_vector_"),
     .mr = {MR, MR},
     .nr = {2 * DH_SIMD_F32, 2 * DH_SIMD_F64},
-    .kc = {DH_SIMD_SIZE == 64 ? 384 : 384, DH_SIMD_SIZE == 64 ? 512 : 384},
+    .kc = {DH_SIMD_SIZE == 64 ? 512 : 384, DH_SIMD_SIZE == 64 ? 512 : 384},
     .tile = {{tile_cols_f32, tile_rows_f32}, {tile_cols_f64, tile_rows_f64}},
     .pack_turn = {DH_ISA(dh__pack_turn_f32), DH_ISA(dh__pack_turn_f64)},
     .pack_copy = {DH_ISA(dh__pack_copy_f32), DH_ISA(dh__pack_copy_f64)},
