@@ -106,6 +106,7 @@ typedef struct dh_act_args {
     int axis;
     const char *name;
 } dh_act_args;
+/* y = f(x) as in dh_activation; the layer is called after its function: relu1, softmax1. */
 DH_API dh_layer *dh_linear(const dh_act_args *args);
 DH_API dh_layer *dh_relu(const dh_act_args *args);
 DH_API dh_layer *dh_leaky_relu(const dh_act_args *args);

@@ -180,14 +180,18 @@ DH_API DH_NODISCARD dh_status dh_predict(const dh_predict_args *args);
  * taken. result may be NULL. */
 DH_API DH_NODISCARD dh_status dh_train_batch(dh_model *model, const dh_tensor *const *x,
                                              const dh_tensor *const *y, dh_result *result);
+/* The same without training: dropout is off, batch normalisation uses its running statistics. */
 DH_API DH_NODISCARD dh_status dh_eval_batch(dh_model *model, const dh_tensor *const *x,
                                             const dh_tensor *const *y, dh_result *result);
 /* train_batch in its parts. forward runs in training mode when training is true. backward adds to
  * the gradients (sets them after zero_grads or update); update applies the optimiser. */
 DH_API DH_NODISCARD dh_status dh_forward(dh_model *model, const dh_tensor *const *x, bool training);
+/* From the losses of the last forward, which was with training = true, to the gradients. */
 DH_API DH_NODISCARD dh_status dh_backward(dh_model *model, const dh_tensor *const *y,
                                           dh_result *result);
+/* Applies the optimiser to the gradients; the next backward sets them. */
 DH_API DH_NODISCARD dh_status dh_update(dh_model *model);
+/* All gradients are 0, and the next backward sets them. */
 DH_API DH_NODISCARD dh_status dh_zero_grads(dh_model *model);
 
 /* A copy of a layer's output in the last forward: outputs of the model and layers named in .keep.
@@ -203,15 +207,21 @@ DH_API const char *dh_model_parameter_name(const dh_model *model, int index);
  * free. DH_ENOTFOUND offers the near names. */
 DH_API DH_NODISCARD dh_status dh_model_parameter(dh_tensor **out, const dh_model *model,
                                                  const char *name);
+/* The same of its gradient; DH_ESTATE before the first backward. States have none. */
 DH_API DH_NODISCARD dh_status dh_model_gradient(dh_tensor **out, const dh_model *model,
                                                 const char *name);
 /* Freezes (or thaws) a layer's parameters. */
 DH_API DH_NODISCARD dh_status dh_layer_freeze(dh_layer *layer, bool frozen);
-/* Scales the learning rate of one parameter. */
+/* Scales the learning rate of one parameter, by name. */
 DH_API DH_NODISCARD dh_status dh_model_lr_scale(dh_model *model, const char *parameter,
                                                 float scale);
+/* The optimiser's learning rate from the next step on, at least 0. */
 DH_API DH_NODISCARD dh_status dh_model_set_learning_rate(dh_model *model, float learning_rate);
+/* 0 for NULL. */
 DH_API float dh_model_learning_rate(const dh_model *model);
+
+/* Threads that the model's calls may use here. 0 for NULL. */
+DH_API int dh_model_threads(const dh_model *model);
 
 /* --- inspection ---------------------------------------------------------------------------------
  */

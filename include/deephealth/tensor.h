@@ -103,6 +103,7 @@ DH_API const char *dh_tensor_describe(const dh_tensor *tensor, char *buffer, siz
 /* One element, index has ndim numbers, negative ones count from the end. */
 DH_API DH_NODISCARD dh_status dh_tensor_get(double *out, const dh_tensor *tensor,
                                             const int64_t *index);
+/* The same element := value, cast to the tensor's dtype. */
 DH_API DH_NODISCARD dh_status dh_tensor_set(dh_tensor *tensor, const int64_t *index, double value);
 
 /* --- views and copies ----------------------------------------------------------------------------

@@ -32,7 +32,8 @@ static bool updates_something(const dh__node *n)
     return dh__ops[n->op]->updates[0] != 0;
 }
 
-/* fixed := read by backward (for now) or not a planned forward value at all. */
+/* fixed := no planned forward value at all; drop := a forward value that backward reads, which the
+ * choosers below then thin out. */
 static void mark_used(remake *r)
 {
     for (int v = 0; v < r->values; v++) r->fixed[v] = !planned(r, v);

@@ -16,6 +16,14 @@ void dh__leave(int before)
     dh__team_limit(before);
 }
 
+int dh_model_threads(const dh_model *model)
+{
+    if (!model) return 0;
+    int before = dh__enter(model), threads = dh__team_size();
+    dh__leave(before);
+    return threads;
+}
+
 dh_status dh__ready(const dh_model *model, bool needs_loss, const char *who)
 {
     DH_NEED(model, who, "model");
