@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The thread team over OpenMP. A run is one parallel region whose threads draw task numbers from a
  * counter; a region always asks for the whole team, because libgomp ends and makes threads anew
- * when the number asked for changes from one region to the next. */
+ * when the number asked for changes from one region to the next.
+ *
+ * A session is one region around many runs. Between them its threads wait by our own rule, a short
+ * spin and then asleep: OpenMP runtimes spin for milliseconds at each region, which on a machine
+ * with other work took six times as long for a training step (docs/threads.md). */
 #include "team.h"
 
 #include "base_impl.h"
@@ -20,6 +24,7 @@ enum { MAX_THREADS = 1024 };
 static _Thread_local int thread_limit;
 static _Thread_local int thread_index;
 static _Thread_local bool inside_run;
+static _Thread_local struct session *current; /* of the thread that leads one */
 
 #if defined(_OPENMP)
 
@@ -31,6 +36,7 @@ static atomic_bool orphan_child; /* forked off a process that had: its threads a
 
 static void mark_child(void)
 {
+    current = NULL;
     if (atomic_load(&team_used)) atomic_store(&orphan_child, true);
 }
 
@@ -54,9 +60,14 @@ static void start(void)
     if (default_threads > most_threads) default_threads = most_threads;
 }
 
+/* A session's threads beyond the caller's limit stay idle. */
+static int session_size(const struct session *session);
+
 int dh__team_size(void)
 {
-    if (inside_run || omp_in_parallel()) return 1;
+    if (inside_run) return 1;
+    if (current) return session_size(current);
+    if (omp_in_parallel()) return 1;
     pthread_once(&team_once, start);
     if (atomic_load_explicit(&orphan_child, memory_order_relaxed)) return 1;
     if (thread_limit == 0) return default_threads;
@@ -139,20 +150,168 @@ static void work(team_job *job)
     }
 }
 
+static void work_on(team_job *job, int index)
+{
+    uint64_t before = get_float_mode();
+    inside_run = true;
+    thread_index = index;
+    if (before != job->float_mode) set_float_mode(job->float_mode);
+    work(job);
+    if (before != job->float_mode) set_float_mode(before);
+    thread_index = 0;
+    inside_run = false;
+}
+
 static void run_team(int threads, team_job *job)
 {
     atomic_store_explicit(&team_used, true, memory_order_relaxed);
 #pragma omp parallel num_threads(threads)
-    {
-        uint64_t before = get_float_mode();
-        inside_run = true;
-        thread_index = omp_get_thread_num();
-        if (before != job->float_mode) set_float_mode(job->float_mode);
-        work(job);
-        if (before != job->float_mode) set_float_mode(before);
-        thread_index = 0;
-        inside_run = false;
+    work_on(job, omp_get_thread_num());
+}
+
+/* --- sessions -----------------------------------------------------------------------------------
+ */
+
+enum { SPIN_CHECKS = 64, SPIN_MICROSECONDS = 50 };
+
+typedef struct session {
+    int threads;
+    team_job *job; /* of the run in progress */
+    int active;    /* threads that take part in it */
+    bool sleepers; /* guarded by lock, as are the waits on changed */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    _Alignas(64) atomic_uint turn; /* counts runs; the last one ends the session */
+    _Alignas(64) atomic_int busy;  /* helpers that have not finished the run */
+    bool over;
+} session;
+
+static int session_size(const struct session *s)
+{
+    return thread_limit > 0 && thread_limit < s->threads ? thread_limit : s->threads;
+}
+
+static inline void pause_briefly(void)
+{
+#if defined(__SSE__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* True as soon as ready(s, seen) is, false when it is time to sleep. */
+static bool spin(const session *s, bool (*ready)(const session *s, unsigned seen), unsigned seen)
+{
+    double end = dh__now() + SPIN_MICROSECONDS * 1e-6;
+    do {
+        for (int i = 0; i < SPIN_CHECKS; i++) {
+            if (ready(s, seen)) return true;
+            pause_briefly();
+        }
+    } while (dh__now() < end);
+    return ready(s, seen);
+}
+
+static bool turned(const session *s, unsigned seen)
+{
+    return atomic_load_explicit(&s->turn, memory_order_acquire) != seen;
+}
+
+static bool finished(const session *s, unsigned seen)
+{
+    DH_UNUSED(seen);
+    return atomic_load_explicit(&s->busy, memory_order_acquire) == 0;
+}
+
+static void wait_for(session *s, bool (*ready)(const session *s, unsigned seen), unsigned seen)
+{
+    if (spin(s, ready, seen)) return;
+    pthread_mutex_lock(&s->lock);
+    while (!ready(s, seen)) {
+        s->sleepers = true;
+        pthread_cond_wait(&s->changed, &s->lock);
     }
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* After turn or busy has changed. Taking the lock orders the change against a sleeper's look. */
+static void wake(session *s)
+{
+    pthread_mutex_lock(&s->lock);
+    if (s->sleepers) {
+        s->sleepers = false;
+        pthread_cond_broadcast(&s->changed);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void help(session *s, int index)
+{
+    for (unsigned seen = 0;; seen++) {
+        wait_for(s, turned, seen);
+        if (s->over) return;
+        if (index < s->active) work_on(s->job, index);
+        if (atomic_fetch_sub_explicit(&s->busy, 1, memory_order_acq_rel) == 1) wake(s);
+    }
+}
+
+static void next_turn(session *s)
+{
+    atomic_store_explicit(&s->busy, s->threads - 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&s->turn, 1, memory_order_release);
+    wake(s);
+}
+
+static void run_in_session(session *s, int threads, team_job *job)
+{
+    s->job = job;
+    s->active = threads;
+    next_turn(s);
+    work_on(job, 0);
+    wait_for(s, finished, 0);
+}
+
+static void lead(session *s, void (*body)(void *context), void *context)
+{
+    current = s;
+    body(context);
+    current = NULL;
+    s->over = true;
+    next_turn(s);
+}
+
+void dh__team_session(void (*body)(void *context), void *context)
+{
+    int threads = current ? 1 : dh__team_size();
+    session s = {.threads = 1};
+    if (threads == 1) { /* inside another one, or nobody to help */
+        body(context);
+        return;
+    }
+    if (pthread_mutex_init(&s.lock, NULL) || pthread_cond_init(&s.changed, NULL)) {
+        body(context); /* each run then opens a region of its own */
+        return;
+    }
+    atomic_store_explicit(&team_used, true, memory_order_relaxed);
+#pragma omp parallel num_threads(threads)
+    {
+#pragma omp single
+        s.threads = omp_get_num_threads(); /* may be fewer; the barrier shows it to all */
+        if (omp_get_thread_num() == 0)
+            lead(&s, body, context);
+        else
+            help(&s, omp_get_thread_num());
+    }
+    pthread_cond_destroy(&s.changed);
+    pthread_mutex_destroy(&s.lock);
+}
+
+#else
+
+void dh__team_session(void (*body)(void *context), void *context)
+{
+    body(context);
 }
 
 #endif
@@ -165,7 +324,10 @@ void dh__team_run(int64_t count, void (*task)(void *context, int64_t i), void *c
     if (threads > 1) {
         team_job job = {
             .task = task, .context = context, .count = count, .float_mode = get_float_mode()};
-        run_team(threads, &job);
+        if (current)
+            run_in_session(current, threads, &job);
+        else
+            run_team(threads, &job);
         return;
     }
 #endif

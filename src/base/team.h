@@ -23,6 +23,11 @@ int dh__team_index(void);
  * all are done. Tasks are handed out one by one when they may differ in cost. */
 void dh__team_run(int64_t count, void (*task)(void *context, int64_t i), void *context);
 
+/* Calls body(context) once, on the calling thread, with the team standing by: runs inside it cost
+ * less, and on a busy machine much less. Not nested: inside another session, or inside a run, body
+ * is just called. */
+void dh__team_session(void (*body)(void *context), void *context);
+
 /* Cuts [0, count) into ranges of grain (the last one shorter) and runs body on each. One range, or
  * fewer than two threads, runs on the caller without a team. */
 void dh__team_ranges(int64_t count, int64_t grain,

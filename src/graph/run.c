@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "plan.h"
+#include "team.h"
 
 static dh_status run_node(dh__plan *plan, int i)
 {
@@ -15,14 +16,28 @@ static dh_status run_node(dh__plan *plan, int i)
     return status;
 }
 
+typedef struct stretch { /* nodes run in one session of the team */
+    dh__plan *plan;
+    int begin, end;
+    dh_status status;
+} stretch;
+
+static void run_stretch(void *context)
+{
+    stretch *s = context;
+    for (int i = s->begin; i < s->end && !s->status; i++) s->status = run_node(s->plan, i);
+}
+
 dh_status dh__plan_run(dh__plan *plan, dh__phase first, dh__phase last)
 {
     DH_TRY(dh__plan_bind(plan));
-    int begin = first > 0 ? plan->phase_end[first - 1] : 0;
+    stretch s = {.plan = plan,
+                 .begin = first > 0 ? plan->phase_end[first - 1] : 0,
+                 .end = plan->phase_end[last]};
     plan->arena->owner = plan;
     if (plan->profile && first == DH_FORWARD) plan->runs++;
-    for (int i = begin; i < plan->phase_end[last]; i++) DH_TRY(run_node(plan, i));
-    return DH_OK;
+    dh__team_session(run_stretch, &s);
+    return s.status;
 }
 
 static bool all_finite(const dh_view *view)

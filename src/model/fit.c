@@ -5,6 +5,7 @@
 
 #include "model_impl.h"
 #include "rng.h"
+#include "team.h"
 
 #define SHUFFLE_STREAM 0x73687566666c65u /* apart from the layers' streams: "shuffle" */
 
@@ -96,33 +97,62 @@ static dh_status tell(const fitting *f, int epoch, int64_t step, int64_t steps,
     return status;
 }
 
+/* Steps of an epoch that run in one session of the team: all of them, or one where a callback of
+ * the user's comes in between. */
+typedef struct epoch_steps {
+    fitting *f;
+    int epoch;
+    int64_t from, to, count;
+    dh__key key;
+    dh__progress *progress;
+    dh_status status;
+} epoch_steps;
+
+static dh_status one_step(epoch_steps *s, int64_t step)
+{
+    fitting *f = s->f;
+    dh_model *m = f->model;
+    dh__stage *stage;
+    int64_t n = f->train.count, at = step * f->batch;
+    int64_t rows = n - at < f->batch ? n - at : f->batch;
+    bool update = step + 1 == s->count || (step + 1) % m->accumulate == 0;
+    s->key.freeze = m->freeze;
+    s->key.add = m->accumulate > 1 && step % m->accumulate != 0;
+    DH_TRY(dh__stage_get(&stage, m, &s->key, rows));
+    DH_TRY(dh__feed(stage, m, &f->train, f->order + at, 0, rows, true, true));
+    dh_status status = dh__run_train(m, stage, update, "fit");
+    if (status) {
+        dh_error_prefix("epoch %d, step %lld", s->epoch, (long long)step + 1);
+        return status;
+    }
+    DH_TRY(dh__pass_add(m, stage));
+    dh__progress_step(s->progress, m);
+    return DH_OK;
+}
+
+static void run_steps(void *context)
+{
+    epoch_steps *s = context;
+    for (int64_t i = s->from; i < s->to && !s->status; i++) s->status = one_step(s, i);
+}
+
 static dh_status train_epoch(fitting *f, int epoch, dh__progress *progress, dh_result *result)
 {
     dh_model *m = f->model;
-    dh__key key;
-    int64_t n = f->train.count, steps = (n + f->batch - 1) / f->batch;
+    int64_t count = (f->train.count + f->batch - 1) / f->batch;
+    int64_t together = f->a.callback ? 1 : count;
+    epoch_steps s = {.f = f, .epoch = epoch, .count = count, .progress = progress};
     double start = dh__now();
-    dh__data_key(&key, &f->train, m, DH_TRAIN, f->batch);
+    dh__data_key(&s.key, &f->train, m, DH_TRAIN, f->batch);
     dh__pass_begin(m);
-    for (int64_t step = 0; step < steps; step++) {
-        int64_t at = step * f->batch, rows = n - at < f->batch ? n - at : f->batch;
-        dh__stage *stage;
-        key.freeze = m->freeze;
-        key.add = m->accumulate > 1 && step % m->accumulate != 0;
-        bool update = step + 1 == steps || (step + 1) % m->accumulate == 0;
-        DH_TRY(dh__stage_get(&stage, m, &key, rows));
-        DH_TRY(dh__feed(stage, m, &f->train, f->order + at, 0, rows, true, true));
-        dh_status status = dh__run_train(m, stage, update, "fit");
-        if (status) {
-            dh_error_prefix("epoch %d, step %lld", epoch, (long long)step + 1);
-            return status;
-        }
-        DH_TRY(dh__pass_add(m, stage));
-        dh__progress_step(progress, m);
+    for (; s.from < count; s.from = s.to) {
+        s.to = s.from + together < count ? s.from + together : count;
+        dh__team_session(run_steps, &s);
+        DH_TRY(s.status);
         if (!f->a.callback) continue;
         result->seconds = dh__now() - start;
         dh__pass_result(m, result);
-        DH_TRY(tell(f, epoch, step + 1, steps, result, NULL, false));
+        DH_TRY(tell(f, epoch, s.to, count, result, NULL, false));
     }
     result->seconds = dh__now() - start;
     dh__pass_result(m, result);
@@ -231,7 +261,7 @@ static dh_status make_outputs(dh_tensor **outs, const dh_model *m, const dh__sta
     return DH_OK;
 }
 
-static dh_status predict_all(dh_tensor **outs, dh_model *m, const dh__data *data, int64_t batch)
+static dh_status predict_batches(dh_tensor **outs, dh_model *m, const dh__data *data, int64_t batch)
 {
     dh__key key;
     dh__stage *stage;
@@ -253,6 +283,27 @@ static dh_status predict_all(dh_tensor **outs, dh_model *m, const dh__data *data
         }
     }
     return DH_OK;
+}
+
+typedef struct prediction {
+    dh_tensor **outs;
+    dh_model *model;
+    const dh__data *data;
+    int64_t batch;
+    dh_status status;
+} prediction;
+
+static void predict_session(void *context)
+{
+    prediction *p = context;
+    p->status = predict_batches(p->outs, p->model, p->data, p->batch);
+}
+
+static dh_status predict_all(dh_tensor **outs, dh_model *m, const dh__data *data, int64_t batch)
+{
+    prediction p = {outs, m, data, batch, DH_OK};
+    dh__team_session(predict_session, &p);
+    return p.status;
 }
 
 dh_status(dh_predict)(const dh_predict_args *args)

@@ -166,7 +166,8 @@ dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update, const ch
     return DH_OK;
 }
 
-dh_status dh__evaluate_data(dh_model *model, const dh__data *data, int64_t batch, dh_result *out)
+static dh_status evaluate_batches(dh_model *model, const dh__data *data, int64_t batch,
+                                  dh_result *out)
 {
     dh__key key;
     dh__stage *stage;
@@ -186,4 +187,25 @@ dh_status dh__evaluate_data(dh_model *model, const dh__data *data, int64_t batch
     out->seconds = dh__now() - start;
     dh__pass_result(model, out);
     return DH_OK;
+}
+
+typedef struct evaluation {
+    dh_model *model;
+    const dh__data *data;
+    int64_t batch;
+    dh_result *out;
+    dh_status status;
+} evaluation;
+
+static void evaluate_session(void *context)
+{
+    evaluation *e = context;
+    e->status = evaluate_batches(e->model, e->data, e->batch, e->out);
+}
+
+dh_status dh__evaluate_data(dh_model *model, const dh__data *data, int64_t batch, dh_result *out)
+{
+    evaluation e = {model, data, batch, out, DH_OK};
+    dh__team_session(evaluate_session, &e);
+    return e.status;
 }

@@ -210,6 +210,60 @@ static void child_runs_serially(void **state)
     (void)dh__team_limit(0);
 }
 
+/* Runs of many sizes in one session: each task once, the team's size kept, limits obeyed. */
+typedef struct session_check {
+    int size, nested_size, limited;
+    bool once, index_ok;
+} session_check;
+
+static atomic_int session_hits[700];
+
+static void hit(void *context, int64_t i)
+{
+    session_check *c = context;
+    if (dh__team_index() < 0 || dh__team_index() >= 3) c->index_ok = false;
+    atomic_fetch_add(&session_hits[i], 1);
+}
+
+static void count_inner(void *context)
+{
+    session_check *c = context;
+    c->nested_size = dh__team_size();
+}
+
+static void use_session(void *context)
+{
+    session_check *c = context;
+    c->size = dh__team_size();
+    for (int round = 1; round <= 700; round++) {
+        dh__team_run(round, hit, c);
+        if (round % 97 == 0) usleep(200); /* long enough for the helpers to fall asleep */
+    }
+    for (int i = 0; i < 700; i++)
+        if (atomic_load(&session_hits[i]) != 700 - i) c->once = false;
+    dh__team_session(count_inner, c);
+    int before = dh__team_limit(2);
+    c->limited = dh__team_size();
+    dh__team_run(5, hit, c);
+    (void)dh__team_limit(before);
+}
+
+static void sessions_run_every_task_once(void **state)
+{
+    (void)state;
+    session_check c = {.once = true, .index_ok = true};
+    for (int i = 0; i < 700; i++) atomic_store(&session_hits[i], 0);
+    (void)dh__team_limit(3);
+    int size = dh__team_size();
+    dh__team_session(use_session, &c);
+    assert_int_equal(c.size, size);
+    assert_int_equal(c.nested_size, size);
+    assert_int_equal(c.limited, size < 2 ? size : 2);
+    assert_true(c.once && c.index_ok);
+    assert_int_equal(dh__team_size(), size);
+    (void)dh__team_limit(0);
+}
+
 static const char *self_path;
 
 static int ask_child(const char *threads, const char *what)
@@ -265,6 +319,7 @@ int main(int argc, char **argv)
 #endif
         cmocka_unit_test(same_bits_from_several_threads),
         cmocka_unit_test(child_runs_serially),
+        cmocka_unit_test(sessions_run_every_task_once),
         cmocka_unit_test(environment_sets_the_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

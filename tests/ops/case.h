@@ -40,8 +40,9 @@ typedef struct case_shape {
     }
 #define S0 {0, {0}}
 
-/* Integer inputs are small numbers by the same names (0 to 3, or -3 to 3). Integer results that leave
- * the range of their dtype must wrap; a case of an op that saturates keeps away from the ends. */
+/* Integer inputs are small numbers by the same names (0 to 3, or -3 to 3). Integer results that
+ * leave the range of their dtype must wrap; a case of an op that saturates keeps away from the ends.
+ */
 typedef struct op_case {
     const char *op;
     int in_count;

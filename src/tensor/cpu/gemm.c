@@ -90,7 +90,9 @@ dh__gemm_plan dh__gemm_make_plan(const dh__gemm *g, const dh__gemm_kernels *kern
     plan.block_rows = most_rows(g->m, plan.blocks, plan.mr);
     plan.parallel = flops >= PARALLEL_FLOPS;
     plan.pack_a = g->m > 1 && (plan.panels > FEW_PANELS || (g->a_row != 1 && g->a_col != 1));
-    plan.pack_b = g->b_col != 1 || plan.tiles > FEW_TILES;
+    bool small_b =
+        (double)plan.k * (double)g->b_row * (double)plan.size * 2 <= (double)dh__cpu_caches()->l1d;
+    plan.pack_b = g->b_col != 1 || (plan.tiles > FEW_TILES && !small_b);
     return plan;
 }
 

@@ -19,8 +19,10 @@ typedef struct dh__gemm_tile {
     const void *bias; /* of the first column, or NULL */
     dh__gemm_act act;
     double act_alpha;
-    const char *fetch;  /* the kernel prefetches from here on, one line per four steps of k, */
-    int64_t fetch_step; /* so many bytes apart: the panel of B that is packed next */
+    /* What the kernel prefetches, a line per four steps of k: fetch_sets times fetch_count lines
+     * fetch_step bytes apart, fetch_jump from one line past a set to the next. fetch_count >= 1 */
+    const char *fetch;
+    int64_t fetch_step, fetch_count, fetch_jump, fetch_sets;
 } dh__gemm_tile;
 
 typedef void (*dh__gemm_tile_fn)(const dh__gemm_tile *tile, int h);
@@ -58,7 +60,7 @@ extern const dh__gemm_kernels dh__gemm_kernels_portable;
 extern const dh__gemm_kernels dh__gemm_kernels_avx2, dh__gemm_kernels_avx512;
 #endif
 
-/* Bytes of a packed panel of B, which lies on the stack of each thread: nr * kc elements. */
+/* Bytes of a packed panel of B, nr * kc elements; two lie on the stack of each thread. */
 #define DH_GEMM_PANEL_SIZE 65536
 
 /* y = act(alpha * y + beta * c + bias) for one row or column, by scalars: what the vector paths

@@ -5,7 +5,7 @@
  * Tasks wait for earlier ones only, which some thread has drawn already: so no deadlock.
  *
  * A block of A stays in L2 while panels of B pass by: each is packed by the task that needs it, on
- * the thread's stack, while the kernel prefetches the next. */
+ * the thread's stack, part by part between the tiles of the panel before. */
 #include <sched.h>
 #include <stdatomic.h>
 
@@ -13,7 +13,8 @@
 #include "team.h"
 
 #define CACHE_LINE   64
-#define TILES_A_UNIT 2 /* of A are packed by one task */
+#define TILES_A_UNIT 2  /* of A are packed by one task */
+#define PART_ROWS    16 /* of B: a multiple, so that a turned part has whole lines and vectors */
 
 typedef struct job {
     const dh__gemm_plan *plan;
@@ -86,85 +87,108 @@ static void pack_unit(job *j, int64_t block, int64_t unit)
     atomic_fetch_add_explicit(&j->packed_units[block & 1], 1, memory_order_release);
 }
 
-/* A panel of B at k: as it lies in memory if that is how the kernel reads, else packed. */
-static const void *panel_of(const job *j, void *buffer, int64_t k, int64_t k_count, int64_t col,
-                            int64_t cols, int64_t *step)
+/* A panel of B over one k block. */
+typedef struct panel {
+    int64_t k, k_count, col, cols;
+    int64_t step; /* of its rows, in elements */
+    bool direct;  /* read as it lies in memory; else packed */
+    char *buffer;
+} panel;
+
+static panel panel_at(const job *j, int64_t b, int64_t number, char *buffer)
 {
     const dh__gemm_plan *plan = j->plan;
-    if (!plan->pack_b && cols % plan->lanes == 0) {
-        *step = plan->g->b_row;
-        return dh__gemm_b_at(plan, j->k0 + k, col);
-    }
-    *step = cols > plan->lanes ? plan->nr : plan->lanes;
-    dh__gemm_pack_b(plan, buffer, j->k0 + k, k_count, col, (int)cols, (int)*step);
-    return buffer;
+    panel p = {.k = k_begin(j, b), .col = number * plan->nr, .buffer = buffer};
+    p.k_count = k_begin(j, b + 1) - p.k;
+    p.cols = plan->g->n - p.col < plan->nr ? plan->g->n - p.col : plan->nr;
+    p.direct = !plan->pack_b && p.cols % plan->lanes == 0;
+    p.step = p.cols > plan->lanes ? plan->nr : plan->lanes;
+    if (p.direct) p.step = plan->g->b_row;
+    return p;
 }
 
-/* Which lines the kernel prefetches while it makes the tile of this number: with rows of B whole
- * lines apart, the lines of a panel are dealt to the first tiles. */
-static void set_fetch(dh__gemm_tile *t, const dh__gemm_plan *plan, const char *panel,
-                      int64_t k_count, int64_t number)
+/* Rows of a panel are packed in as many parts as there are tiles to make meanwhile. */
+static int64_t part_begin(const panel *p, int64_t part, int64_t parts)
 {
-    int64_t lines = plan->nr * plan->size / CACHE_LINE; /* of a row of the panel */
-    t->fetch = t->b;
-    t->fetch_step = 0;
-    if (!panel || plan->g->b_col != 1 || lines == 0 || number >= 4 * lines) return;
-    t->fetch_step = plan->g->b_row * plan->size;
-    t->fetch = panel + number / lines * (k_count / 4) * t->fetch_step + number % lines * CACHE_LINE;
+    int64_t row = (p->k_count * part / parts + PART_ROWS - 1) / PART_ROWS * PART_ROWS;
+    return row < p->k_count ? row : p->k_count;
 }
 
-/* ahead: the panel of B to be packed next, or NULL */
-static void make_panel(const job *j, int64_t block, int64_t b, int64_t panel, const char *ahead,
-                       void *buffer)
+static void pack_rows(const job *j, const panel *p, int64_t begin, int64_t end)
+{
+    if (p->direct || begin == end) return;
+    dh__gemm_pack_b(j->plan, p->buffer + begin * p->step * j->plan->size, j->k0 + p->k + begin,
+                    end - begin, p->col, (int)p->cols, (int)p->step);
+}
+
+/* Lets the kernel prefetch rows of a panel, that are packed when the kernel is through: so they
+ * come from the cache even where they lie so far apart that few fit into it. */
+static void set_fetch(const job *j, dh__gemm_tile *t, const panel *p, int64_t begin, int64_t end)
 {
     const dh__gemm_plan *plan = j->plan;
     const dh__gemm *g = plan->g;
-    int64_t k = k_begin(j, b), k_count = k_begin(j, b + 1) - k;
-    int64_t col = panel * plan->nr, cols = g->n - col < plan->nr ? g->n - col : plan->nr;
+    t->fetch_sets = 0;
+    t->fetch_count = 1;
+    if (!p || p->direct || begin == end || (g->b_col != 1 && g->b_row != 1)) return;
+    int64_t across = g->b_col == 1 ? p->cols : end - begin; /* along memory */
+    int64_t apart = g->b_col == 1 ? g->b_row : g->b_col;
+    t->fetch_count = g->b_col == 1 ? end - begin : p->cols;
+    t->fetch_sets = (across * plan->size + CACHE_LINE - 1) / CACHE_LINE;
+    t->fetch = dh__gemm_b_at(plan, j->k0 + p->k + begin, p->col);
+    t->fetch_step = apart * plan->size;
+    t->fetch_jump = CACHE_LINE - t->fetch_count * t->fetch_step;
+}
+
+/* All tiles of a row block with a packed panel, while next, if there is one, is packed. */
+static void make_panel(const job *j, int64_t block, const panel *p, const panel *next)
+{
+    const dh__gemm_plan *plan = j->plan;
+    const dh__gemm *g = plan->g;
     int64_t t0 = first_tile(j, block), t1 = first_tile(j, block + 1);
-    bool set = j->first && b == 0, end = j->last && b == j->k_blocks - 1;
-    dh__gemm_tile t = {.c_row = g->c_row,
-                       .k = k_count,
-                       .cols = cols,
+    bool set = j->first && p->k == 0, end = j->last && p->k + p->k_count == j->k_count;
+    dh__gemm_tile t = {.b = p->buffer,
+                       .b_step = p->step,
+                       .c_row = g->c_row,
+                       .k = p->k_count,
+                       .cols = p->cols,
                        .alpha = g->alpha,
                        .beta = set ? g->beta : 1,
                        .act = end ? g->act : DH_GEMM_ACT_NONE,
                        .act_alpha = g->act_alpha};
-    if (end && g->bias) t.bias = (const char *)g->bias + col * plan->size;
-    t.b = panel_of(j, buffer, k, k_count, col, cols, &t.b_step);
+    if (end && g->bias) t.bias = (const char *)g->bias + p->col * plan->size;
+    if (p->direct) t.b = dh__gemm_b_at(plan, j->k0 + p->k, p->col);
     bool adjacent = plan->pack_a || g->a_row == 1;
     dh__gemm_tile_fn make = plan->kernels->tile[g->f64][adjacent];
     for (int64_t i = t0, row = dh__gemm_tile_row(plan, t0); i < t1; i++) {
-        int64_t next = dh__gemm_tile_row(plan, i + 1);
-        t.a = dh__gemm_a_at(plan, row, j->k0 + k);
-        t.a_step = adjacent ? g->a_col : g->a_row;
-        if (plan->pack_a) {
-            t.a = packed_at(j, block, k, k_count, i);
-            t.a_step = next - row;
-        }
-        t.c = (char *)g->c + (row * g->c_row + col) * plan->size;
-        set_fetch(&t, plan, ahead, k_count, i - t0);
-        make(&t, (int)(next - row));
-        row = next;
+        int64_t end_row = dh__gemm_tile_row(plan, i + 1);
+        t.a = plan->pack_a ? packed_at(j, block, p->k, p->k_count, i)
+                           : dh__gemm_a_at(plan, row, j->k0 + p->k);
+        t.a_step = plan->pack_a ? end_row - row : adjacent ? g->a_col : g->a_row;
+        t.c = (char *)g->c + (row * g->c_row + p->col) * plan->size;
+        int64_t part = next ? part_begin(next, i - t0, t1 - t0) : 0;
+        int64_t part_end = next ? part_begin(next, i - t0 + 1, t1 - t0) : 0;
+        set_fetch(j, &t, next, part, part_end);
+        make(&t, (int)(end_row - row));
+        if (next) pack_rows(j, next, part, part_end);
+        row = end_row;
     }
 }
 
 static void make_strip(job *j, int64_t block, int64_t strip)
 {
     const dh__gemm_plan *plan = j->plan;
-    _Alignas(CACHE_LINE) char buffer[DH_GEMM_PANEL_SIZE];
-    int64_t begin = strip * plan->panels_per_strip, end = begin + plan->panels_per_strip;
-    if (end > plan->panels) end = plan->panels;
+    _Alignas(CACHE_LINE) char buffers[2][DH_GEMM_PANEL_SIZE];
+    int64_t begin = strip * plan->panels_per_strip, width = plan->panels - begin;
+    if (width > plan->panels_per_strip) width = plan->panels_per_strip;
+    panel p = panel_at(j, 0, begin, buffers[0]);
+    pack_rows(j, &p, 0, p.k_count);
     if (plan->pack_a) wait_for(&j->packed_units[block & 1], (block / 2 + 1) * j->units);
-    for (int64_t b = 0; b < j->k_blocks; b++)
-        for (int64_t panel = begin; panel < end; panel++) {
-            const char *ahead = NULL;
-            if (panel + 1 < end)
-                ahead = dh__gemm_b_at(plan, j->k0 + k_begin(j, b), (panel + 1) * plan->nr);
-            else if (b + 1 < j->k_blocks)
-                ahead = dh__gemm_b_at(plan, j->k0 + k_begin(j, b + 1), begin * plan->nr);
-            make_panel(j, block, b, panel, ahead, buffer);
-        }
+    for (int64_t i = 1; i < j->k_blocks * width; i++) {
+        panel next = panel_at(j, i / width, begin + i % width, buffers[i & 1]);
+        make_panel(j, block, &p, &next);
+        p = next;
+    }
+    make_panel(j, block, &p, NULL);
     atomic_fetch_add_explicit(&j->done_strips[block & 1], 1, memory_order_release);
 }
 

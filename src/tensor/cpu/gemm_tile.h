@@ -81,7 +81,8 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
     ROWS(A_ROW)
     const T *a = t->a, *b = t->b;
     const char *fetch = t->fetch;
-    const int64_t t_a_step = t->a_step, t_b_step = t->b_step, fetch_step = t->fetch_step;
+    const int64_t t_a_step = t->a_step, t_b_step = t->b_step;
+    int64_t fetch_step = t->fetch_step, fetch_left = t->fetch_count, fetch_sets = t->fetch_sets;
     int64_t p = 0, left = t->k;
     (void)a, (void)p, (void)t_a_step;
     const T *c = t->c;
@@ -93,6 +94,14 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
         c += --c_rows > 0 ? t->c_row : 0;
         __builtin_prefetch(fetch, 0, 2);
         fetch += fetch_step;
+        if (--fetch_left == 0) {
+            fetch_left = t->fetch_count;
+            fetch += t->fetch_jump;
+            if (--fetch_sets <= 0) {
+                fetch = (const char *)c;
+                fetch_step = fetch_left = 0;
+            }
+        }
         STEP STEP STEP STEP
     }
     for (; left > 0; left--) {
