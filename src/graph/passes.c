@@ -22,7 +22,7 @@ static int fused_act(const dh__node *act, double *alpha)
     if (act->op == DH_OP_RELU) return 1;
     if (act->op != DH_OP_LEAKY_RELU) return 0;
     *alpha = ((const dh_act_attr *)act->attr)->alpha;
-    return 2;
+    return *alpha >= 0 ? 2 : 0; /* below 0 the gradient needs the product itself */
 }
 
 static void drop_empty(dh__graph *graph)
