@@ -74,7 +74,9 @@ dh_status dh_tensor_eye(dh_tensor **out, int64_t rows, int64_t columns, int64_t 
     DH_TRY(dh__tensor_new(&t, dh__cpu(), dtype ? dtype : DH_F32, 2, (int64_t[]){rows, columns}));
     size_t size = dh_dtype_size(t->view.dtype);
     memset(t->view.data, 0, (size_t)dh__view_count(&t->view) * size);
-    for (int64_t i = k < 0 ? -k : 0; i < rows && k < columns - i; i++)
+    /* a diagonal outside starts at rows: -k of the least integer would not fit */
+    int64_t first = k >= 0 ? 0 : k > -rows ? -k : rows;
+    for (int64_t i = first; i < rows && k < columns - i; i++)
         dh__store(t->view.dtype, (char *)t->view.data + (size_t)(i * columns + i + k) * size, 1);
     *out = t;
     return DH_OK;
@@ -112,10 +114,14 @@ dh_status dh_tensor_linspace(dh_tensor **out, double start, double stop, int64_t
     DH_REQUIRE(isfinite(start) && isfinite(stop), DH_EINVAL,
                "tensor_linspace: start %g and stop %g must be finite", start, stop);
     dh_tensor *t;
-    DH_TRY(sequence(&t, start, count > 1 ? (stop - start) / (double)(count - 1) : 0, count, dtype));
-    if (count > 1)
-        dh__store(t->view.dtype,
-                  (char *)t->view.data + (size_t)(count - 1) * dh_dtype_size(t->view.dtype), stop);
+    double span = stop - start, parts = count > 1 ? (double)(count - 1) : 1;
+    DH_TRY(sequence(&t, start, isfinite(span) ? span / parts : 0, count, dtype));
+    size_t size = dh_dtype_size(t->view.dtype);
+    char *data = t->view.data;
+    for (int64_t i = 1; i < count - 1 && !isfinite(span); i++) /* no double holds stop - start */
+        dh__store(t->view.dtype, data + (size_t)i * size,
+                  start * (1 - (double)i / parts) + stop * ((double)i / parts));
+    if (count > 1) dh__store(t->view.dtype, data + (size_t)(count - 1) * size, stop);
     *out = t;
     return DH_OK;
 }
@@ -125,6 +131,33 @@ dh_status dh_tensor_linspace(dh_tensor **out, double start, double stop, int64_t
 
 typedef enum draw { DRAW_UNIFORM, DRAW_NORMAL, DRAW_BERNOULLI } draw;
 #define DRAW_BLOCK 1024
+
+static double rounded(dh_dtype dtype, double v)
+{
+    double bytes;
+    dh__store(dtype, &bytes, v);
+    return dh__load(dtype, &bytes);
+}
+
+/* The largest number of a floating dtype below high: between half a unit and one and a half further
+ * down, rounded. */
+static double just_below(dh_dtype dtype, double high)
+{
+    int bits = dtype == DH_F32 ? 24 : dtype == DH_F64 ? 53 : dtype == DH_F16 ? 11 : 8;
+    int least = dtype == DH_F32 ? -149 : dtype == DH_F64 ? -1074 : dtype == DH_F16 ? -24 : -133;
+    double near = rounded(dtype, high);
+    if (near < high) return near;
+    return rounded(dtype, near - fmax(1.25 * ldexp(fabs(near), -bits), ldexp(1, least)));
+}
+
+/* Rounding to the dtype must not reach b: it is outside [a, b). */
+static void bound_block(double *out, const dh_random_args *a, dh_dtype dtype, int64_t n)
+{
+    bool real = dh_dtype_is_float(dtype);
+    double limit = real ? fmax(just_below(dtype, a->b), a->a) : 0;
+    if (!(a->a < a->b)) return;
+    for (int64_t i = 0; i < n; i++) out[i] = real ? fmin(out[i], limit) : floor(out[i]);
+}
 
 static void draw_block(double *out, draw kind, const dh_random_args *a, uint64_t from, int64_t n)
 {
@@ -148,6 +181,7 @@ static dh_status draw_host(dh_tensor *t, draw kind, const dh_random_args *a)
     for (int64_t i = 0; i < count; i += DRAW_BLOCK) {
         int64_t n = count - i < DRAW_BLOCK ? count - i : DRAW_BLOCK;
         draw_block(block, kind, a, (uint64_t)i, n);
+        if (kind == DRAW_UNIFORM) bound_block(block, a, t->view.dtype, n);
         for (int64_t k = 0; k < n; k++)
             dh__store(t->view.dtype, data + (size_t)(i + k) * size, block[k]);
     }

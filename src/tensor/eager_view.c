@@ -91,6 +91,7 @@ dh_status dh_tensor_to_device(dh_tensor **out, const dh_tensor *x, const char *d
 
 dh_status dh_tensor_reshape(dh_tensor **out, const dh_tensor *x, int ndim, const int64_t *shape)
 {
+    DH_NEED(out, "tensor_reshape", "out");
     DH_NEED(x, "tensor_reshape", "x");
     DH_REQUIRE(ndim >= 0 && ndim <= DH_MAX_NDIM, DH_ESHAPE,
                "tensor_reshape: ndim is %d, must be in [0, %d]", ndim, DH_MAX_NDIM);

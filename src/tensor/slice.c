@@ -20,12 +20,15 @@ static bool is_ellipsis(slice_part p)
     return p.end - p.begin == 3 && !memcmp(p.begin, "...", 3);
 }
 
-/* One number of a part; blank keeps *value as it is. */
+/* One number of a part; blank keeps *value as it is. INT64_MAX means an omitted end, so that number
+ * becomes its neighbour, which no axis can tell from it. */
 static bool number(const char *begin, const char *end, int64_t *value)
 {
     slice_part p = trim(begin, end);
     if (p.begin == p.end) return true;
-    return dh__parse_int64(p.begin, (size_t)(p.end - p.begin), value);
+    if (!dh__parse_int64(p.begin, (size_t)(p.end - p.begin), value)) return false;
+    if (*value == INT64_MAX) *value = INT64_MAX - 1;
+    return true;
 }
 
 static dh_status parse_part(dh_slice_attr *out, int axis, slice_part p, const char *slices,

@@ -10,8 +10,8 @@
 
 /* How an input is filled, always from a seed made of the case's name and number. */
 typedef enum case_fill {
-    FILL_SIGNED = 0, /* uniform in [-2, 2], at least 0.05 away from 0 and from each other integer half,
-                        so that no kink of relu, abs, round, clamp lies within a difference step */
+    FILL_SIGNED = 0, /* uniform in [-2, 2], at least 0.05 away from every multiple of a half, so
+                        that no kink of relu, abs, round lies within a difference step */
     FILL_POSITIVE,   /* [0.2, 2.2] */
     FILL_UNIT,       /* [-0.9, 0.9] */
     FILL_ABOVE_ONE,  /* [1.1, 3] */
@@ -41,8 +41,7 @@ typedef struct case_shape {
 #define S0 {0, {0}}
 
 /* Integer inputs are small numbers by the same names (0 to 3, or -3 to 3). Integer results that
- * leave the range of their dtype must wrap; a case of an op that saturates keeps away from the ends.
- */
+ * leave the range of their dtype must wrap; a case of an op that saturates stays inside. */
 typedef struct op_case {
     const char *op;
     int in_count;

@@ -257,9 +257,9 @@ static void test_factors(void **unused)
 static void blocks(bool f64)
 {
     check(shape(1500, 70, 40, f64), PLAIN, PLAIN, 0, true);
-    check(shape(45, 75, 9001, f64), TURNED, PLAIN, 0, true);
+    check(shape(45, 75, 5001, f64), TURNED, PLAIN, 0, true);
     check(shape(600, 45, 1025, f64), PLAIN, TURNED, 7, false);
-    check(shape(2100, 40, 5000 / (f64 ? 2 : 1), f64), APART, TURNED, 0, false);
+    check(shape(2100, 10, 3000, f64), APART, TURNED, 0, false);
 }
 
 static void test_blocks(void **unused)
@@ -307,10 +307,10 @@ static void test_nan(void **unused)
 
 static void threads(bool f64)
 {
-    static const int64_t shapes[][3] = {{100, 1024, 784}, {1024, 10, 100},  {100, 10, 1024},
-                                        {784, 1024, 100}, {300, 300, 300},  {1, 1024, 1024},
-                                        {1024, 1, 1024},  {64, 64, 9000},   {1300, 200, 600},
-                                        {100, 1024, 10},  {1025, 129, 1031}};
+    static const int64_t shapes[][3] = {{100, 1024, 784}, {1024, 10, 100},   {100, 10, 1024},
+                                        {784, 1024, 100}, {300, 300, 300},   {1, 1024, 1024},
+                                        {1024, 1, 1024},  {64, 64, 9000},    {1300, 200, 600},
+                                        {100, 1024, 10},  {1025, 129, 1031}, {100, 1024, 100}};
     for (size_t s = 0; s < DH_COUNT(shapes); s++)
         for (int layout = 0; layout < 4; layout++) {
             dh__gemm g = shape(shapes[s][0], shapes[s][1], shapes[s][2], f64);
@@ -324,7 +324,7 @@ static void threads(bool f64)
                 run(&p);
                 dh__team_limit(before);
                 if (n == 1) {
-                    check_result(&p);
+                    if (g.m * g.n * g.k < 40000000) check_result(&p);
                     memcpy(first, p.buffer[2], bytes);
                 }
                 assert_memory_equal(first, p.buffer[2], bytes);

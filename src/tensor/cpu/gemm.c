@@ -12,6 +12,8 @@
 #define FEW_PANELS     2         /* that read A too seldom to pack it */
 #define FEW_TILES      2         /* the same of B */
 
+#define PAGE 4096
+
 static atomic_int forced_isa = -1;
 
 int dh__gemm_force_isa(int isa)
@@ -57,14 +59,23 @@ static int64_t most_rows(int64_t m, int64_t blocks, int64_t mr)
     return blocks == 1 ? m : m / blocks + mr + 2;
 }
 
+/* A matrix whose lines all stay in half of L2 is read as it lies as fast as packed. */
+static bool fits(int64_t rows, int64_t row, int64_t cols, int64_t col, int64_t size)
+{
+    double extent = (double)rows * (double)row + (double)cols * (double)col;
+    return extent * (double)size <= (double)dh__cpu_caches()->l2 / 2 * 1.01;
+}
+
 static void cut_columns_and_rows(dh__gemm_plan *plan, double flops)
 {
     const dh__gemm *g = plan->g;
     int64_t rows = rows_in_cache(plan->kernels, g->f64);
     plan->tiles = divide_up(g->m, plan->mr);
+    plan->tile_rows = g->m / plan->tiles;
+    plan->tall_tiles = g->m % plan->tiles;
     plan->panels = divide_up(g->n, plan->nr);
     plan->blocks = divide_up(g->m, rows - plan->mr);
-    plan->panels_per_strip = at_most(8, plan->panels);
+    plan->panels_per_strip = at_most(PANELS_MAX, plan->panels);
     double worth = flops / TASK_FLOPS;
     int64_t wanted = worth > TASKS_WANTED ? TASKS_WANTED : (int64_t)worth;
     while (plan->panels_per_strip > 1 &&
@@ -89,10 +100,12 @@ dh__gemm_plan dh__gemm_make_plan(const dh__gemm *g, const dh__gemm_kernels *kern
     plan.chunk = (int64_t)CHUNK_BLOCKS * kernels->kc[g->f64];
     plan.block_rows = most_rows(g->m, plan.blocks, plan.mr);
     plan.parallel = flops >= PARALLEL_FLOPS;
-    plan.pack_a = g->m > 1 && (plan.panels > FEW_PANELS || (g->a_row != 1 && g->a_col != 1));
-    bool small_b =
-        (double)plan.k * (double)g->b_row * (double)plan.size * 2 <= (double)dh__cpu_caches()->l1d;
-    plan.pack_b = g->b_col != 1 || (plan.tiles > FEW_TILES && !small_b);
+    plan.pack_a = !(g->a_row == 1 || g->a_col == 1) ||
+                  (plan.panels > FEW_PANELS && !fits(g->m, g->a_row, plan.k, g->a_col, plan.size));
+    bool near = g->b_row * plan.size < PAGE; /* else each row costs a TLB entry */
+    plan.pack_b = g->b_col != 1 || (plan.tiles > FEW_TILES &&
+                                    !(near && fits(plan.k, g->b_row, g->n, g->b_col, plan.size)));
+    if (g->m == 1) plan.pack_a = false;
     return plan;
 }
 

@@ -13,7 +13,8 @@
 #include "team.h"
 
 #define CACHE_LINE   64
-#define TILES_A_UNIT 2  /* of A are packed by one task */
+#define TILES_A_UNIT 2 /* of A are packed by one task */
+#define SHORT_K      128
 #define PART_ROWS    16 /* of B: a multiple, so that a turned part has whole lines and vectors */
 
 typedef struct job {
@@ -51,7 +52,7 @@ static void pause_thread(void)
 static void wait_for(atomic_int_fast64_t *count, int64_t goal)
 {
     for (int spins = 0; atomic_load_explicit(count, memory_order_acquire) < goal; spins++) {
-        if (spins < 4096)
+        if (spins < 256)
             pause_thread();
         else
             sched_yield(); /* more threads than cores */
@@ -107,13 +108,6 @@ static panel panel_at(const job *j, int64_t b, int64_t number, char *buffer)
     return p;
 }
 
-/* Rows of a panel are packed in as many parts as there are tiles to make meanwhile. */
-static int64_t part_begin(const panel *p, int64_t part, int64_t parts)
-{
-    int64_t row = (p->k_count * part / parts + PART_ROWS - 1) / PART_ROWS * PART_ROWS;
-    return row < p->k_count ? row : p->k_count;
-}
-
 static void pack_rows(const job *j, const panel *p, int64_t begin, int64_t end)
 {
     if (p->direct || begin == end) return;
@@ -127,7 +121,8 @@ static void set_fetch(const job *j, dh__gemm_tile *t, const panel *p, int64_t be
 {
     const dh__gemm_plan *plan = j->plan;
     const dh__gemm *g = plan->g;
-    t->fetch_sets = 0;
+    t->fetch = t->c;
+    t->fetch_step = t->fetch_jump = t->fetch_sets = 0;
     t->fetch_count = 1;
     if (!p || p->direct || begin == end || (g->b_col != 1 && g->b_row != 1)) return;
     int64_t across = g->b_col == 1 ? p->cols : end - begin; /* along memory */
@@ -139,56 +134,107 @@ static void set_fetch(const job *j, dh__gemm_tile *t, const panel *p, int64_t be
     t->fetch_jump = CACHE_LINE - t->fetch_count * t->fetch_step;
 }
 
-/* All tiles of a row block with a packed panel, while next, if there is one, is packed. */
-static void make_panel(const job *j, int64_t block, const panel *p, const panel *next)
+/* A tile at the panel's first column and no row yet. */
+static dh__gemm_tile tile_of(const job *j, const panel *p)
 {
     const dh__gemm_plan *plan = j->plan;
     const dh__gemm *g = plan->g;
-    int64_t t0 = first_tile(j, block), t1 = first_tile(j, block + 1);
-    bool set = j->first && p->k == 0, end = j->last && p->k + p->k_count == j->k_count;
+    bool first = j->first && p->k == 0, last = j->last && p->k + p->k_count == j->k_count;
     dh__gemm_tile t = {.b = p->buffer,
                        .b_step = p->step,
                        .c_row = g->c_row,
                        .k = p->k_count,
                        .cols = p->cols,
                        .alpha = g->alpha,
-                       .beta = set ? g->beta : 1,
-                       .act = end ? g->act : DH_GEMM_ACT_NONE,
+                       .beta = first ? g->beta : 1,
+                       .act = last ? g->act : DH_GEMM_ACT_NONE,
                        .act_alpha = g->act_alpha};
-    if (end && g->bias) t.bias = (const char *)g->bias + p->col * plan->size;
+    if (last && g->bias) t.bias = (const char *)g->bias + p->col * plan->size;
     if (p->direct) t.b = dh__gemm_b_at(plan, j->k0 + p->k, p->col);
+    return t;
+}
+
+/* Makes the tile at a row; the rows of next from begin to end are prefetched meanwhile. packed: its
+ * part of A, if that is packed */
+static void make_tile(const job *j, dh__gemm_tile *t, const panel *p, int64_t row, int64_t h,
+                      const char *packed, const panel *next, int64_t begin, int64_t end)
+{
+    const dh__gemm_plan *plan = j->plan;
+    const dh__gemm *g = plan->g;
     bool adjacent = plan->pack_a || g->a_row == 1;
-    dh__gemm_tile_fn make = plan->kernels->tile[g->f64][adjacent];
-    for (int64_t i = t0, row = dh__gemm_tile_row(plan, t0); i < t1; i++) {
-        int64_t end_row = dh__gemm_tile_row(plan, i + 1);
-        t.a = plan->pack_a ? packed_at(j, block, p->k, p->k_count, i)
-                           : dh__gemm_a_at(plan, row, j->k0 + p->k);
-        t.a_step = plan->pack_a ? end_row - row : adjacent ? g->a_col : g->a_row;
-        t.c = (char *)g->c + (row * g->c_row + p->col) * plan->size;
-        int64_t part = next ? part_begin(next, i - t0, t1 - t0) : 0;
-        int64_t part_end = next ? part_begin(next, i - t0 + 1, t1 - t0) : 0;
-        set_fetch(j, &t, next, part, part_end);
-        make(&t, (int)(end_row - row));
-        if (next) pack_rows(j, next, part, part_end);
-        row = end_row;
+    t->a = plan->pack_a ? packed : dh__gemm_a_at(plan, row, j->k0 + p->k);
+    t->a_step = plan->pack_a ? h : adjacent ? g->a_col : g->a_row;
+    t->c = (char *)g->c + (row * g->c_row + p->col) * plan->size;
+    set_fetch(j, t, next, begin, end);
+    plan->kernels->tile[g->f64][adjacent](t, (int)h);
+}
+
+/* All tiles of a row block with one panel; between them next, if there is one, is packed in as many
+ * parts. */
+static void make_panel(const job *j, int64_t block, const panel *p, const panel *next)
+{
+    const dh__gemm_plan *plan = j->plan;
+    int64_t t0 = first_tile(j, block), t1 = first_tile(j, block + 1);
+    dh__gemm_tile tile = tile_of(j, p);
+    const char *packed = plan->pack_a ? packed_at(j, block, p->k, p->k_count, t0) : NULL;
+    int64_t part = next ? (next->k_count / (t1 - t0) / PART_ROWS + 1) * PART_ROWS : 0, begin = 0;
+    for (int64_t t = t0, row = dh__gemm_tile_row(plan, t0); t < t1; t++) {
+        int64_t h = dh__gemm_tile_row(plan, t + 1) - row;
+        int64_t end = next && next->k_count - begin < part ? next->k_count : begin + part;
+        make_tile(j, &tile, p, row, h, packed, next, begin, end);
+        if (next) pack_rows(j, next, begin, end);
+        if (plan->pack_a) packed += h * p->k_count * plan->size;
+        begin = end;
+        row += h;
+    }
+}
+
+/* All panels of a strip for one tile after the other: where k is short, writing C takes the time,
+ * and along its rows it takes less. */
+static void make_rows(job *j, int64_t block, const panel *panels, int64_t count)
+{
+    const dh__gemm_plan *plan = j->plan;
+    int64_t t0 = first_tile(j, block), t1 = first_tile(j, block + 1), k_count = j->k_count;
+    dh__gemm_tile tiles[PANELS_MAX];
+    for (int64_t i = 0; i < count; i++) {
+        pack_rows(j, &panels[i], 0, k_count);
+        tiles[i] = tile_of(j, &panels[i]);
+    }
+    if (plan->pack_a) wait_for(&j->packed_units[block & 1], (block / 2 + 1) * j->units);
+    const char *packed = plan->pack_a ? packed_at(j, block, 0, k_count, t0) : NULL;
+    for (int64_t t = t0, row = dh__gemm_tile_row(plan, t0); t < t1; t++) {
+        int64_t h = dh__gemm_tile_row(plan, t + 1) - row;
+        for (int64_t i = 0; i < count; i++)
+            make_tile(j, &tiles[i], &panels[i], row, h, packed, NULL, 0, 0);
+        if (plan->pack_a) packed += h * k_count * plan->size;
+        row += h;
     }
 }
 
 static void make_strip(job *j, int64_t block, int64_t strip)
 {
     const dh__gemm_plan *plan = j->plan;
-    _Alignas(CACHE_LINE) char buffers[2][DH_GEMM_PANEL_SIZE];
+    _Alignas(CACHE_LINE) char buffers[2 * DH_GEMM_PANEL_SIZE];
     int64_t begin = strip * plan->panels_per_strip, width = plan->panels - begin;
     if (width > plan->panels_per_strip) width = plan->panels_per_strip;
-    panel p = panel_at(j, 0, begin, buffers[0]);
-    pack_rows(j, &p, 0, p.k_count);
-    if (plan->pack_a) wait_for(&j->packed_units[block & 1], (block / 2 + 1) * j->units);
-    for (int64_t i = 1; i < j->k_blocks * width; i++) {
-        panel next = panel_at(j, i / width, begin + i % width, buffers[i & 1]);
-        make_panel(j, block, &p, &next);
-        p = next;
+    int64_t panel_size = j->k_count * plan->nr * plan->size;
+    if (j->k_count <= SHORT_K && width * panel_size <= (int64_t)sizeof buffers) {
+        panel panels[PANELS_MAX];
+        for (int64_t i = 0; i < width; i++)
+            panels[i] = panel_at(j, 0, begin + i, buffers + i * panel_size);
+        make_rows(j, block, panels, width);
+    } else {
+        panel p = panel_at(j, 0, begin, buffers);
+        pack_rows(j, &p, 0, p.k_count);
+        if (plan->pack_a) wait_for(&j->packed_units[block & 1], (block / 2 + 1) * j->units);
+        for (int64_t i = 1; i < j->k_blocks * width; i++) {
+            char *buffer = buffers + (i & 1) * DH_GEMM_PANEL_SIZE;
+            panel next = panel_at(j, i / width, begin + i % width, buffer);
+            make_panel(j, block, &p, &next);
+            p = next;
+        }
+        make_panel(j, block, &p, NULL);
     }
-    make_panel(j, block, &p, NULL);
     atomic_fetch_add_explicit(&j->done_strips[block & 1], 1, memory_order_release);
 }
 

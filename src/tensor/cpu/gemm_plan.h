@@ -5,13 +5,17 @@
 
 #include "gemm_impl.h"
 
+#define PANELS_MAX 8 /* of a strip */
+
 typedef struct dh__gemm_plan {
     const dh__gemm *g;
     const dh__gemm_kernels *kernels;
-    int64_t k;              /* 0 where alpha is 0 */
-    int64_t size;           /* bytes of an element */
-    int64_t mr, nr, lanes;  /* lanes: half of nr */
-    int64_t tiles, blocks;  /* of rows; the tiles are dealt to the blocks evenly */
+    int64_t k;             /* 0 where alpha is 0 */
+    int64_t size;          /* bytes of an element */
+    int64_t mr, nr, lanes; /* lanes: half of nr */
+    int64_t tiles, blocks; /* of rows; the tiles are dealt to the blocks evenly */
+    int64_t tile_rows;     /* of a tile; the first tall_tiles have one more */
+    int64_t tall_tiles;
     int64_t panels, strips; /* of columns; a panel has nr */
     int64_t panels_per_strip;
     int64_t chunk;      /* of k, for which A's blocks are packed at a time */
@@ -22,10 +26,10 @@ typedef struct dh__gemm_plan {
 dh__gemm_plan dh__gemm_make_plan(const dh__gemm *g, const dh__gemm_kernels *kernels);
 size_t dh__gemm_plan_scratch(const dh__gemm *g, const dh__gemm_kernels *kernels);
 
-/* The first row of tile t: the tiles' heights differ by one at most. */
+/* The first row of tile t. Without a division, which small products would feel. */
 static inline int64_t dh__gemm_tile_row(const dh__gemm_plan *plan, int64_t t)
 {
-    return plan->g->m * t / plan->tiles;
+    return t * plan->tile_rows + (t < plan->tall_tiles ? t : plan->tall_tiles);
 }
 
 const char *dh__gemm_a_at(const dh__gemm_plan *plan, int64_t i, int64_t p);

@@ -87,6 +87,10 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
     (void)a, (void)p, (void)t_a_step;
     const T *c = t->c;
     int64_t c_rows = h;
+    for (; c_rows > left / 4; c_rows--, c += t->c_row) { /* the loop below is too short for all */
+        __builtin_prefetch(c, 1);
+        if (nv > 1) __builtin_prefetch(c + 2 * W - 1, 1);
+    }
     for (; left >= 4; left -= 4) {
         /* row by row, since misses at once would hold up the loads of A and B */
         __builtin_prefetch(c, 1);
