@@ -8,6 +8,7 @@ and steal took more than LIMIT of the machine: the same rule for every side.
 """
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import tempfile
 import time
 
 LIMIT = 0.15
+LEAST_PAIRS = 5
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -43,14 +45,17 @@ def process_cpu(pid):
 
 
 class Watch:
-    """How much of the machine others took since the watch began."""
+    """How much of the machine others took since the watch began: all but this process, its ended
+    children and the running one that pid names."""
 
     def __init__(self, pid=None):
         self.pid = pid
         self.begin()
 
     def own(self):
-        return time.process_time() + (process_cpu(self.pid) if self.pid else 0)
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return (time.process_time() + ended.ru_utime + ended.ru_stime
+                + (process_cpu(self.pid) if self.pid else 0))
 
     def begin(self):
         self.start, self.own_start = time.monotonic(), self.own()
@@ -93,6 +98,11 @@ class Program:
             value["others"] = self.watch.others()
             return value
         self.fail()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
 
     def ask(self, line):
         try:
@@ -145,12 +155,10 @@ class Rounds:
             if patience <= 0 and len(disturbed) >= pairs and len(self.clean) < tries // 3:
                 break
         self.dropped = len(disturbed)
-        self.enough = len(self.clean) >= pairs
-        if not self.enough:  # shown as disturbed, never as measured
-            disturbed.sort(key=lambda entry: entry[0])
-            self.used = self.clean + disturbed[:pairs - len(self.clean)]
-        else:
-            self.used = self.clean
+        self.enough = len(self.clean) >= max(pairs, LEAST_PAIRS)
+        # too few of them: shown with the least disturbed, and as disturbed, never as measured
+        disturbed.sort(key=lambda entry: entry[0])
+        self.used = self.clean + disturbed[:max(pairs - len(self.clean), 0)]
 
     def values(self, side, key):
         return [one[side][key] for _, one in self.used]

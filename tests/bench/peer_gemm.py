@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""torch.mm, timed as bench_gemm times our product. Reads lines "M N K THREADS SECONDS TA TB", answers
-each with a line of JSON; sleeps in between. The result goes into a matrix that is there already."""
+"""torch.mm, timed as bench_gemm times our product. Reads lines "M N K THREADS SECONDS TA TB",
+answers each with a line of JSON and sleeps in between. The result goes into a matrix that is there
+already."""
 import json
 import statistics
 import sys
@@ -25,7 +26,7 @@ def measure(m, n, k, threads, seconds, ta, tb):
     print(json.dumps({"mark": "timed"}), flush=True)
     times = []
     start = before = now()
-    while before - start < seconds and len(times) < 1000000:
+    while not times or (before - start < seconds and len(times) < 1000000):
         mm(a, b, out=c)
         after = now()
         times.append(after - before)

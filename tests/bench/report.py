@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+"""Rows as a table on the terminal, as files in tests/bench/results, as docs/benchmarks.md."""
+import json
+import os
+
+import bars
+
+PAGE_HEAD = """\
+# Benchmarks
+
+Written by `tests/bench/run.sh WHAT --docs` from the rows in `tests/bench/results/`; don't edit it by hand.
+
+## How it was taken
+
+- Ours and the peers ran in turn, A B A B, each in a process of its own, at least two seconds a side. A pair in which
+  other processes and steal took more than 15 % of the machine (`/proc/stat` less the run's own use) was dropped, the
+  same rule for every side; the number dropped is in the table.
+- `ratio` is the median of the pairs' ratios ours/peer, with their minimum and maximum. Below 1 we are faster. "At most
+  1.0" is met up to a median of 1.05.
+- A row with fewer than five clean pairs is *disturbed*: its figures are those of the least disturbed pairs and meet
+  nothing. A row that was not taken is *unmeasured*.
+- Each table names CPU, instruction set, versions and date; the FMA peak was measured in the same run.
+"""
+
+ABOUT = {
+    "mnist": """\
+784-1024-1024-1024-10, leaky ReLU, SGD (0.01, momentum 0.9), batch 100, cross entropy, all 60,000 images of MNIST. The
+peer is the fastest of PyTorch eager, with `SGD(fused=True)`, and with `torch.compile` (compile time not counted):
+tensors in memory, batches by indexing with a permutation, no DataLoader, threads as ours, `zero_grad(set_to_none=True)`,
+denormals flushed. Ours also computes the accuracy, the peer does not. Memory is the peak of the resident set less the
+resident set with the data loaded and no network built, of the same processes as the time.
+""",
+    "gemm": """\
+Products in f32, m x n x k. y, dx and dw are those of the MLP above, with their transpositions. The peers are OpenBLAS
+with its own threads and the core type that is fastest for the shape (the system's, and the newer one in NumPy's wheel),
+the MKL inside PyTorch's wheel called directly, and `torch.mm` into an existing matrix. Each of them was timed briefly;
+those within 10 % of the fastest, at most three, took part in the pairs, and the ratio is to the best of these.
+""",
+    "startup": """\
+CPU time, user and system, from the start of a process that loads the weights of the MLP above to its first prediction;
+warm cache, median of 21 runs. The library is `libdeephealth.so` of the preset, stripped.
+""",
+}
+TITLES = {"mnist": "Training an MLP on MNIST", "gemm": "Matrix products",
+          "startup": "Size and start"}
+
+
+def number(value, digits=3):
+    if value is None:
+        return ""
+    if abs(value) >= 1e5:
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def megabytes(value):
+    return "" if value is None else f"{value / 1e6:.1f}"
+
+
+def verdict(row):
+    if row["status"] != "measured":
+        return row["status"]
+    return {None: "", True: "met", False: "**not met**"}[row["met"]]
+
+
+def spread(row):
+    if row.get("ratio") is None:
+        return ""
+    return f"{row['ratio']:.2f} ({row['ratio_min']:.2f} to {row['ratio_max']:.2f})"
+
+
+COLUMNS = {
+    "mnist": [("workload", lambda r: r["workload"]), ("threads", lambda r: str(r["threads"])),
+              ("ours, s/epoch", lambda r: number(r["ours"])),
+              ("peer, s/epoch", lambda r: number(r["peer"])), ("peer", lambda r: r["peer_name"]),
+              ("ratio", spread), ("ours, MB", lambda r: megabytes(r["net_rss_ours"])),
+              ("peer, MB", lambda r: megabytes(r["net_rss_peer"])),
+              ("raw peaks, MB",
+               lambda r: f"{megabytes(r['peak_rss_ours'])} / {megabytes(r['peak_rss_peer'])}"),
+              ("memory ratio", lambda r: f"{r['mem_ratio']:.2f}")],
+    "gemm": [("workload", lambda r: r["workload"]), ("threads", lambda r: str(r["threads"])),
+             ("ours, ms", lambda r: number(r["ours"])), ("peer, ms", lambda r: number(r["peer"])),
+             ("peer", lambda r: r["peer_name"]), ("ratio", spread),
+             ("GFLOP/s", lambda r: number(r["gflops"])),
+             ("share of peak",
+              lambda r: f"{r['share_of_peak']:.1%}" if "share_of_peak" in r else "")],
+    "startup": [("workload", lambda r: r["workload"]), ("ours", lambda r: number(r["ours"])),
+                ("unit", lambda r: r["unit"]),
+                ("min to max", lambda r: f"{number(r['ours_min'])} to {number(r['ours_max'])}"
+                 if "ours_min" in r else ""),
+                ("runs dropped", lambda r: str(r["dropped"]) if "runs" in r else "")],
+}
+TAIL = [("bar", lambda r: r["bar"] or ""), ("", verdict)]
+PAIRS = [("pairs", lambda r: str(r["pairs"])), ("dropped", lambda r: str(r["dropped"]))]
+
+
+def columns(what):
+    return COLUMNS[what] + (PAIRS if what != "startup" else []) + TAIL
+
+
+def row_text(row):
+    cells = columns(bars.what_of(row["workload"]))
+    return "  ".join(filter(None, (f"{t} {f(row)}" if t else f(row) for t, f in cells)))
+
+
+def table(rows):
+    """All rows as aligned text, a table a WHAT."""
+    text = []
+    for what in bars.EXPECTED:
+        mine = [row for row in rows if bars.what_of(row["workload"]) == what]
+        if not mine:
+            continue
+        lines = [[t for t, _ in columns(what)]] + [[f(r) for _, f in columns(what)] for r in mine]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+        text += ["  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip() for line in lines]
+        text.append("")
+    return "\n".join(text)
+
+
+def folder(root):
+    return os.path.join(root, "tests", "bench", "results")
+
+
+def load(root, what):
+    try:
+        with open(os.path.join(folder(root), f"{what}.json")) as f:
+            return json.load(f)["rows"]
+    except FileNotFoundError:
+        return []
+
+
+def keep(root, rows):
+    """Lays the rows beside those kept before; one of the same workload and threads gives way."""
+    os.makedirs(folder(root), exist_ok=True)
+    for what in bars.EXPECTED:
+        mine = [row for row in rows if bars.what_of(row["workload"]) == what]
+        if not mine:
+            continue
+        new = {(row["workload"], row["threads"]) for row in mine}
+        kept = [r for r in load(root, what) if (r["workload"], r["threads"]) not in new] + mine
+        order = {name: i for i, (name, _) in reversed(list(enumerate(bars.EXPECTED[what])))}
+        kept.sort(key=lambda r: (r["threads"] or 0, order.get(r["workload"], 99)))
+        with open(os.path.join(folder(root), f"{what}.json"), "w") as f:
+            json.dump({"rows": kept}, f, indent=1)
+            f.write("\n")
+
+
+def section(root, what):
+    rows = load(root, what)
+    titles = [t for t, _ in columns(what)]
+    lines = [f"## {TITLES[what]}", "", ABOUT[what], "| " + " | ".join(titles) + " |",
+             "|" + " --- |" * len(titles)]
+    for row in rows:
+        lines.append("| " + " | ".join(f(row) for _, f in columns(what)) + " |")
+    for name, threads in bars.EXPECTED[what]:
+        if not any(r["workload"] == name and threads in (None, r["threads"]) for r in rows):
+            known = [name] + ([str(threads or "")] if "threads" in titles else [])
+            blank = [""] * (len(titles) - len(known) - 1)
+            lines.append("| " + " | ".join(known + blank + ["*unmeasured*"]) + " |")
+    lines += ["", *provenance(rows)]
+    return "\n".join(lines)
+
+
+def provenance(rows):
+    """One line for each set of circumstances under which rows were taken."""
+    seen = {}
+    for row in rows:
+        v = row["versions"]
+        key = (f"{row['cpu']}, {row['isa']}; deephealth {v['deephealth']} ({v['commit']}), "
+               f"{v['compiler']}" + (f"; {row['peer_version']}" if row.get("peer_version") else ""))
+        entry = seen.setdefault(key, {"dates": [], "peaks": {}})
+        entry["dates"].append(row["date"])
+        if row["fma_peak_gflops"]:
+            entry["peaks"].setdefault(row["threads"], []).append(row["fma_peak_gflops"])
+    for key, entry in seen.items():
+        first, last = min(entry["dates"]), max(entry["dates"])
+        peaks = ", ".join(f"{min(p):.0f} to {max(p):.0f} GFLOP/s with {t} thread{'s' * (t > 1)}"
+                          for t, p in sorted(entry["peaks"].items()))
+        yield (f"Taken {first}{' to ' + last if last != first else ''} on {key}."
+               + (f" FMA peak: {peaks}." if peaks else ""))
+        yield ""
+
+
+def write_page(root):
+    text = "\n".join([PAGE_HEAD] + [section(root, what) for what in bars.EXPECTED])
+    with open(os.path.join(root, "docs", "benchmarks.md"), "w") as f:
+        f.write(text.rstrip() + "\n")
