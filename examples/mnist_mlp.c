@@ -36,7 +36,11 @@ int main(int argc, char **argv)
                       .quiet = o.quiet) &&
               !dh_evaluate(net, x_test, y_test, .result = &test, .quiet = true);
     if (net && !ok) dh_perror("mnist_mlp");
-    if (ok) ok = example_report(&o, net, &test);
+    if (ok) {
+        int epochs;
+        const dh_epoch *history = dh_model_history(net, &epochs);
+        ok = example_report(&o, net, history, epochs, &test);
+    }
 
     dh_model_free(net);
     dh_tensor_free(x_train);

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Runs the training examples as a user would. Arguments: the folder of the programs. Data: $DH_SHARED/data/mnist
+# where it is there, else the built-in digits. Checks the report's form, that the parameters have the same bits
+# for any number of threads and each memory level, and what is said about bad options.
+set -uo pipefail
+programs=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+bad=0
+say() { echo "$@" >&2; bad=1; }
+
+# A folder without data, and no way out to download: what the fallback is for.
+export DEEPHEALTH_DATA=$work/nowhere https_proxy=http://127.0.0.1:9 HTTPS_PROXY=http://127.0.0.1:9
+mkdir -p "$DEEPHEALTH_DATA"
+data=(--data "${DH_SHARED:-}/data/mnist")
+[ -d "${data[1]}" ] || data=()
+few=(--samples 1050 --batch-size 100 --epochs 1 --quiet)
+
+# The report as one token a line, then its paths: epochs.0.loss, test.loss, ... with their values.
+flatten() {
+  sed -E 's/("([^"\\]|\\.)*"|[][{}:,])/\n\1\n/g' "$1" | sed 's/^ *//; s/ *$//' | awk '
+    NF == 0 { next }
+    /^[{[]$/ { kind[++depth] = $0; at[depth] = 0; if ($0 == "[") key[depth] = 0; next_is_key = $0 == "{"; next }
+    /^[]}]$/ { if ((kind[depth] == "{") != ($0 == "}")) { print "bracket"; exit 1 }; delete kind[depth--]; next }
+    $0 == ":" { next_is_key = 0; next }
+    $0 == "," { if (kind[depth] == "[") key[depth]++; next_is_key = kind[depth] == "{"; next }
+    next_is_key { key[depth] = substr($0, 2, length($0) - 2); next }
+    { path = key[1]; for (i = 2; i <= depth; i++) path = path "." key[i]; print path, $0 }
+    END { if (depth) { print "open bracket"; exit 1 } }'
+}
+
+# expect FILE PATH PATTERN: the value there matches all of an extended regular expression.
+expect() {
+  grep -qE "^$2 $3\$" "$1" || say "$(basename "$1"): $2 is \"$(sed -n "s/^$2 //p" "$1")\", must match $3"
+}
+
+number='-?[0-9]+(\.[0-9]+)?(e[-+][0-9]+)?'
+whole='[1-9][0-9]*'
+
+check_report() { # example, threads, json
+  local flat=$work/$1.flat
+  flatten "$3" >"$flat" || { say "$1: the report is no JSON: $(tail -1 "$flat")"; return; }
+  expect "$flat" example "\"$1\""
+  expect "$flat" device '"cpu"'
+  expect "$flat" threads "$2"
+  expect "$flat" seed 7
+  expect "$flat" batch_size 100
+  expect "$flat" epochs.0.epoch 1
+  expect "$flat" epochs.0.loss "$number"
+  expect "$flat" epochs.0.metrics.categorical_accuracy "$number"
+  grep -q '"validation": {' "$3" || say "$1: no validation in the report's epochs"
+  expect "$flat" epochs.0.seconds "$number"
+  expect "$flat" test.loss "$number"
+  expect "$flat" test.categorical_accuracy "$number"
+  expect "$flat" params_sha256 '"[0-9a-f]{64}"'
+  expect "$flat" plan_bytes "$whole"
+  expect "$flat" peak_rss_bytes "$whole"
+  [ "$(grep -c '^epochs\.[0-9]*\.epoch ' "$flat")" = 1 ] || say "$1: not one epoch in the report"
+}
+
+# refuse WORDS COMMAND...: fails, with one line on stderr that has the words.
+refuse() {
+  local words=$1
+  shift
+  "$@" >"$work/out" 2>"$work/err" && say "$*: did not fail"
+  [ "$(wc -l <"$work/err")" = 1 ] || say "$*: said $(wc -l <"$work/err") lines: $(cat "$work/err")"
+  grep -qF -- "$words" "$work/err" || say "$*: \"$words\" is not in \"$(cat "$work/err")\""
+}
+
+for example in mnist_mlp mnist_train_batch; do
+  run=("$programs/$example" "${data[@]}" "${few[@]}" --seed 7)
+  first=
+  for how in "--threads 2" "--threads 1" "--threads 3" "--threads 4" "--threads 2 --memory full_mem" \
+             "--threads 2 --memory mid_mem" "--threads 2 --memory low_mem"; do
+    # shellcheck disable=SC2086
+    if ! "${run[@]}" $how --json "$work/report.json" >"$work/out" 2>"$work/err"; then
+      say "$example $how: failed: $(cat "$work/err")"
+      continue
+    fi
+    grep -q '^test loss ' "$work/out" || say "$example $how: no test figures"
+    hash=$(sed -n 's/.*"params_sha256": "\([0-9a-f]*\)".*/\1/p' "$work/report.json")
+    [ -n "$first" ] || { first=$hash; check_report "$example" 2 "$work/report.json"; }
+    [ "$hash" = "$first" ] || say "$example $how: parameters are $hash, with --threads 2 $first"
+  done
+
+  "$programs/$example" --help >"$work/out" 2>"$work/err" || say "$example --help: exit code $?"
+  for option in --data --samples --epochs --batch-size --seed --threads --device --memory --json --save; do
+    grep -q -- "$option" "$work/out" || say "$example --help does not tell about $option"
+  done
+  [ -s "$work/err" ] && say "$example --help writes to stderr"
+  refuse '"--epoch"' "$programs/$example" --epoch 3
+  refuse '--epochs' "$programs/$example" --epochs
+  refuse '"many"' "$programs/$example" --epochs many
+  refuse '"0"' "$programs/$example" --batch-size 0
+  refuse '"-1"' "$programs/$example" --threads -1
+  refuse "$work/no-such-folder" "$programs/$example" --data "$work/no-such-folder"
+  refuse 'did you mean "low_mem"' "${run[@]}" --memory lowmem
+  refuse '"cqu"' "${run[@]}" --device cqu
+  refuse "$work/no/report.json" "${run[@]}" --json "$work/no/report.json"
+  refuse "$work/no/weights" "${run[@]}" --save "$work/no/weights"
+done
+
+# Without data anywhere: generated digits, said on stderr; weights and the curve are left.
+"$programs/mnist_mlp" "${few[@]}" --save "$work/w.safetensors" --curve "$work/c.png" >"$work/out" 2>"$work/err" ||
+  say "mnist_mlp on generated digits: $(cat "$work/err")"
+grep -q 'generated digits' "$work/err" || say "the fallback to generated digits is not said: $(cat "$work/err")"
+[ "$(head -c 8 "$work/c.png" | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a ] || say "the curve is no PNG"
+grep -aq '"dense1/weight"' "$work/w.safetensors" || say "the weights name no dense1/weight"
+refuse '--curve' "$programs/mnist_train_batch" --curve "$work/c.png"
+
+[ $bad = 0 ] && echo "both examples do what their users expect"
+exit $bad
