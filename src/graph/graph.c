@@ -192,6 +192,9 @@ static dh_status infer_node(const dh__graph *graph, const dh__node *n, dh_view *
                     .in = in,
                     .out = out};
     dh_status status = dh__op_infer(&call);
+    size_t bytes;
+    for (int i = 0; i < n->out_count && !status; i++)
+        status = dh__view_bytes(&bytes, &out[i], dh__ops[n->op]->name);
     if (in != local) dh__free(in);
     return status;
 }

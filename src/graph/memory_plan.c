@@ -31,6 +31,7 @@ static void find_lifetimes(dh__plan *plan)
     for (int v = 0; v < g->value_count; v++) {
         const dh__val *val = &g->values[v];
         dh__slot *base = &plan->slots[plan->slots[v].base];
+        if (val->home == DH_HOME_ARENA && val->node < 0) continue; /* pruned or fused away */
         int born = val->home == DH_HOME_INPUT ? -1 : val->node;
         if (born < base->first) base->first = born;
         if (born > base->last) base->last = born;
@@ -111,12 +112,15 @@ static size_t lowest_gap(const block *placed, int count, const block *b)
     return at;
 }
 
-static void place(block *placed, int *count, block b)
+static dh_status place(block *placed, int *count, block b)
 {
     b.at = lowest_gap(placed, *count, &b);
+    DH_REQUIRE(b.size <= PTRDIFF_MAX - b.at, DH_EOVERFLOW,
+               "plan: %zu bytes behind %zu others do not fit in memory", b.size, b.at);
     int i = (*count)++;
     for (; i > 0 && placed[i - 1].at > b.at; i--) placed[i] = placed[i - 1];
     placed[i] = b;
+    return DH_OK;
 }
 
 static int collect(const dh__plan *plan, block *blocks)
@@ -150,9 +154,10 @@ dh_status dh__plan_memory(dh__plan *plan)
     }
     int count = collect(plan, blocks), done = 0;
     qsort(blocks, (size_t)count, sizeof *blocks, larger_first);
-    for (int i = 0; i < count; i++) place(placed, &done, blocks[i]);
+    dh_status status = DH_OK;
+    for (int i = 0; i < count && !status; i++) status = place(placed, &done, blocks[i]);
     plan->arena_size = 0;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < done; i++) {
         const block *b = &placed[i];
         if (b->at + b->size > plan->arena_size) plan->arena_size = b->at + b->size;
         if (b->value >= 0)
@@ -162,5 +167,5 @@ dh_status dh__plan_memory(dh__plan *plan)
     }
     dh__free(blocks);
     dh__free(placed);
-    return DH_OK;
+    return status;
 }

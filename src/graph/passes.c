@@ -53,6 +53,7 @@ dh_status dh__graph_fuse(dh__graph *graph)
         if (attr->act || graph->values[linear->out[0]].home != DH_HOME_ARENA) continue;
         attr->act = kind;
         attr->alpha = alpha;
+        graph->values[linear->out[0]].node = -1; /* nothing makes it any more */
         linear->out[0] = act->out[0];
         graph->values[act->out[0]].node = producer;
         dh__free(act);

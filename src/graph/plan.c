@@ -64,6 +64,34 @@ static bool settle_view(dh__plan *plan, int i)
     return true;
 }
 
+/* An update is where its input is, also inside a larger buffer. */
+static void settle_update(dh__plan *plan, int i, int k, int updated)
+{
+    const dh__node *n = plan->graph->nodes[i];
+    dh_value x = n->in[updated], y = n->out[k];
+    plan->slots[y].base = plan->slots[x].base;
+    plan->slots[y].shift = plan->slots[x].shift;
+    memcpy(plan->views[y].stride, plan->views[x].stride, sizeof plan->views[y].stride);
+}
+
+/* At another size an input that output 0 overwrites must still have its shape: one that has become
+ * a row to be repeated would be read after it is written. */
+static dh_status check_in_place(const dh__plan *plan, int i)
+{
+    const dh__node *n = plan->graph->nodes[i];
+    const dh_call *call = &plan->calls[i].call;
+    dh_value y = n->out[0];
+    if (dh__op_updated(call->op, 0) >= 0 || plan->graph->values[y].home != DH_HOME_ARENA)
+        return DH_OK;
+    for (int k = 0; k < n->in_count && k < 32; k++) {
+        bool shared = plan->slots[n->in[k]].base == plan->slots[y].base;
+        if (!shared || (call->op->like >> k & 1u)) continue;
+        DH_REQUIRE(dh__same_shape(&call->in[k], &call->out[0]), DH_EUNSUPPORTED,
+                   "%s: cannot be in place at this size", call->op->name);
+    }
+    return DH_OK;
+}
+
 /* Shapes, view or implementation, scratch of one node. first: the plan is being made; later a node
  * keeps being a view or not. */
 static dh_status settle_node(dh__plan *plan, int i, bool first)
@@ -77,19 +105,20 @@ static dh_status settle_node(dh__plan *plan, int i, bool first)
     bool view = (first || was_view) && settle_view(plan, i);
     DH_REQUIRE(!was_view || view, DH_EUNSUPPORTED, "%s: no view at this size", c->call.op->name);
     if (!view) {
-        size_t before = c->scratch;
         DH_TRY(dh__op_choose(&c->impl, device->impls(device, n->op), &c->call, device->name));
-        c->scratch = c->impl->scratch ? c->impl->scratch(&c->call) : 0;
-        DH_REQUIRE(first || c->scratch <= before, DH_EUNSUPPORTED,
-                   "%s: needs %zu bytes of scratch, %zu are planned", c->call.op->name, c->scratch,
-                   before);
+        size_t scratch = c->impl->scratch ? c->impl->scratch(&c->call) : 0;
+        DH_REQUIRE(first || scratch <= c->scratch, DH_EUNSUPPORTED,
+                   "%s: needs %zu bytes of scratch, %zu are planned", c->call.op->name, scratch,
+                   c->scratch);
+        if (first) c->scratch = scratch; /* what was planned stays, for sizes in between */
+        if (!first) DH_TRY(check_in_place(plan, i));
     }
     for (int k = 0; k < n->out_count; k++) {
         dh_view *v = &plan->views[n->out[k]];
         int updated = dh__op_updated(c->call.op, k);
         *v = c->call.out[k];
         v->data = NULL;
-        if (updated >= 0 && first) plan->slots[n->out[k]].base = plan->slots[n->in[updated]].base;
+        if (updated >= 0) settle_update(plan, i, k, updated);
         size_t bytes = (size_t)dh__view_count(v) * dh_dtype_size(v->dtype);
         DH_REQUIRE(first || view || bytes <= plan->slots[n->out[k]].size, DH_EUNSUPPORTED,
                    "%s: needs %zu bytes, %zu are planned", c->call.op->name, bytes,
@@ -283,6 +312,13 @@ dh_status dh__plan_resize(dh__plan *plan, int64_t rows)
 {
     int64_t before = plan->rows;
     if (rows == before) return DH_OK;
+    const dh__graph *g = plan->graph;
+    DH_REQUIRE(rows >= 0, DH_EINVAL, "plan: rows is %lld, must be at least 0", (long long)rows);
+    for (int v = 0; v < g->value_count; v++) /* the graph knows each input at the bound */
+        DH_REQUIRE(g->values[v].home != DH_HOME_INPUT || !g->values[v].view.ndim ||
+                       rows <= g->values[v].view.shape[0],
+                   DH_EUNSUPPORTED, "plan: rows is %lld, %lld are planned", (long long)rows,
+                   (long long)g->values[v].view.shape[0]);
     set_rows(plan, rows);
     dh_status status = settle(plan, false);
     if (status) { /* at the old size it had settled */

@@ -13,6 +13,7 @@ typedef struct remake {
     int old_count, forward;
     bool *drop;     /* by value: backward takes a fresh copy */
     bool *fixed;    /* by value: there when backward runs, not to be made again */
+    bool *stale;    /* by value: forward changes it (running statistics), or it is a view of such */
     dh_value *copy; /* by value: the fresh copy, DH_NO_VALUE before it is made */
     int values;
 } remake;
@@ -30,6 +31,41 @@ static bool planned(const remake *r, dh_value v)
 static bool updates_something(const dh__node *n)
 {
     return dh__ops[n->op]->updates[0] != 0;
+}
+
+/* True where v lies where an update by value x writes. */
+static bool at_place(const dh__graph *g, dh_value v, dh_value x)
+{
+    const dh__val *a = &g->values[v], *b = &g->values[x];
+    if (v == x) return true;
+    if (a->home < DH_HOME_WEIGHT || a->home != b->home || a->slot != b->slot) return false;
+    return a->offset < b->offset + dh__view_count(&b->view) &&
+           b->offset < a->offset + dh__view_count(&a->view);
+}
+
+/* What reads a value that forward changes would read something else when it is repeated. */
+static void mark_stale(remake *r)
+{
+    for (int i = 0; i < r->forward; i++) {
+        const dh__node *n = r->old[i];
+        for (int k = 0; updates_something(n) && k < n->out_count; k++) {
+            int updated = dh__op_updated(dh__ops[n->op], k);
+            for (int v = 0; updated >= 0 && v < r->values; v++)
+                r->stale[v] |= at_place(r->graph, v, n->in[updated]);
+        }
+    }
+    for (int i = 0; i < r->forward; i++) {
+        const dh__node *n = r->old[i];
+        if (dh__ops[n->op]->view && r->stale[n->in[0]]) r->stale[n->out[0]] = true;
+    }
+}
+
+static bool repeatable(const remake *r, const dh__node *n)
+{
+    if (updates_something(n)) return false;
+    for (int k = 0; k < n->in_count; k++)
+        if (reads(n, k) && r->stale[n->in[k]]) return false;
+    return true;
 }
 
 /* fixed := no planned forward value at all; drop := a forward value that backward reads, which the
@@ -50,7 +86,7 @@ static void choose_cheap(remake *r)
     for (int i = 0; i < r->forward; i++) {
         const dh__node *n = r->old[i];
         const dh_op *op = dh__ops[n->op];
-        bool again = ((op->flags & DH_OP_CHEAP) || op->view) && !updates_something(n);
+        bool again = ((op->flags & DH_OP_CHEAP) || op->view) && repeatable(r, n);
         for (int k = 0; k < n->in_count; k++) {
             dh_value x = n->in[k];
             /* an input is there if it is fixed, or can be made again itself */
@@ -101,7 +137,7 @@ static dh_status choose_segments(remake *r, int segments)
     cut_segments(r, segments, segment);
     for (int i = 0; i < r->forward; i++) {
         const dh__node *n = r->old[i];
-        bool stays = segment[i] == segments - 1 || updates_something(n);
+        bool stays = segment[i] == segments - 1 || !repeatable(r, n);
         for (int k = 0; k < n->out_count; k++)
             if (stays || r->graph->values[n->out[k]].keep) r->fixed[n->out[k]] = true;
         for (int k = 0; k < n->in_count; k++) {
@@ -187,15 +223,17 @@ dh_status dh__graph_recompute(dh__graph *graph, dh__memory level, int segments)
     size_t n = (size_t)graph->value_count + 1;
     r.drop = dh__calloc(n, sizeof *r.drop);
     r.fixed = dh__calloc(n, sizeof *r.fixed);
+    r.stale = dh__calloc(n, sizeof *r.stale);
     r.copy = dh__alloc(n * sizeof *r.copy);
     dh__node **empty = dh__calloc((size_t)graph->node_room, sizeof *empty);
-    dh_status status = r.drop && r.fixed && r.copy && empty ? DH_OK : DH_ENOMEM;
+    dh_status status = r.drop && r.fixed && r.stale && r.copy && empty ? DH_OK : DH_ENOMEM;
     while (r.forward < graph->node_count && graph->nodes[r.forward]->phase == DH_FORWARD)
         r.forward++;
     if (!status) {
         r.old = graph->nodes;
         for (int v = 0; v < r.values; v++) r.copy[v] = DH_NO_VALUE;
         mark_used(&r);
+        mark_stale(&r);
         if (level == DH_MID_MEM)
             choose_cheap(&r);
         else
@@ -211,6 +249,7 @@ dh_status dh__graph_recompute(dh__graph *graph, dh__memory level, int segments)
     }
     dh__free(r.drop);
     dh__free(r.fixed);
+    dh__free(r.stale);
     dh__free(r.copy);
     return status;
 }

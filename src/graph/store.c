@@ -128,11 +128,12 @@ dh_status dh__params_allocate(dh__params *store, uint64_t seed)
                 if (store->slots[i])
                     DH_TRY(enlarge(store, &store->slots[i], old[0], store->used[0]));
         }
-        store->allocated[k] = store->used[k];
     }
     for (int i = 0; i < store->count; i++)
         if (store->segments[i]->offset >= old[store->segments[i]->state])
             DH_TRY(draw(store, store->segments[i], seed));
+    /* only now, so that what failed is done again by the next call */
+    for (int k = 0; k < 2; k++) store->allocated[k] = store->used[k];
     store->seed = seed;
     store->generation++;
     return DH_OK;

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory levels: the same bits of loss and gradients at each, and never more bytes from one to the
+ * next. */
+#include "random_graph.h"
+
+typedef struct outcome {
+    float loss, grad[2][16], input[24];
+    size_t bytes;
+    int nodes;
+} outcome;
+
+static outcome train(uint64_t seed, dh__memory level)
+{
+    dh__params *store = new_store();
+    dh__arena *arena = new_arena();
+    random_graph r = random_new(store, seed, 8 + (int)(seed % 29));
+    dh__graph *g = r.graph;
+    dh_value loss = random_loss(&r), one = dh__graph_scalar(g, DH_F32, 1), grads[3];
+    dh_value wrt[3] = {r.weight[0], r.weight[1], r.input[0]};
+    outcome o = {0};
+    assert_ok(dh__graph_backward(g, 1, &loss, &one, 3, wrt, grads));
+    for (int i = 0; i < 3; i++)
+        if (grads[i] != DH_NO_VALUE) keep(g, grads[i]);
+    dh__plan *plan = new_plan(g, arena, level);
+    check_overlap(plan);
+    for (int pass = 0; pass < 2; pass++) { /* what is left in memory must not matter */
+        feed(plan, r.input[0], seed);
+        feed(plan, r.input[1], seed);
+        run(plan);
+    }
+    take(plan, loss, &o.loss, 1);
+    for (int i = 0; i < 3; i++)
+        if (grads[i] != DH_NO_VALUE)
+            take(plan, grads[i], i < 2 ? o.grad[i] : o.input, i < 2 ? 16 : 24);
+    o.bytes = plan->arena_size;
+    o.nodes = plan->graph->node_count;
+    dh__plan_free(plan);
+    dh__arena_free(arena);
+    dh__params_release(store);
+    return o;
+}
+
+static void test_random(void **state)
+{
+    (void)state;
+    int saved = 0;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        outcome o[3];
+        for (int level = 0; level < 3; level++) o[level] = train(seed, (dh__memory)level);
+        for (int level = 1; level < 3; level++) {
+            if (memcmp(&o[0].loss, &o[level].loss, offsetof(outcome, bytes)))
+                fail_msg("seed %d: level %d gives other bits", (int)seed, level);
+            assert_true(o[level].bytes <= o[level - 1].bytes);
+        }
+        saved += o[2].bytes < o[0].bytes;
+    }
+    assert_true(saved > 20); /* recomputation is really met */
+}
+
+/* The passes by themselves, forced even where they save nothing. */
+static outcome forced(uint64_t seed, dh__memory level, int segments)
+{
+    dh__params *store = new_store();
+    dh__arena *arena = new_arena();
+    random_graph r = random_new(store, seed, 8 + (int)(seed % 29));
+    dh__graph *g = r.graph;
+    dh_value loss = random_loss(&r), one = dh__graph_scalar(g, DH_F32, 1), grads[2];
+    outcome o = {0};
+    assert_ok(dh__graph_backward(g, 1, &loss, &one, 2, r.weight, grads));
+    for (int i = 0; i < 2; i++)
+        if (grads[i] != DH_NO_VALUE) keep(g, grads[i]);
+    assert_ok(dh__graph_fuse(g));
+    assert_ok(dh__graph_prune(g));
+    assert_ok(dh__graph_recompute(g, level, segments));
+    dh__plan *plan = new_plan(g, arena, DH_FULL_MEM);
+    check_overlap(plan);
+    feed(plan, r.input[0], seed);
+    feed(plan, r.input[1], seed);
+    run(plan);
+    take(plan, loss, &o.loss, 1);
+    for (int i = 0; i < 2; i++)
+        if (grads[i] != DH_NO_VALUE) take(plan, grads[i], o.grad[i], 16);
+    dh__plan_free(plan);
+    dh__arena_free(arena);
+    dh__params_release(store);
+    return o;
+}
+
+static void test_forced(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        outcome plain = forced(seed, DH_FULL_MEM, 0), mid = forced(seed, DH_MID_MEM, 0);
+        outcome low = forced(seed, DH_LOW_MEM, 2 + (int)(seed % 9));
+        if (memcmp(&plain, &mid, sizeof plain)) fail_msg("seed %d: mid_mem differs", (int)seed);
+        if (memcmp(&plain, &low, sizeof plain)) fail_msg("seed %d: low_mem differs", (int)seed);
+    }
+}
+
+/* A value read from a state that forward itself updates cannot be made again afterwards. */
+static void test_updated_state(void **state)
+{
+    (void)state;
+    float loss[3], grad[3][64];
+    for (int level = 0; level < 3; level++) {
+        dh__params *store = new_store();
+        dh__arena *arena = new_arena();
+        dh__graph *g = new_graph(store);
+        float ones[64];
+        for (int i = 0; i < 64; i++) ones[i] = 1;
+        dh_value w = weight(g, "w", SHAPE(64), ones), s = weight(g, "s", SHAPE(64), ones);
+        dh_value x = dh__graph_input(g, DH_F32, SHAPE(64)), out[DH_OP_MAX_OUT], grads;
+        dh_value y = op1(g, DH_OP_SIGMOID, op2(g, DH_OP_MUL, op2(g, DH_OP_MUL, x, s), w));
+        assert_ok(dh_emit(&g->emitter, DH_OP_ACCUMULATE, NULL, 2, (dh_value[]){s, x}, out));
+        for (int i = 0; i < 6; i++) y = op1(g, DH_OP_TANH, op1(g, DH_OP_SQR, y));
+        dh_value total = keep(g, op1_attr(g, DH_OP_SUM, &(dh_reduce_attr){0}, y));
+        dh_value one = dh__graph_scalar(g, DH_F32, 1);
+        assert_ok(dh__graph_backward(g, 1, &total, &one, 1, &w, &grads));
+        keep(g, grads);
+        assert_ok(dh__graph_recompute(g, (dh__memory)level, 3));
+        dh__plan *plan = new_plan(g, arena, DH_FULL_MEM);
+        feed(plan, x, 1);
+        run(plan);
+        take(plan, total, &loss[level], 1);
+        take(plan, grads, grad[level], 64);
+        dh__plan_free(plan);
+        dh__arena_free(arena);
+        dh__params_release(store);
+        assert_true(loss[level] == loss[0]);
+        if (memcmp(grad[0], grad[level], sizeof grad[0]))
+            fail_msg("level %d: other gradients", level);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random), cmocka_unit_test(test_forced),
+                                       cmocka_unit_test(test_updated_state)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
