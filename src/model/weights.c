@@ -69,7 +69,8 @@ static dh_status compare(mismatch *m, const dh__params *store, const dh_safetens
     }
     for (int k = 0; k < dh_safetensors_count(file); k++)
         if (dh__params_find(store, dh_safetensors_name(file, k)) < 0)
-            note(m->extra, sizeof m->extra, m->extra_count++, "%s%s%s", dh_safetensors_name(file, k), "");
+            note(m->extra, sizeof m->extra, m->extra_count++, "%s%s%s",
+                 dh_safetensors_name(file, k), "");
     return DH_OK;
 }
 
@@ -78,24 +79,30 @@ static dh_status check(const dh__params *store, const dh_safetensors *file, cons
     mismatch m = {0};
     DH_TRY(compare(&m, store, file));
     if (!m.missing_count && !m.extra_count && !m.other_count) return DH_OK;
-    return dh_fail(DH_EFORMAT, "load_weights: \"%s\" does not fit the model: missing %d (%s), extra %d "
-                   "(%s), of another shape or dtype %d (%s)", path, m.missing_count, m.missing,
-                   m.extra_count, m.extra, m.other_count, m.other);
+    return dh_fail(DH_EFORMAT,
+                   "load_weights: \"%s\" does not fit the model: missing %d (%s), extra %d "
+                   "(%s), of another shape or dtype %d (%s)",
+                   path, m.missing_count, m.missing, m.extra_count, m.extra, m.other_count,
+                   m.other);
 }
 
+/* All tensors are opened before the first is copied, so that a failure changes nothing. */
 static dh_status copy_all(const dh__params *store, const dh_safetensors *file)
 {
-    for (int i = 0; i < store->count; i++) {
+    dh_tensor **t = dh__calloc((size_t)store->count + 1, sizeof *t);
+    dh_status status = t ? DH_OK : DH_ENOMEM;
+    for (int i = 0; i < store->count && !status; i++)
+        status = dh_safetensors_get(&t[i], file, store->segments[i]->name);
+    for (int i = 0; i < store->count && !status; i++) {
         const dh__segment *s = store->segments[i];
-        dh_tensor *t;
-        DH_TRY(dh_safetensors_get(&t, file, s->name));
-        void *to = dh__params_address(store, s->state ? DH_HOME_STATE : DH_HOME_WEIGHT, 0, s->offset);
-        dh_status status = store->device->copy_in(store->device, to, t->view.data,
-                                                  (size_t)s->count * sizeof(float));
-        dh_tensor_free(t);
-        if (status) return status;
+        void *to =
+            dh__params_address(store, s->state ? DH_HOME_STATE : DH_HOME_WEIGHT, 0, s->offset);
+        status = store->device->copy_in(store->device, to, t[i]->view.data,
+                                        (size_t)s->count * sizeof(float));
     }
-    return DH_OK;
+    for (int i = 0; t && i < store->count; i++) dh_tensor_free(t[i]);
+    dh__free(t);
+    return status;
 }
 
 dh_status dh_load_weights(dh_model *model, const char *path)
