@@ -160,6 +160,8 @@ static dh_status normalize(dh_tensor **out, const dh_tensor *x, double low, doub
     DH_REQUIRE(isfinite(least) && isfinite(most), DH_ENUMERIC,
                "tensor_normalize: x reaches from %g to %g, must be finite", least, most);
     double scale = most > least ? (high - low) / (most - least) : 0;
+    if (!isfinite(most - least) || !isfinite(high - low)) /* a span that no double holds */
+        scale = (high / 2 - low / 2) / (most / 2 - least / 2);
     return dh_tensor_affine(out, x, scale, low - scale * least);
 }
 
@@ -169,7 +171,8 @@ dh_status dh_tensor_normalize(dh_tensor **out, const dh_tensor *x, double low, d
     dh_tensor *owned;
     DH_NEED(out, "tensor_normalize", "out");
     DH_NEED(x, "tensor_normalize", "x");
-    DH_REQUIRE(low <= high, DH_EINVAL, "tensor_normalize: low is %g, high is %g", low, high);
+    DH_REQUIRE(isfinite(low) && isfinite(high) && low <= high, DH_EINVAL,
+               "tensor_normalize: low is %g, high is %g, must be finite and in order", low, high);
     DH_TRY(floating(&real, &owned, x));
     dh_status status = normalize(out, real, low, high);
     dh_tensor_free(owned);
@@ -226,8 +229,10 @@ static dh_status number_for(dh_tensor **out, const dh_tensor *x, double s)
     dh_dtype d = x->view.dtype;
     if (!dh_dtype_is_float(d)) {
         dh__store(d, exact, s);
-        bool held = d != DH_BOOL && dh__load(d, exact) == s && fabs(s) < 0x1p63;
-        bool whole = s == floor(s) && fabs(s) < 0x1p63;
+        /* a 64-bit integer saturates at a number that as f64 looks like the end it stands before */
+        bool fits = d == DH_U64 ? s < 0x1p64 : s < 0x1p63;
+        bool held = d != DH_BOOL && fits && dh__load(d, exact) == s;
+        bool whole = s == floor(s) && s >= -0x1p63 && s < 0x1p63;
         d = held ? d : whole ? DH_I64 : DH_F64;
     }
     DH_TRY(dh_tensor_new(out, d, 0, NULL));

@@ -39,8 +39,9 @@ static void put_value(printer *p, const char *address)
     else if (d == DH_I64)
         put(p, "%lld", (long long)*(const int64_t *)(const void *)address);
     else {
-        dh__format(text, sizeof text, dh_dtype_is_float(d) ? "%.6g" : "%.0f", dh__load(d, address));
-        put(p, "%s", text);
+        double v = dh__load(d, address);
+        dh__format(text, sizeof text, dh_dtype_is_float(d) ? "%.6g" : "%.0f", v);
+        put(p, "%s", v != v ? "nan" : text); /* not "-nan" */
     }
 }
 
@@ -81,7 +82,10 @@ size_t dh_tensor_print(const dh_tensor *tensor, char *buffer, size_t size)
     } else {
         p.view = &tensor->view;
         p.whole = dh__view_count(p.view) <= WHOLE;
-        put_axis(&p, 0, tensor->view.data);
+        if (dh__view_count(p.view))
+            put_axis(&p, 0, tensor->view.data);
+        else
+            put(&p, "[]"); /* however long the axes around the empty one are */
     }
     if (p.size) p.buffer[p.at < p.size ? p.at : p.size - 1] = 0;
     return p.at;

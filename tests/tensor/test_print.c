@@ -60,8 +60,9 @@ static void test_long(void **state)
     expect_text(counted(DH_I32, SHAPE(1001)), "[0, 1, 2, ..., 998, 999, 1000]");
     expect_text(counted(DH_I32, SHAPE(2, 600)),
                 "[[0, 1, 2, ..., 597, 598, 599],\n [600, 601, 602, ..., 1197, 1198, 1199]]");
-    expect_text(counted(DH_I32, SHAPE(600, 2)),
-                "[[0, 1],\n [2, 3],\n [4, 5],\n ...\n [1194, 1195],\n [1196, 1197],\n [1198, 1199]]");
+    expect_text(
+        counted(DH_I32, SHAPE(600, 2)),
+        "[[0, 1],\n [2, 3],\n [4, 5],\n ...\n [1194, 1195],\n [1196, 1197],\n [1198, 1199]]");
     char text[8192];
     dh_tensor *t = counted(DH_I32, SHAPE(1000));
     (void)dh_tensor_print(t, text, sizeof text);

@@ -251,6 +251,19 @@ static void convert(const job *j, dh__lanes *to, const dh__lanes *from, int64_t 
     }
 }
 
+/* An element as f64; one of 64 bits on its way to a half is cut so that its last bit says whether
+ * something was cut off: rounding it again then is right. */
+static double load_exact(const job *j, const char *from)
+{
+    uint64_t m;
+    if ((j->in != DH_I64 && j->in != DH_U64) || j->out == DH_F64) return dh__load(j->in, from);
+    memcpy(&m, from, sizeof m);
+    bool negative = j->in == DH_I64 && m >> 63;
+    if (negative) m = 0 - m;
+    if (m >> 53) m = (m & ~(uint64_t)0x7ff) | (m & 0x7ff ? 0x800 : 0);
+    return negative ? -(double)m : (double)m;
+}
+
 static void cast_row(void *context, char *const *data, const ptrdiff_t *stride, int64_t n)
 {
     const job *j = context;
@@ -258,7 +271,7 @@ static void cast_row(void *context, char *const *data, const ptrdiff_t *stride, 
     dh__lanes x, y;
     if (one_by_one(j->in, j->out)) {
         for (int64_t i = 0; i < n; i++) {
-            double v = dh__load(j->in, data[1] + i * stride[1]);
+            double v = load_exact(j, data[1] + i * stride[1]);
             dh__store(j->out, data[0] + i * stride[0], v);
         }
         return;
