@@ -2,7 +2,11 @@
 /* Loaded in front of a program (LD_PRELOAD): counts what the process asks the system's allocator
  * for, the library's own requests and those of zlib, libyaml, libc and OpenMP alike, between two
  * marks, and can refuse the n-th. glibc only: it hands on to __libc_*. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1 /* mmap64 */
+#endif
 #include <errno.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
