@@ -86,7 +86,8 @@ static dh_value one_hot(dh__graph *g, dh_value labels, int64_t depth)
     return dh_emit1(&g->emitter, DH_OP_ONE_HOT, &attr, labels);
 }
 
-/* A hit: fewer than k classes have more than the true one's probability. [N, C] only. */
+/* A hit: fewer than k classes have more than the true one's probability; NaN is never one. [N, C]
+ * only. */
 static dh_value top_k(dh__graph *g, dh_value p, dh_value t, int k)
 {
     const dh_view *v = dh__graph_view(g, p);
@@ -95,9 +96,14 @@ static dh_value top_k(dh__graph *g, dh_value p, dh_value t, int k)
                                         v ? v->ndim : 0));
     dh_value hot = one_hot(g, labels_of(g, t, 2), v->shape[1]);
     dh_reduce_attr keep = {.axes = {1, {1}}, .keepdims = true}, drop = {.axes = {1, {1}}};
-    dh_value own = dh_emit1(&g->emitter, DH_OP_SUM, &keep, op2(g, DH_OP_MUL, p, hot));
-    dh_value above = dh__emit_cast(g, op2(g, DH_OP_GREATER, p, own), DH_F32);
-    dh_value count = dh_emit1(&g->emitter, DH_OP_SUM, &drop, above);
+    /* chosen, not multiplied: 0 times an infinite logit of another class would be NaN */
+    dh_value zero = dh_emit1(&g->emitter, DH_OP_FILL_LIKE, &(dh_fill_attr){0}, p);
+    dh_value mine = op2(g, DH_OP_GREATER, hot, dh__graph_scalar(g, DH_F32, 0.5));
+    dh_value chosen = dh_emit3(&g->emitter, DH_OP_WHERE, NULL, mine, p, zero);
+    dh_value own = dh_emit1(&g->emitter, DH_OP_SUM, &keep, chosen);
+    dh_value below = op2(g, DH_OP_LESS_EQUAL, p, own);
+    dh_value above = dh_emit1(&g->emitter, DH_OP_LOGICAL_NOT, NULL, below);
+    dh_value count = dh_emit1(&g->emitter, DH_OP_SUM, &drop, dh__emit_cast(g, above, DH_F32));
     return dh__sum_samples(g, op2(g, DH_OP_LESS, count, dh__graph_scalar(g, DH_F32, k)));
 }
 
