@@ -6,7 +6,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/deps.sh
-cmake --preset release -G Ninja -DDH_TESTS=OFF -DDH_BENCH=OFF >/dev/null
+generator="-G Ninja"
+[ ! -e build/release/CMakeCache.txt ] || generator="" # whatever it was made with
+cmake --preset release $generator -DDH_TESTS=OFF -DDH_BENCH=OFF >/dev/null
 cmake --build --preset release -j "$(nproc)" -- --quiet
 mkdir -p out
 build/release/examples/mnist_mlp --epochs "${EPOCHS:-10}" --save out/mlp.safetensors --json out/mlp.json \

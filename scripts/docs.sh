@@ -13,7 +13,9 @@ if [ "${1:-}" = --check ]; then
 fi
 if [ -z "$program" ]; then
   scripts/deps.sh
-  cmake --preset release -G Ninja >/dev/null
+  generator="-G Ninja"
+  [ ! -e build/release/CMakeCache.txt ] || generator="" # whatever it was made with
+  cmake --preset release $generator -DDH_TESTS=ON >/dev/null
   cmake --build --preset release --target gen_ops -- --quiet
   program=build/release/tests/house/gen_ops
 fi

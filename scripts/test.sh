@@ -21,7 +21,9 @@ jobs=$(nproc)
 
 build() {
   echo "== build $1"
-  cmake --preset "$1" -G Ninja >/dev/null
+  local generator="-G Ninja"
+  [ ! -e "build/$1/CMakeCache.txt" ] || generator="" # whatever it was made with
+  cmake --preset "$1" $generator -DDH_TESTS=ON >/dev/null
   cmake --build --preset "$1" -j "$jobs" -- --quiet
 }
 
@@ -29,7 +31,7 @@ run() { # preset, then ctest's own options
   local name=$1
   shift
   echo "== test $name $*"
-  ctest --preset "$name" -j "$jobs" --timeout 1500 "$@"
+  ctest --preset "$name" -j "$jobs" --timeout 1500 --no-tests=error "$@"
 }
 
 if [ "$ci" = no ]; then
