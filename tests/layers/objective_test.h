@@ -3,7 +3,7 @@
 #ifndef DH_OBJECTIVE_TEST_H
 #define DH_OBJECTIVE_TEST_H
 
-#include "../graph/graph_test.h"
+#include "graph_test.h"
 #include "objective.h"
 
 typedef struct objective {

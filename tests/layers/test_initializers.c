@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Initial weights: moments, limits, orthogonality, identity, the same bits from the same seed. */
-#include "../model/model_test.h"
+#include "model_test.h"
 #include "net.h"
 
 #define ROWS  200

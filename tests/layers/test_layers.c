@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Layers: shapes, values of a forward pass, names, what constructors refuse, sharing. */
-#include "../model/model_test.h"
+#include "model_test.h"
 
 static void shapes(void **state)
 {

@@ -2,7 +2,7 @@
 /* Each optimiser's trajectory against values computed here in f64, through a built model of one
  * weight whose gradient is the input; then decay, scales, clipping, regularisation, accumulation.
  */
-#include "../model/model_test.h"
+#include "model_test.h"
 
 #define STEPS 5
 
