@@ -67,6 +67,9 @@ dh_layer *(dh_input)(dh_model *model, const dh_input_args *args)
                                                DH_MAX_NDIM - 1));
         shape[n + 1] = a.shape[n];
     }
+    if (a.dtype && !dh_dtype_size(a.dtype))
+        return dh__net_failed(net, dh_fail(DH_EDTYPE, "input \"%s\": dtype is %d, must be in [1, %d]",
+                                           a.name ? a.name : "", (int)a.dtype, DH_DTYPE_COUNT - 1));
     return dh__input_new(net, a.name, a.dtype, n + 1, shape, false);
 }
 

@@ -50,6 +50,15 @@ static void shapes_are_checked_where_they_are_written(void **state)
     dh_model_free(net);
 }
 
+static void an_unknown_dtype_is_refused(void **state)
+{
+    (void)state;
+    dh_model *net = dh_model_new("dtype");
+    assert_null(dh_input(net, {4}, .dtype = (dh_dtype)77, .name = "in"));
+    assert_error(dh_build(net, NULL), DH_EDTYPE, "input", "in", "77", "13");
+    dh_model_free(net);
+}
+
 static void layers_know_their_shapes(void **state)
 {
     (void)state;
@@ -158,6 +167,7 @@ int main(void)
         cmocka_unit_test(the_first_failure_comes_out_of_build),
         cmocka_unit_test(near_names_are_offered),
         cmocka_unit_test(shapes_are_checked_where_they_are_written),
+        cmocka_unit_test(an_unknown_dtype_is_refused),
         cmocka_unit_test(layers_know_their_shapes),
         cmocka_unit_test(nothing_crashes_on_null),
         cmocka_unit_test(data_is_checked),
