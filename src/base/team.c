@@ -65,7 +65,7 @@ static int session_size(const struct session *session);
 
 int dh__team_size(void)
 {
-    if (inside_run) return 1;
+    if (inside_run || thread_limit == 1) return 1; /* with one thread OpenMP is never asked */
     if (current) return session_size(current);
     if (omp_in_parallel()) return 1;
     pthread_once(&team_once, start);
@@ -162,7 +162,7 @@ static void work_on(team_job *job, int index)
     inside_run = false;
 }
 
-static void run_team(int threads, team_job *job)
+__attribute__((noinline)) static void run_team(int threads, team_job *job)
 {
     atomic_store_explicit(&team_used, true, memory_order_relaxed);
 #pragma omp parallel num_threads(threads)
@@ -281,6 +281,23 @@ static void lead(session *s, void (*body)(void *context), void *context)
     next_turn(s);
 }
 
+/* Out of line: clang asks libomp for the thread's number at the top of a function that holds a
+ * region, and a lone thread must not wake OpenMP at all. */
+__attribute__((noinline)) static void run_session(session *s, int threads,
+                                                  void (*body)(void *context), void *context)
+{
+    atomic_store_explicit(&team_used, true, memory_order_relaxed);
+#pragma omp parallel num_threads(threads)
+    {
+#pragma omp single
+        s->threads = omp_get_num_threads(); /* may be fewer; the barrier shows it to all */
+        if (omp_get_thread_num() == 0)
+            lead(s, body, context);
+        else
+            help(s, omp_get_thread_num());
+    }
+}
+
 void dh__team_session(void (*body)(void *context), void *context)
 {
     int threads = current ? 1 : dh__team_size();
@@ -293,16 +310,7 @@ void dh__team_session(void (*body)(void *context), void *context)
         body(context); /* each run then opens a region of its own */
         return;
     }
-    atomic_store_explicit(&team_used, true, memory_order_relaxed);
-#pragma omp parallel num_threads(threads)
-    {
-#pragma omp single
-        s.threads = omp_get_num_threads(); /* may be fewer; the barrier shows it to all */
-        if (omp_get_thread_num() == 0)
-            lead(&s, body, context);
-        else
-            help(&s, omp_get_thread_num());
-    }
+    run_session(&s, threads, body, context);
     pthread_cond_destroy(&s.changed);
     pthread_mutex_destroy(&s.lock);
 }

@@ -243,8 +243,12 @@ dh_status(dh_build)(const dh_build_args *args)
     if (!status) status = build_losses(m, &a);
     if (!status) status = build_metrics(m, &a);
     if (!status) status = build_training(m, &a);
-    if (!status) status = dh__params_allocate(m->net.store, m->seed);
-    if (!status) status = try_graph(m);
+    if (!status) {
+        int before = dh__enter(m);
+        status = dh__params_allocate(m->net.store, m->seed);
+        if (!status) status = try_graph(m);
+        dh__leave(before);
+    }
     if (status) {
         unbuild(m);
         return status;

@@ -2,6 +2,7 @@
 /* What a training step allocates (nothing), and what happens when any request of the process fails,
  * those of zlib, libyaml, libc and OpenMP too. Runs itself again with interpose_alloc.so, which
  * lies beside it, in front. */
+#include "team.h"
 #include "model_test.h"
 
 #include <dlfcn.h>
@@ -276,7 +277,10 @@ static dh_status train(double *result, int threads)
 
 static dh_status work_train(double *result)
 {
-    return train(result, 1);
+    int before = dh__team_limit(1); /* for the eager calls too */
+    dh_status status = train(result, 1);
+    dh__team_limit(before);
+    return status;
 }
 
 static dh_status work_team(double *result)
@@ -361,8 +365,9 @@ static bool undisturbed(dh_status (*work)(double *result), double *result)
     return true;
 }
 
-/* WARM: the work is done once before. MAY_END: libgomp ends the process when it gets no memory for
- * a thread; see docs/errors.md. */
+/* WARM: the work is done once before. MAY_END: libgomp exits with 1 when it gets no memory for a
+ * thread; see docs/errors.md. */
+
 enum { WARM = 1, MAY_END = 2 };
 static void fail_each(dh_status (*work)(double *result), int how)
 {
@@ -429,9 +434,13 @@ static void training_survives(void **state)
     fail_each(work_train, 0);
 }
 
-static void team_survives_but_for_libgomp(void **state)
+static void team_survives_but_for_openmp(void **state)
 {
     (void)state;
+#if defined(__clang__)
+    print_message("LLVM's libomp aborts, crashes or hangs when it gets no memory\n");
+    skip();
+#endif
     fail_each(work_team, MAY_END);
 }
 
@@ -523,7 +532,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(files_survive),
         cmocka_unit_test(inverse_survives_once_openblas_is_open),
         cmocka_unit_test(training_survives),
-        cmocka_unit_test(team_survives_but_for_libgomp),
+        cmocka_unit_test(team_survives_but_for_openmp),
         cmocka_unit_test(the_interposer_works),
         cmocka_unit_test(steps_allocate_nothing),
         cmocka_unit_test(longer_fits_allocate_no_more),
