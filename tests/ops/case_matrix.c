@@ -41,6 +41,7 @@ const op_case case_matrix[] = {
     {"matmul", 2, {S(2, 3), S(3, 0)}, .attr = NULL},
     {"matmul", 2, {S(0, 2, 3), S(3, 4)}, .attr = NULL},
     {"matmul", 2, {S(2, 3, 0), S(0, 4)}, .attr = NULL},
+    {"matmul", 2, {S(2, 120, 8, 5), S(5, 4)}, .attr = NULL},
     {"matmul", 2, {S(129, 257), S(257, 67)}, .attr = NULL, F32_ONLY},
     {"matmul", 2, {S(67, 131), S(131, 259)}, .attr = NULL, F64_ONLY},
     {"matmul", 2, {S(31, 67), S(67, 37)}, .attr = NULL, HALF_ONLY},

@@ -402,8 +402,20 @@ void mode_inplace(subject *s)
     }
 }
 
+/* Strides as if axis 0 came after `place` other axes in memory. */
+static void pack_turned(dh_view *v, int place)
+{
+    int64_t step = 1;
+    if (place >= v->ndim) place = v->ndim - 1;
+    for (int i = v->ndim - 1; i >= 0; i--) { /* i: place in memory, from the innermost */
+        int axis = i == place ? 0 : i < place ? i + 1 : i;
+        v->stride[axis] = step;
+        step *= v->shape[axis] > 1 ? v->shape[axis] : 1;
+    }
+}
+
 /* With axis 0 shorter in every input that has its length, no more scratch may be asked for. */
-static void check_shrink(const subject *s, const dh_impl *impl)
+static void check_shrink(const subject *s, const dh_impl *impl, int place)
 {
     int64_t bound = s->in_count && s->in[0].ndim ? s->in[0].shape[0] : 0;
     size_t most = 0;
@@ -414,7 +426,7 @@ static void check_shrink(const subject *s, const dh_impl *impl)
         for (int i = 0; i < s->in_count; i++) {
             packed_view(&in[i], s->in_dtype[i], s->in[i].ndim, s->in[i].shape);
             if (in[i].ndim && in[i].shape[0] == bound) in[i].shape[0] = lengths[t];
-            dh__view_pack(&in[i]);
+            pack_turned(&in[i], place);
         }
         dh_call call = make_call(s, in, out);
         bool taken = dh__op_infer(&call) == DH_OK && !refusal(impl, &call);
@@ -445,6 +457,7 @@ void mode_bits(subject *s)
             dh__team_limit(before);
         }
         free(bits);
-        if ((*impl)->scratch) check_shrink(s, *impl);
+        for (int place = 0; (*impl)->scratch && place < s->in[0].ndim; place++)
+            check_shrink(s, *impl, place);
     }
 }

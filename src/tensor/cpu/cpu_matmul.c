@@ -179,11 +179,13 @@ static size_t small_scratch(const product *p)
     return (dh__gemm_scratch(&g, 1) + 63) / 64 * 64;
 }
 
-/* A side may shrink until the product is small, so that room for the largest small one is kept. */
+/* A side may shrink until the product is small, so that room for the largest small one is kept; a
+ * batch axis to 1, so that its rows are merged after all. */
 static size_t gemm_scratch(const dh_call *call)
 {
     product p = whole_product(call);
     dh__gemm g = gemm_of(&p, 0);
+    g.m *= p.batch;
     size_t large = dh__gemm_scratch(&g, dh__team_size());
     if (p.batch < 2) return large;
     if (p.m > SMALL_SIDE) p.m = SMALL_SIDE;
