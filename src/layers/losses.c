@@ -46,7 +46,8 @@ static dh_value mae(dh__graph *g, dh_value p, dh_value t)
     return dh__per_sample(g, op1(g, DH_OP_ABS, op2(g, DH_OP_SUB, p, same_as(g, p, t))));
 }
 
-/* --- categorical: classes on axis 1, as in [N, C] and [N, C, H, W] ------------------------------- */
+/* --- categorical: classes on axis 1, as in [N, C] and [N, C, H, W] -------------------------------
+ */
 
 static dh_value classes_last(dh__graph *g, dh_value x)
 {
@@ -59,7 +60,8 @@ static dh_value classes_last(dh__graph *g, dh_value x)
     return dh_emit1(&g->emitter, DH_OP_PERMUTE, &attr, x);
 }
 
-/* The input of the softmax that made p over the class axis, DH_NO_VALUE if that is not how it came. */
+/* The input of the softmax that made p over the class axis, DH_NO_VALUE if that is not how it came.
+ */
 static dh_value logits_of(const dh__graph *g, dh_value p)
 {
     if (p == DH_NO_VALUE || g->values[p].node < 0) return DH_NO_VALUE;
@@ -70,15 +72,15 @@ static dh_value logits_of(const dh__graph *g, dh_value p)
     return axis == 1 ? n->in[0] : DH_NO_VALUE;
 }
 
-/* Labels [N, ...] as they are (without an axis of length 1 in the classes' place), else probabilities
- * of the prediction's shape with the classes last. */
+/* Labels [N, ...] as they are (without an axis of length 1 in the classes' place), else
+ * probabilities of the prediction's shape with the classes last. */
 static dh_value class_target(dh__graph *g, dh_value p, dh_value t)
 {
     if (g->emitter.status || p == DH_NO_VALUE || t == DH_NO_VALUE) return DH_NO_VALUE;
     const dh_view *vp = dh__graph_view(g, p), *vt = dh__graph_view(g, t);
     if (vp->ndim < 2)
-        return dh__emit_fail(g, dh_fail(DH_ESHAPE, "the prediction has %d axes, needs [N, classes]",
-                                        vp->ndim));
+        return dh__emit_fail(
+            g, dh_fail(DH_ESHAPE, "the prediction has %d axes, needs [N, classes]", vp->ndim));
     bool integer = !dh_dtype_is_float(vt->dtype) && vt->dtype != DH_BOOL;
     bool ones = vt->ndim == vp->ndim && vt->shape[1] == 1 && vp->shape[1] != 1;
     if (integer && ones) {
@@ -122,7 +124,8 @@ static dh_value cross_entropy(dh__graph *g, dh_value p, dh_value t)
     return dh__per_sample(g, op1(g, DH_OP_NEG, sum));
 }
 
-/* --- binary ------------------------------------------------------------------------------------- */
+/* --- binary -------------------------------------------------------------------------------------
+ */
 
 /* softplus(z) - z t: the stable form of -t log s(z) - (1 - t) log(1 - s(z)). */
 static dh_value binary_logits(dh__graph *g, dh_value z, dh_value t)
@@ -133,7 +136,8 @@ static dh_value binary_logits(dh__graph *g, dh_value z, dh_value t)
 
 static dh_value binary(dh__graph *g, dh_value p, dh_value t)
 {
-    if (p != DH_NO_VALUE && g->values[p].node >= 0 && g->nodes[g->values[p].node]->op == DH_OP_SIGMOID)
+    if (p != DH_NO_VALUE && g->values[p].node >= 0 &&
+        g->nodes[g->values[p].node]->op == DH_OP_SIGMOID)
         return binary_logits(g, g->nodes[g->values[p].node]->in[0], t);
     dh_value y = same_as(g, p, t);
     dh_value q = dh__emit_scale(g, p, -1, 1), no = dh__emit_scale(g, y, -1, 1);

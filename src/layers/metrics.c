@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Metrics: a vector of sums per batch, and the figure made of the sums over an epoch. So the figure of
- * an epoch is that of all its samples, not a mean of batches. */
+/* Metrics: a vector of sums per batch, and the figure made of the sums over an epoch. So the figure
+ * of an epoch is that of all its samples, not a mean of batches. */
 #include <math.h>
 #include <string.h>
 
@@ -16,7 +16,8 @@ static dh_value op2(dh__graph *g, int op, dh_value a, dh_value b)
 dh_value dh__sum_samples(dh__graph *graph, dh_value per_sample)
 {
     dh_value x = dh__emit_cast(graph, per_sample, DH_F32);
-    dh_value sum = dh_emit1(&graph->emitter, DH_OP_SUM, &(dh_reduce_attr){0}, dh__per_sample(graph, x));
+    dh_value sum =
+        dh_emit1(&graph->emitter, DH_OP_SUM, &(dh_reduce_attr){0}, dh__per_sample(graph, x));
     return dh_emit1(&graph->emitter, DH_OP_RESHAPE, &(dh_reshape_attr){.shape = {1, {1}}}, sum);
 }
 
@@ -107,11 +108,11 @@ static dh_value top_k(dh__graph *g, dh_value p, dh_value t, int k)
     return dh__sum_samples(g, op2(g, DH_OP_LESS, count, dh__graph_scalar(g, DH_F32, k)));
 }
 
-#define LOSS_METRIC(id, loss)                                                                      \
-    static dh_value id(dh__graph *g, dh_value p, dh_value t, int k)                                \
-    {                                                                                              \
-        DH_UNUSED(k);                                                                              \
-        return dh__sum_samples(g, dh__loss_emit(g, loss, p, t));                                   \
+#define LOSS_METRIC(id, loss)                                       \
+    static dh_value id(dh__graph *g, dh_value p, dh_value t, int k) \
+    {                                                               \
+        DH_UNUSED(k);                                               \
+        return dh__sum_samples(g, dh__loss_emit(g, loss, p, t));    \
     }
 LOSS_METRIC(mse, "mse")
 LOSS_METRIC(mae, "mae")
@@ -152,7 +153,8 @@ static dh_value jaccard(dh__graph *g, dh_value p, dh_value t, int k)
     return dh__sum_samples(g, safe_ratio(g, both, op2(g, DH_OP_SUB, sizes, both)));
 }
 
-/* --- area under the ROC curve: counts above AUC_STEPS thresholds, all elements flattened --------- */
+/* --- area under the ROC curve: counts above AUC_STEPS thresholds, all elements flattened ---------
+ */
 
 static dh_value column(dh__graph *g, dh_value x)
 {
@@ -170,11 +172,11 @@ static dh_value auc(dh__graph *g, dh_value p, dh_value t, int k)
     dh_value yes = column(g, dh__emit_cast(g, t, DH_F32)), no = dh__emit_scale(g, yes, -1, 1);
     dh_value above = dh__emit_cast(g, op2(g, DH_OP_GREATER, column(g, p), at), DH_F32);
     dh_reduce_attr rows = {.axes = {1, {0}}};
-    dh_value parts[2] = {
-        dh_emit1(&g->emitter, DH_OP_SUM, &rows, op2(g, DH_OP_MUL, above, yes)),
-        dh_emit1(&g->emitter, DH_OP_SUM, &rows, op2(g, DH_OP_MUL, above, no))};
+    dh_value parts[2] = {dh_emit1(&g->emitter, DH_OP_SUM, &rows, op2(g, DH_OP_MUL, above, yes)),
+                         dh_emit1(&g->emitter, DH_OP_SUM, &rows, op2(g, DH_OP_MUL, above, no))};
     dh_value out[DH_OP_MAX_OUT];
-    return dh_emit(&g->emitter, DH_OP_CONCAT, &(dh_axis_attr){0}, 2, parts, out) ? DH_NO_VALUE : out[0];
+    return dh_emit(&g->emitter, DH_OP_CONCAT, &(dh_axis_attr){0}, 2, parts, out) ? DH_NO_VALUE
+                                                                                 : out[0];
 }
 
 /* Trapezoids between neighbouring thresholds; the lowest threshold counts all. */
@@ -189,7 +191,8 @@ static double auc_finish(const double *sums, int count, double samples)
     return area / (tp[0] * fp[0]);
 }
 
-/* --- confusion matrix: [C, C], rows the true class, columns the predicted ----------------------- */
+/* --- confusion matrix: [C, C], rows the true class, columns the predicted -----------------------
+ */
 
 static dh_value confusion(dh__graph *g, dh_value p, dh_value t, int k)
 {
@@ -238,7 +241,9 @@ static const struct row {
 static const char *name_at(int i, const void *payload)
 {
     DH_UNUSED(payload);
-    return i < (int)DH_COUNT(rows) ? rows[i].name : i == (int)DH_COUNT(rows) ? "top_5_accuracy" : NULL;
+    return i < (int)DH_COUNT(rows)    ? rows[i].name
+           : i == (int)DH_COUNT(rows) ? "top_5_accuracy"
+                                      : NULL;
 }
 
 /* "top_3_accuracy": k between the words. */
@@ -261,7 +266,8 @@ dh_status dh__metric_find(dh__metric *out, const char *name)
     char hint[200];
     const char *wanted = parse_top(name, &k) ? "top_k_categorical_accuracy" : name;
     for (size_t i = 0; i < DH_COUNT(rows); i++) {
-        bool same = !strcmp(wanted, rows[i].name) || (rows[i].alias && !strcmp(wanted, rows[i].alias));
+        bool same =
+            !strcmp(wanted, rows[i].name) || (rows[i].alias && !strcmp(wanted, rows[i].alias));
         if (!same) continue;
         *out = (dh__metric){rows[i].name, rows[i].emit, rows[i].finish, k};
         return DH_OK;

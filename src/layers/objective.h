@@ -9,10 +9,10 @@
 
 /* --- losses.c --- */
 
-/* The loss of each sample, [N], of prediction against target. The target is a probability or value a
- * prediction, or for categorical losses an integer label a sample. */
+/* The loss of each sample, [N], of prediction against target. The target is a probability or value
+ * a prediction, or for categorical losses an integer label a sample. */
 dh_value dh__loss_emit(dh__graph *graph, const char *name, dh_value prediction, dh_value target);
-dh_status dh__loss_check(const char *name); /* DH_ENAME offers the near ones */
+dh_status dh__loss_check(const char *name);  /* DH_ENAME offers the near ones */
 const char *dh__loss_name(const char *name); /* the table's own copy, NULL if unknown */
 /* Mean over all axes but the batch: [N, ...] -> [N]; a scalar stays. */
 dh_value dh__per_sample(dh__graph *graph, dh_value x);
@@ -42,7 +42,8 @@ typedef struct dh__clip {
 dh_status dh__optimizer_check(dh_optimizer *optimizer); /* and fills defaults */
 int dh__optimizer_slots(const dh_optimizer *optimizer);
 const char *dh__optimizer_name(const dh_optimizer *optimizer);
-/* Emits clipping and the update of every segment with train[i], whose gradients lie in the store. */
+/* Emits clipping and the update of every segment with train[i], whose gradients lie in the store.
+ */
 dh_status dh__optimizer_emit(dh__graph *graph, const dh_optimizer *optimizer, const dh__clip *clip,
                              const bool *train);
 

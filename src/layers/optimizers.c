@@ -114,7 +114,8 @@ dh_status dh__optimizer_check(dh_optimizer *optimizer)
     DH_REQUIRE(kind >= 0 && kind <= (int)DH_ADADELTA, DH_EINVAL,
                "optimizer: kind is %d, must be in [0, %d]", kind, (int)DH_ADADELTA);
     if (!kind) {
-        DH_REQUIRE(!isnan(optimizer->learning_rate), DH_EINVAL, "optimizer: its arguments were refused");
+        DH_REQUIRE(!isnan(optimizer->learning_rate), DH_EINVAL,
+                   "optimizer: its arguments were refused");
         *optimizer = (dh_optimizer){.kind = DH_SGD, .learning_rate = 0.01f};
     }
     char who[64];
@@ -155,8 +156,8 @@ static dh_status update(dh__graph *g, const dh_optimizer *o, const run *r)
         in[n++] = dh__graph_flat(g, DH_HOME_SLOT, s, r->offset,
                                  o->kind == DH_NADAM && s == 2 ? 1 : r->count);
     dh_sgd_attr sgd = {(double)o->momentum, decay, scale, o->nesterov};
-    dh_rmsprop_attr rms = {(double)o->rho, (double)o->epsilon, (double)o->momentum, decay, scale,
-                           o->centered};
+    dh_rmsprop_attr rms = {(double)o->rho, (double)o->epsilon, (double)o->momentum, decay,
+                           scale,          o->centered};
     dh_ada_attr ada = {(double)o->rho, (double)o->epsilon, decay, scale};
     /* adam|adamw|adamax|nadam|amsgrad */
     dh_adam_attr adam_attr = {o->kind == DH_ADAMW    ? 1
