@@ -38,9 +38,9 @@ static float to_float(double x)
     return x < -(double)FLT_MAX ? -INFINITY : (float)x;
 }
 
-static bool is_required(const dh_field *field)
+bool dh_field_required(const dh_field *field)
 {
-    return !(field->dflt >= field->min && field->dflt <= field->max);
+    return field && !(field->dflt >= field->min && field->dflt <= field->max);
 }
 
 /* --- the value of a member, whatever its kind --- */
@@ -71,7 +71,7 @@ static field_value default_value(const dh_field *field)
 {
     field_value value;
     memset(&value, 0, sizeof value);
-    if (is_required(field)) return value;
+    if (dh_field_required(field)) return value;
     int64_t whole = saturate(field->dflt);
     switch (field->kind) {
     case DH_FIELD_BOOL: value.boolean = field->dflt != 0; break;
@@ -168,7 +168,7 @@ static dh_status check_string(const dh_field *field, const char *s, const char *
 {
     char near[256];
     if (!s) {
-        DH_REQUIRE(!is_required(field), DH_EINVAL, "%s: %s is required, it is NULL", who,
+        DH_REQUIRE(!dh_field_required(field), DH_EINVAL, "%s: %s is required, it is NULL", who,
                    field->name);
         return DH_OK;
     }
@@ -183,7 +183,7 @@ static dh_status check_ints(const dh_field *field, const dh_ints *ints, const ch
     DH_REQUIRE(ints->count >= 0 && ints->count <= (int)DH_COUNT(ints->v), DH_EINVAL,
                "%s: %s has %d elements, must be in [0, %d]", who, field->name, ints->count,
                (int)DH_COUNT(ints->v));
-    DH_REQUIRE(ints->count > 0 || !is_required(field), DH_EINVAL,
+    DH_REQUIRE(ints->count > 0 || !dh_field_required(field), DH_EINVAL,
                "%s: %s is required, it has 0 elements", who, field->name);
     for (int i = 0; i < ints->count; i++)
         DH_REQUIRE(int_in_range(ints->v[i], field->min, field->max), DH_EINVAL,

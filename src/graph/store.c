@@ -165,8 +165,8 @@ dh_status dh__params_tensor(dh_tensor **out, const dh__params *store, int segmen
                          : s->state           ? store->states
                                               : store->weights;
     DH_REQUIRE(arena && !(s->state && home == DH_HOME_GRAD), DH_ESTATE,
-               "parameter \"%s\": has no %s yet", s->name,
-               home == DH_HOME_GRAD ? "gradient" : "values; build the model first");
+               "parameter \"%s\" has no %s", s->name,
+               home == DH_HOME_GRAD ? "gradient yet" : "values; build the model first");
     dh_view view = {.dtype = DH_F32, .ndim = s->ndim};
     memcpy(view.shape, s->shape, sizeof view.shape);
     dh__view_pack(&view);

@@ -71,6 +71,7 @@ dh_value dh__activate(dh__graph *graph, const char *name, double alpha, int axis
     dh_affine_attr affine = {a, 0};
     dh_clamp_attr six = {0, 6};
     dh_axis_attr over = {axis ? axis : -1};
+    if (row->axis && dh__feature_axis(&over.axis, over.axis, graph, x, who)) return DH_NO_VALUE;
     dh_act_attr slope = {a};
     const void *attr = row->op == DH_OP_AFFINE  ? (const void *)&affine
                        : row->op == DH_OP_CLAMP ? (const void *)&six
@@ -87,7 +88,8 @@ static dh_value activation_emit(dh__build *b, const void *args, int in_count, co
 {
     const dh_activation_args *a = args;
     DH_UNUSED(in_count);
-    return dh__activate(b->graph, a->activation, (double)a->alpha, a->axis, in[0], "activation");
+    return dh__activate(b->graph, a->activation, (double)a->alpha, a->axis, in[0],
+                        b->layer->def->kind);
 }
 
 static const dh_field activation_fields[] = {

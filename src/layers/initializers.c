@@ -217,6 +217,13 @@ dh_status dh__initializer_find(dh__segment *segment, const dh_initializer *init,
         segment->init = rows[i].fn;
         segment->init_a = given ? init->a : rows[i].a;
         segment->init_b = given ? init->b : rows[i].b;
+        DH_REQUIRE(segment->init != init_random_uniform || segment->init_a <= segment->init_b,
+                   DH_EINVAL, "parameter \"%s\": %s from %g to %g, the first must not be larger",
+                   who, name, segment->init_a, segment->init_b);
+        bool normal = segment->init == init_random_normal || segment->init == init_truncated_normal;
+        DH_REQUIRE(!normal || segment->init_b >= 0, DH_EINVAL,
+                   "parameter \"%s\": %s of deviation %g, must be at least 0", who, name,
+                   segment->init_b);
         return DH_OK;
     }
     char hint[160];

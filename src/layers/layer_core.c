@@ -58,18 +58,23 @@ dh_layer *(dh_input)(dh_model *model, const dh_input_args *args)
     if (net->status) return NULL;
     if (dh__args(&a, sizeof a, args, "input")) return dh__net_failed(net, dh_error_status());
     int n = 0;
-    for (; n < DH_MAX_NDIM && a.shape[n]; n++) {
-        if (a.shape[n] < 1 || n + 1 >= DH_MAX_NDIM)
-            return dh__net_failed(net, dh_fail(DH_ESHAPE,
-                                               "input \"%s\": shape[%d] is %lld; takes up to "
-                                               "%d axes of at least 1",
-                                               a.name ? a.name : "", n, (long long)a.shape[n],
-                                               DH_MAX_NDIM - 1));
-        shape[n + 1] = a.shape[n];
+    dh_status status = DH_OK;
+    for (int i = 0; i < DH_MAX_NDIM && !status; i++) {
+        if (!a.shape[i]) continue; /* the list has ended, unless more follows */
+        if (a.shape[i] < 0 || i != n || n + 1 >= DH_MAX_NDIM)
+            status =
+                dh_fail(DH_ESHAPE, "input: shape[%d] is %lld; takes up to %d axes of at least 1",
+                        i < n ? i : n, (long long)a.shape[i < n ? i : n], DH_MAX_NDIM - 1);
+        else
+            shape[++n] = a.shape[i];
     }
-    if (a.dtype && !dh_dtype_size(a.dtype))
-        return dh__net_failed(net, dh_fail(DH_EDTYPE, "input \"%s\": dtype is %d, must be in [1, %d]",
-                                           a.name ? a.name : "", (int)a.dtype, DH_DTYPE_COUNT - 1));
+    if (!status && a.dtype && !dh_dtype_size(a.dtype))
+        status = dh_fail(DH_EDTYPE, "input: dtype is %d, must be in [1, %d]", (int)a.dtype,
+                         DH_DTYPE_COUNT - 1);
+    if (status) {
+        if (a.name) dh_error_prefix("input \"%s\"", a.name);
+        return dh__net_failed(net, status);
+    }
     return dh__input_new(net, a.name, a.dtype, n + 1, shape, false);
 }
 
@@ -118,7 +123,11 @@ static dh_value reshape_emit(dh__build *b, const void *args, int in_count, const
     char text[DH_SHAPE_TEXT];
     for (; n < DH_MAX_NDIM - 1 && a->shape[n]; n++) {
         attr.shape.v[n + 1] = a->shape[n];
-        if (a->shape[n] == -1 && hole < 0)
+        if (a->shape[n] == -1 && hole >= 0)
+            return dh__emit_fail(
+                b->graph,
+                dh_fail(DH_ESHAPE, "reshape: shape[%d] and shape[%d] are -1, one may be", hole, n));
+        if (a->shape[n] == -1)
             hole = n;
         else if (a->shape[n] < 0 || !dh__mul_int64(known, a->shape[n], &known))
             return dh__emit_fail(b->graph, dh_fail(DH_ESHAPE, "reshape: shape[%d] is %lld", n,

@@ -31,9 +31,9 @@ static dh_layer *merge(const dh_merge_args *args, const dh__layer_def *def, int 
     if (dh__args(&a, sizeof a, args, def->kind)) return NULL;
     int n = inputs_of(a.inputs, &net);
     if (n < 2 || n > most) {
-        dh_status s =
-            dh_fail(DH_EINVAL, "%s \"%s\": has %d inputs before the first NULL, takes 2 to %d",
-                    def->kind, a.name ? a.name : "", n, most);
+        dh_status s = dh_fail(DH_EINVAL, "%s: inputs holds %d before its NULL, takes %s%d",
+                              def->kind, n, most > 2 ? "2 to " : "", most);
+        if (a.name) dh_error_prefix("%s \"%s\"", def->kind, a.name);
         return dh__net_failed(net, s);
     }
     return dh__layer_new(net, def, &a, n, a.inputs);

@@ -61,10 +61,8 @@ static dh_value batch_norm_emit(dh__build *b, const void *args, int in_count, co
     const dh_view *x = dh__graph_view(b->graph, in[0]);
     int axis;
     DH_UNUSED(in_count);
-    dh_status status = dh__axis(&axis, a->axis ? a->axis : 1, x->ndim, "batch_normalization");
-    if (!status && axis == 0)
-        status = dh_fail(DH_EINVAL, "batch_normalization: axis is %d, the batch", a->axis);
-    if (status) return dh__emit_fail(b->graph, status);
+    if (dh__feature_axis(&axis, a->axis ? a->axis : 1, b->graph, in[0], "batch_normalization"))
+        return DH_NO_VALUE;
     int64_t c = x->shape[axis];
     dh_value mean = channel_param(b, "running_mean", c, "zeros", true);
     dh_value var = channel_param(b, "running_var", c, "ones", true);
@@ -120,10 +118,8 @@ static dh_value layer_norm_emit(dh__build *b, const void *args, int in_count, co
     dh_value all[3] = {in[0]}, out[DH_OP_MAX_OUT];
     int axis;
     DH_UNUSED(in_count);
-    dh_status status = dh__axis(&axis, a->axis ? a->axis : -1, x->ndim, "layer_normalization");
-    if (!status && axis == 0)
-        status = dh_fail(DH_EINVAL, "layer_normalization: axis is %d, the batch", a->axis);
-    if (status) return dh__emit_fail(b->graph, status);
+    if (dh__feature_axis(&axis, a->axis ? a->axis : -1, b->graph, in[0], "layer_normalization"))
+        return DH_NO_VALUE;
     dh_norm_attr attr = {.axis = axis, .epsilon = (double)a->epsilon};
     dh__param p = {
         .suffix = "gamma", .ndim = x->ndim - axis, .default_init = "ones", .no_decay = true};

@@ -18,6 +18,7 @@ static const char *op_name_at(int i, const void *payload)
 static dh_status read_attr(const dh_op *op, void *attr, const char *text)
 {
     char piece[256];
+    uint64_t given = 0;
     dh_field_defaults(op->fields, attr);
     while (text && *text) {
         size_t n = 0;
@@ -38,7 +39,11 @@ static dh_status read_attr(const dh_op *op, void *attr, const char *text)
         *equals = 0;
         for (char *e = equals; e > key && e[-1] == ' ';) *--e = 0;
         DH_TRY(dh_field_set(op->fields, attr, key, equals + 1, op->name));
+        given |= 1ull << (dh_field_find(op->fields, key) - op->fields);
     }
+    for (const dh_field *f = op->fields; f->name; f++)
+        DH_REQUIRE(given >> (f - op->fields) & 1 || !dh_field_required(f), DH_EINVAL,
+                   "%s: attr \"%s\" is required", op->name, f->name);
     return DH_OK;
 }
 
@@ -48,9 +53,9 @@ static dh_value operation_emit(dh__build *b, const void *args, int in_count, con
     char hint[200];
     int id = dh__op_find(a->op);
     if (id < 0)
-        return dh__emit_fail(b->graph, dh_fail(DH_ENAME, "no op \"%s\"%s", a->op ? a->op : "NULL",
-                                               dh__suggest(hint, sizeof hint, a->op ? a->op : "",
-                                                           op_name_at, NULL)));
+        return dh__emit_fail(b->graph,
+                             dh_fail(DH_ENAME, "no op \"%s\"%s", a->op,
+                                     dh__suggest(hint, sizeof hint, a->op, op_name_at, NULL)));
     const dh_op *op = dh__ops[id];
     int outs = op->out_count ? op->out_count : 1;
     if (op->updates[0] || a->output < 0 || a->output >= outs)
@@ -71,7 +76,7 @@ static dh_value operation_emit(dh__build *b, const void *args, int in_count, con
 static const dh_field operation_fields[] = {
     DH_FIELD(dh_operation_args, op, NULL, 0, 0, 0, "name of the op"),
     DH_FIELD(dh_operation_args, attr, NULL, 0, 0, 0, "attributes as name=value, ..."),
-    DH_FIELD(dh_operation_args, output, NULL, 0, 0, DH_OP_MAX_OUT - 1, "which output"),
+    DH_FIELD(dh_operation_args, output, NULL, 0, 0, 1 << 20, "which output"),
     DH_FIELD(dh_operation_args, name, NULL, 0, 0, 0, "name of the layer"),
     {0}};
 
@@ -88,9 +93,10 @@ dh_layer *(dh_operation)(const dh_operation_args *args)
     int n = 0;
     while (n < DH_MAX_LAYER_INPUTS && a.inputs[n]) n++;
     if (n == 0) {
-        dh_fail(DH_EINVAL, "operation \"%s\": inputs begins with NULL", a.op ? a.op : "NULL");
+        dh_fail(DH_EINVAL, "operation: inputs begins with NULL");
         return NULL;
     }
+    if (!a.op) return dh__net_failed(a.inputs[0]->net, dh_fail(DH_EINVAL, "operation: op is NULL"));
     return dh__layer_new(a.inputs[0]->net, &dh__layer_operation, &a, n, a.inputs);
 }
 
@@ -140,8 +146,10 @@ dh_layer *dh_apply(dh_layer *layer, dh_layer *x)
     }
     dh__net *net = x->net;
     if (layer->net != net)
-        return dh__net_failed(net, dh_fail(DH_EINVAL, "apply: layer \"%s\" and x \"%s\" belong to "
-                                           "different models", layer->name, x->name));
+        return dh__net_failed(net, dh_fail(DH_EINVAL,
+                                           "apply: layer \"%s\" and x \"%s\" belong to "
+                                           "different models",
+                                           layer->name, x->name));
     if (layer->in_count != 1)
         return dh__net_failed(net, dh_fail(DH_EINVAL, "apply: layer \"%s\" has %d inputs, needs 1",
                                            layer->name, layer->in_count));

@@ -2,6 +2,7 @@
 /* The list of layers behind a model, and emitting them into a graph. */
 #include "net.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "rng.h"
@@ -164,6 +165,32 @@ static dh_value emit_layer(dh__build *build, const dh_layer *layer, const dh_val
     return to->status ? DH_NO_VALUE : y;
 }
 
+/* Numbers that are multiples of the sketch's batch: "N", "4 N". */
+dh_status dh__sketch_error(dh_status status)
+{
+    char text[512];
+    size_t at = 0;
+    const char *from = dh_error_text();
+    while (*from && at + 24 < sizeof text) {
+        size_t digits = strspn(from, "0123456789");
+        long long n = digits && digits < 19 ? strtoll(from, NULL, 10) : 0;
+        if (n && n % DH_SKETCH_ROWS == 0) {
+            n /= DH_SKETCH_ROWS;
+            at += (size_t)(n == 1 ? dh__format(text + at, 24, "N")
+                                  : dh__format(text + at, 24, "%lld N", n));
+            from += digits;
+            continue;
+        }
+        size_t count = digits ? digits : 1;
+        if (at + count >= sizeof text) break;
+        memcpy(text + at, from, count);
+        at += count;
+        from += count;
+    }
+    text[at] = 0;
+    return dh_fail(status, "%s", text);
+}
+
 /* The layer's value in the sketch, so that what is wrong is said where it is written. */
 static dh_status sketch_layer(dh_layer *layer)
 {
@@ -176,7 +203,7 @@ static dh_status sketch_layer(dh_layer *layer)
     dh__free(values);
     dh_status status = net->sketch->emitter.status;
     net->sketch->emitter.status = DH_OK;
-    return status;
+    return status ? dh__sketch_error(status) : DH_OK;
 }
 
 static dh_layer *new_layer(dh__net *net, const dh__layer_def *def, const void *args, int in_count,

@@ -9,7 +9,9 @@
 
 #include "graph.h"
 
-#define DH_SKETCH_ROWS 2 /* batch of the graph in which constructors check shapes */
+/* Batch of the graph in which constructors check shapes, and in which nothing is computed: a prime
+ * that no axis of a user's has, so that what fits by chance does not pass. Messages call it N. */
+#define DH_SKETCH_ROWS 1000003
 
 struct dh__build;
 
@@ -79,6 +81,9 @@ dh_status dh__net_emit(dh__net *net, dh__graph *graph, bool training, const bool
 /* wanted[i] := true for layer and all it is computed from. */
 void dh__net_want(const dh_layer *layer, bool *wanted);
 
+/* Writes N for the sketch's batch in the text of the failure. Returns status. */
+dh_status dh__sketch_error(dh_status status);
+
 /* An input or target layer whose value is fed: shape with the batch axis as axis 0. */
 dh_layer *dh__input_new(dh__net *net, const char *name, dh_dtype dtype, int ndim,
                         const int64_t *shape_with_batch, bool target);
@@ -114,6 +119,8 @@ dh_value dh__emit_scale(dh__graph *graph, dh_value x, double alpha,
                         double beta); /* alpha x + beta */
 dh_value dh__emit_reduce(dh__graph *graph, int op, dh_value x, int from_axis, bool keepdims);
 dh_value dh__emit_cast(dh__graph *graph, dh_value x, dh_dtype dtype); /* itself if it has it */
+/* The axis of x, which must not be the batch. */
+dh_status dh__feature_axis(int *out, int axis, dh__graph *graph, dh_value x, const char *who);
 dh_value dh__emit_fail(dh__graph *graph, dh_status status); /* sets the status, gives DH_NO_VALUE */
 
 #endif

@@ -13,18 +13,44 @@ static dh_status build_outputs(dh_model *m, const dh_build_args *a)
         m->output[m->output_count++] = a->outputs[i];
     }
     DH_REQUIRE(m->output_count, DH_EINVAL, "build: output is NULL");
-    for (int i = 0; i < m->output_count; i++)
-        DH_REQUIRE(m->output[i]->net == &m->net, DH_EINVAL,
-                   "build: output \"%s\" belongs to another model", m->output[i]->name);
+    for (int i = 0; i < m->output_count; i++) {
+        const dh_layer *l = m->output[i];
+        DH_REQUIRE(l->net == &m->net, DH_EINVAL, "build: output \"%s\" belongs to another model",
+                   l->name);
+        const dh_view *v = dh__graph_view(m->net.sketch, l->sketch);
+        char text[DH_SHAPE_TEXT];
+        if (v->ndim && v->shape[0] == DH_SKETCH_ROWS) continue;
+        dh_fail(DH_ESHAPE, "build: output \"%s\" is %s, its axis 0 is not the batch", l->name,
+                dh__shape_text(text, sizeof text, v->ndim, v->shape));
+        return dh__sketch_error(DH_ESHAPE);
+    }
+    return DH_OK;
+}
+
+/* The inputs that the caller names, in his order. */
+static dh_status list_inputs(dh_model *m, const dh_build_args *a)
+{
+    for (int i = 0; i < DH_MAX_IO && a->inputs[i]; i++) {
+        dh_layer *l = a->inputs[i];
+        DH_REQUIRE(l->net == &m->net, DH_EINVAL,
+                   "build: inputs[%d], \"%s\", belongs to another model", i, l->name);
+        DH_REQUIRE(!strcmp(l->def->kind, "input") && !l->target, DH_EINVAL,
+                   "build: inputs[%d] is %s \"%s\", must be an input layer", i, l->def->kind,
+                   l->name);
+        for (int k = 0; k < i; k++)
+            DH_REQUIRE(a->inputs[k] != l, DH_EINVAL,
+                       "build: inputs[%d] and inputs[%d] are both \"%s\"", k, i, l->name);
+        m->input[m->input_count++] = l;
+    }
     return DH_OK;
 }
 
 static dh_status build_inputs(dh_model *m, const dh_build_args *a)
 {
+    DH_TRY(list_inputs(m, a));
     bool *wanted = dh__calloc((size_t)m->net.count + 1, sizeof *wanted);
     if (!wanted) return DH_ENOMEM;
     for (int o = 0; o < m->output_count; o++) dh__net_want(m->output[o], wanted);
-    for (int i = 0; i < DH_MAX_IO && a->inputs[i]; i++) m->input[m->input_count++] = a->inputs[i];
     dh_status status = DH_OK;
     int needed = 0;
     for (int i = 0; i < m->net.count && !status; i++) {
@@ -41,11 +67,6 @@ static dh_status build_inputs(dh_model *m, const dh_build_args *a)
         else if (!a->inputs[0])
             m->input[m->input_count++] = l;
     }
-    for (int i = 0; i < m->input_count && !status; i++)
-        if (m->input[i]->net != &m->net || strcmp(m->input[i]->def->kind, "input"))
-            status =
-                dh_fail(DH_EINVAL, "build: inputs[%d], \"%s\", is no input layer of this model", i,
-                        m->input[i]->name);
     if (!status && !needed) status = dh_fail(DH_EINVAL, "build: the outputs depend on no input");
     dh__free(wanted);
     return status;
@@ -90,7 +111,7 @@ static dh_status build_losses(dh_model *m, const dh_build_args *a)
         m->goal[o].weight = weight != 0 ? weight : 1;
         if (name && *name && strcmp(name, "none")) {
             dh_status status = dh__loss_check(name);
-            if (status) return dh_error_prefix("build"), status;
+            if (status) return status;
             m->goal[o].name = dh__loss_name(name);
         }
     }
@@ -116,7 +137,7 @@ static dh_status build_metric(dh_model *m, const char *text)
                    "build: metric \"%s\" names no output of the model", text);
     }
     dh_status status = dh__metric_find(&metric->metric, name);
-    if (status) return dh_error_prefix("build"), status;
+    if (status) return status;
     dh__format(metric->name, sizeof metric->name, "%s", text);
     m->metric_count++;
     return DH_OK;
@@ -193,7 +214,7 @@ static dh_status build_training(dh_model *m, const dh_build_args *a)
 
 /* Errors of losses and metrics come out here, not at the first batch: they see targets of the
  * predictions' shapes. */
-static dh_status try_graph(dh_model *m)
+static dh_status try_graph_at_sketch(dh_model *m)
 {
     dh__key key;
     dh__stage *stage;
@@ -216,6 +237,12 @@ static dh_status try_graph(dh_model *m)
     DH_TRY(dh__stage_new(&stage, m, &key, DH_FULL_MEM));
     dh__stage_free(stage);
     return DH_OK;
+}
+
+static dh_status try_graph(dh_model *m)
+{
+    dh_status status = try_graph_at_sketch(m);
+    return status ? dh__sketch_error(status) : DH_OK;
 }
 
 /* Back to before the build, so that it can be tried again. */
@@ -251,7 +278,7 @@ dh_status(dh_build)(const dh_build_args *args)
     }
     if (status) {
         unbuild(m);
-        return status;
+        return dh__from("build", status);
     }
     m->built = true;
     m->updates = 0;

@@ -33,7 +33,7 @@ static dh_status one_batch(dh_model *model, const dh_tensor *const *x, const dh_
     DH_TRY(dh__stage_get(&stage, model, &key, data.count));
     DH_TRY(dh__feed(stage, model, &data, NULL, 0, data.count, true, true));
     if (mode == DH_TRAIN) {
-        DH_TRY(dh__run_train(model, stage, true, who));
+        DH_TRY(dh__run_train(model, stage, true));
     } else {
         model->current = stage;
         model->forward_training = false;
@@ -54,7 +54,7 @@ dh_status dh_train_batch(dh_model *model, const dh_tensor *const *x, const dh_te
     int before = dh__enter(model);
     dh_status status = one_batch(model, x, y, result, DH_TRAIN, "train_batch");
     dh__leave(before);
-    return status;
+    return dh__from("train_batch", status);
 }
 
 dh_status dh_eval_batch(dh_model *model, const dh_tensor *const *x, const dh_tensor *const *y,
@@ -64,7 +64,7 @@ dh_status dh_eval_batch(dh_model *model, const dh_tensor *const *x, const dh_ten
     int before = dh__enter(model);
     dh_status status = one_batch(model, x, y, result, DH_EVAL, "eval_batch");
     dh__leave(before);
-    return status;
+    return dh__from("eval_batch", status);
 }
 
 /* --- in parts -----------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ dh_status dh_forward(dh_model *model, const dh_tensor *const *x, bool training)
     int before = dh__enter(model);
     dh_status status = forward(model, x, training);
     dh__leave(before);
-    return status;
+    return dh__from("forward", status);
 }
 
 /* The stage whose forward values are there, for targets of another kind: inputs are fed again. */
@@ -163,7 +163,7 @@ static dh_status backward(dh_model *model, const dh_tensor *const *y, dh_result 
     if (memcmp(&key, &stage->key, sizeof key)) DH_TRY(change_targets(&stage, model, &key));
     DH_TRY(dh__feed(stage, model, &data, NULL, 0, rows, false, true));
     DH_TRY(dh__plan_run(stage->plan, DH_BACKWARD, DH_BACKWARD));
-    DH_TRY(dh__check_loss(model, stage, "backward"));
+    DH_TRY(dh__check_loss(model, stage));
     model->steps++;
     model->have_gradients = true;
     dh__pass_begin(model);
@@ -182,7 +182,7 @@ dh_status dh_backward(dh_model *model, const dh_tensor *const *y, dh_result *res
     int before = dh__enter(model);
     dh_status status = backward(model, y, result);
     dh__leave(before);
-    return status;
+    return dh__from("backward", status);
 }
 
 dh_status dh_update(dh_model *model)
@@ -196,7 +196,7 @@ dh_status dh_update(dh_model *model)
     step->learning_rate = model->optimizer.learning_rate;
     dh_status status = dh__plan_run(model->current->plan, DH_UPDATE, DH_UPDATE);
     dh__leave(before);
-    if (status) return status;
+    if (status) return dh__from("update", status);
     model->updates++;
     model->net.store->generation++;
     model->have_gradients = false;

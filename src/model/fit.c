@@ -120,7 +120,7 @@ static dh_status one_step(epoch_steps *s, int64_t step)
     s->key.add = m->accumulate > 1 && step % m->accumulate != 0;
     DH_TRY(dh__stage_get(&stage, m, &s->key, rows));
     DH_TRY(dh__feed(stage, m, &f->train, f->order + at, 0, rows, true, true));
-    dh_status status = dh__run_train(m, stage, update, "fit");
+    dh_status status = dh__run_train(m, stage, update);
     if (status) {
         dh_error_prefix("epoch %d, step %lld", s->epoch, (long long)step + 1);
         return status;
@@ -206,7 +206,7 @@ dh_status(dh_fit)(const dh_fit_args *args)
     if (!status) status = run_epochs(&f);
     dh__leave(before);
     dh__free(f.order);
-    return status;
+    return dh__from("fit", status);
 }
 
 /* --- evaluate -----------------------------------------------------------------------------------
@@ -238,7 +238,7 @@ dh_status(dh_evaluate)(const dh_evaluate_args *args)
     dh_status status =
         dh__evaluate_data(a.model, &data, a.batch_size ? a.batch_size : 256, &result);
     dh__leave(before);
-    if (status) return status;
+    if (status) return dh__from("evaluate", status);
     if (!a.quiet) log_result(a.model, &result);
     if (a.result) *a.result = result;
     return DH_OK;
@@ -330,5 +330,5 @@ dh_status(dh_predict)(const dh_predict_args *args)
         else
             dh_tensor_free(outs[o]);
     }
-    return status;
+    return dh__from("predict", status);
 }

@@ -126,7 +126,7 @@ dh_status dh_model_parameter(dh_tensor **out, const dh_model *model, const char 
     int i;
     DH_NEED(out, "model_parameter", "out");
     DH_TRY(find_parameter(&i, model, name, "model_parameter"));
-    return dh__params_tensor(out, model->net.store, i, DH_HOME_WEIGHT);
+    return dh__from("model_parameter", dh__params_tensor(out, model->net.store, i, DH_HOME_WEIGHT));
 }
 
 dh_status dh_model_gradient(dh_tensor **out, const dh_model *model, const char *name)
@@ -134,7 +134,7 @@ dh_status dh_model_gradient(dh_tensor **out, const dh_model *model, const char *
     int i;
     DH_NEED(out, "model_gradient", "out");
     DH_TRY(find_parameter(&i, model, name, "model_gradient"));
-    return dh__params_tensor(out, model->net.store, i, DH_HOME_GRAD);
+    return dh__from("model_gradient", dh__params_tensor(out, model->net.store, i, DH_HOME_GRAD));
 }
 
 dh_status dh_model_lr_scale(dh_model *model, const char *parameter, float scale)

@@ -104,12 +104,14 @@ void dh__pass_begin(dh_model *model);
 dh_status dh__pass_add(dh_model *model, const dh__stage *stage); /* adds the last run's figures */
 void dh__pass_result(const dh_model *model, dh_result *out);
 /* Loss of the last run; DH_ENUMERIC naming the layer when it is not finite. */
-dh_status dh__check_loss(dh_model *model, dh__stage *stage, const char *who);
-dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update, const char *who);
+dh_status dh__check_loss(dh_model *model, dh__stage *stage);
+dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update);
 dh_status dh__evaluate_data(dh_model *model, const dh__data *data, int64_t batch, dh_result *out);
 dh_status dh__ready(const dh_model *model, bool needs_loss, const char *who);
 
 /* Every public call that computes is between these: the model's thread count holds inside. */
+/* Puts the function's name before the text of a failure. */
+dh_status dh__from(const char *who, dh_status status);
 int dh__enter(const dh_model *model);
 void dh__leave(int before);
 

@@ -6,6 +6,12 @@
 #include "model_impl.h"
 #include "team.h"
 
+dh_status dh__from(const char *who, dh_status status)
+{
+    if (status) dh_error_prefix("%s", who);
+    return status;
+}
+
 int dh__enter(const dh_model *model)
 {
     return dh__team_limit(model->cs.threads);
@@ -111,42 +117,40 @@ static bool finite_input(const dh_view *v)
     return true;
 }
 
-static dh_status explain_loss(dh_model *model, dh__stage *stage, double loss, const char *who)
+static dh_status explain_loss(dh_model *model, dh__stage *stage, double loss)
 {
     const char *op;
     int scope;
     for (int i = 0; i < model->input_count; i++)
         DH_REQUIRE(finite_input(dh__plan_view(stage->plan, stage->input[i])), DH_ENUMERIC,
-                   "%s: the loss is %g: x of input \"%s\" holds a NaN or infinity in this batch",
-                   who, loss, model->input[i]->name);
+                   "the loss is %g: x of input \"%s\" holds a NaN or infinity in this batch", loss,
+                   model->input[i]->name);
     for (int o = 0; o < model->output_count; o++)
         if (stage->target[o] != DH_NO_VALUE)
-            DH_REQUIRE(
-                finite_input(dh__plan_view(stage->plan, stage->target[o])), DH_ENUMERIC,
-                "%s: the loss is %g: y of output \"%s\" holds a NaN or infinity in this batch", who,
-                loss, model->output[o]->name);
+            DH_REQUIRE(finite_input(dh__plan_view(stage->plan, stage->target[o])), DH_ENUMERIC,
+                       "the loss is %g: y of output \"%s\" holds a NaN or infinity in this batch",
+                       loss, model->output[o]->name);
     DH_TRY(dh__plan_find_nan(stage->plan, &scope, &op));
     if (scope < 0)
-        return dh_fail(DH_ENUMERIC, "%s: the loss is %g, though every layer's output is finite",
-                       who, loss);
+        return dh_fail(DH_ENUMERIC, "the loss is %g, though every layer's output is finite", loss);
     const dh_layer *layer = model->net.layers[scope];
     return dh_fail(DH_ENUMERIC,
-                   "%s: the loss is %g: %s \"%s\" is the first layer whose output holds a "
+                   "the loss is %g: %s \"%s\" is the first layer whose output holds a "
                    "NaN or infinity (op %s)",
-                   who, loss, layer->def->kind, layer->name, op);
+                   loss, layer->def->kind, layer->name, op);
 }
 
-dh_status dh__check_loss(dh_model *model, dh__stage *stage, const char *who)
+dh_status dh__check_loss(dh_model *model, dh__stage *stage)
 {
     if (stage->loss == DH_NO_VALUE) return DH_OK;
     double loss = scalar_of(stage, stage->loss);
-    return isfinite(loss) ? DH_OK : explain_loss(model, stage, loss, who);
+    return isfinite(loss) ? DH_OK : explain_loss(model, stage, loss);
 }
 
 /* --- steps --------------------------------------------------------------------------------------
  */
 
-dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update, const char *who)
+dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update)
 {
     dh_step *step = &stage->plan->step;
     step->seed = model->seed;
@@ -154,10 +158,10 @@ dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update, const ch
     step->update = model->updates + 1;
     step->learning_rate = model->optimizer.learning_rate;
     model->current = stage;
-    model->forward_training = true;
+    model->forward_training = false; /* backward needs a forward of its own */
     DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_BACKWARD));
     /* looked at before the update, so that a bad batch leaves the weights as they were */
-    DH_TRY(dh__check_loss(model, stage, who));
+    DH_TRY(dh__check_loss(model, stage));
     model->steps++;
     if (!update) return DH_OK;
     DH_TRY(dh__plan_run(stage->plan, DH_UPDATE, DH_UPDATE));

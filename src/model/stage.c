@@ -283,7 +283,10 @@ dh_status dh__stage_get(dh__stage **out, dh_model *model, const dh__key *key, in
 {
     for (dh__stage *s = model->stages; s; s = s->next) {
         if (!serves(s, key)) continue;
-        if (dh__plan_resize(s->plan, rows)) continue; /* then a plan at this size is wanted */
+        if (dh__plan_resize(s->plan, rows)) { /* then a plan at this size is wanted */
+            dh_error_clear();
+            continue;
+        }
         *out = s;
         return DH_OK;
     }
@@ -296,6 +299,7 @@ dh_status dh__stage_get(dh__stage **out, dh_model *model, const dh__key *key, in
         dh__key exact = *key;
         exact.rows = rows;
         dh__stage_free(s);
+        dh_error_clear();
         DH_TRY(dh__stage_new(&s, model, &exact, (dh__memory)model->cs.memory));
     }
     s->next = model->stages;

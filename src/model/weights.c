@@ -24,7 +24,7 @@ dh_status dh_save_weights(const dh_model *model, const char *path)
     for (int i = 0; tensors && i < count; i++) dh_tensor_free(tensors[i]);
     dh__free(tensors);
     dh__free(names);
-    return status;
+    return dh__from("save_weights", status);
 }
 
 /* What does not fit, by kind, each list cut when it gets long. */
@@ -110,10 +110,10 @@ dh_status dh_load_weights(dh_model *model, const char *path)
     dh_safetensors *file;
     DH_NEED(path, "load_weights", "path");
     DH_TRY(dh__ready(model, false, "load_weights"));
-    DH_TRY(dh_safetensors_open(&file, path));
+    DH_TRY(dh__from("load_weights", dh_safetensors_open(&file, path)));
     dh_status status = check(model->net.store, file, path);
     if (!status) status = copy_all(model->net.store, file);
     if (!status) model->net.store->generation++;
     dh_safetensors_free(file);
-    return status;
+    return dh__from("load_weights", status);
 }

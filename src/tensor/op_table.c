@@ -60,12 +60,21 @@ static dh_status check_dtypes(const dh_call *call)
     return DH_OK;
 }
 
+static dh_status check_count(const dh_op *op, int n)
+{
+    if (n >= op->in_min && (op->in_max < 0 || n <= op->in_max)) return DH_OK;
+    if (op->in_max < 0)
+        return dh_fail(DH_EINVAL, "%s: has %d inputs, takes at least %d", op->name, n, op->in_min);
+    if (op->in_max == op->in_min)
+        return dh_fail(DH_EINVAL, "%s: has %d inputs, takes %d", op->name, n, op->in_min);
+    return dh_fail(DH_EINVAL, "%s: has %d inputs, takes %d to %d", op->name, n, op->in_min,
+                   op->in_max);
+}
+
 dh_status dh__op_infer(dh_call *call)
 {
     const dh_op *op = call->op;
-    DH_REQUIRE(call->in_count >= op->in_min && (op->in_max < 0 || call->in_count <= op->in_max),
-               DH_EINVAL, "%s: has %d inputs, takes %d to %d", op->name, call->in_count, op->in_min,
-               op->in_max);
+    DH_TRY(check_count(op, call->in_count));
     DH_TRY(check_dtypes(call));
     if (op->fields) {
         DH_REQUIRE(call->attr, DH_EINVAL, "%s: attributes are NULL", op->name);

@@ -209,6 +209,24 @@ static void nan_names_its_origin_and_spares_the_weights(void **state)
     dh_tensor_free(y);
 }
 
+/* softmax_cross_entropy of a row without any class is 0, whatever its x: but not NaN's. */
+static void nan_shows_though_its_row_has_no_class(void **state)
+{
+    dh_tensor *x, *y;
+    (void)state;
+    make_blobs(&x, &y, 20, 4, 2, 7);
+    memset(dh_tensor_data(y), 0, 2 * sizeof(float));
+    ((float *)dh_tensor_data(x))[1] = NAN;
+    dh_model *net = dh_model_new("nan");
+    dh_layer *in = dh_input(net, {4});
+    assert_ok(dh_build(net, dh_softmax(dh_dense(in, 2)), .loss = "cross_entropy"));
+    assert_error(dh_fit(net, x, y, .quiet = true), DH_ENUMERIC,
+                 "fit: epoch 1, step 1: the loss is nan");
+    dh_model_free(net);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+}
+
 static void accumulated_batches_are_one_large_batch(void **state)
 {
     dh_tensor *x, *y, *w[2];
@@ -245,6 +263,7 @@ int main(void)
         cmocka_unit_test(weights_scale_losses),
         cmocka_unit_test(a_callback_cancels),
         cmocka_unit_test(nan_names_its_origin_and_spares_the_weights),
+        cmocka_unit_test(nan_shows_though_its_row_has_no_class),
         cmocka_unit_test(accumulated_batches_are_one_large_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,7 +81,13 @@ static void cross_entropy_input(void **state)
               *t = floats(1, 3, (float[]){0, 1, 0});
     assert_int_equal(entropy(&y, hard, t), DH_OK);
     assert_true(fabs((double)data_of(y)[0] - log(2)) < 1e-6);
-    dh_tensor *all[] = {y, z, label, below, few, wide, scalar, hard, t};
+    /* a row without any class costs nothing, but never hides a NaN */
+    dh_tensor *bad = floats(2, 3, (float[]){1, NAN, 3, 1, 2, 3}),
+              *none = floats(2, 3, (float[6]){0});
+    dh_tensor *loss = NULL;
+    assert_int_equal(entropy(&loss, bad, none), DH_OK);
+    assert_true(isnan(data_of(loss)[0]) && data_of(loss)[1] == 0);
+    dh_tensor *all[] = {y, z, label, below, few, wide, scalar, hard, t, bad, none, loss};
     for (size_t i = 0; i < DH_COUNT(all); i++) dh_tensor_free(all[i]);
 }
 

@@ -74,6 +74,9 @@ typedef struct dh_field {
 /* Looks a row up by name; NULL if there is none. */
 DH_API const dh_field *dh_field_find(const dh_field *table, const char *name);
 
+/* Whether the row has no default, so that a value must be given. */
+DH_API bool dh_field_required(const dh_field *field);
+
 /* Sets every member of data (of the table's struct type) to its default. Required ones become 0. */
 DH_API void dh_field_defaults(const dh_field *table, void *data);
 

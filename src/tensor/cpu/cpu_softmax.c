@@ -185,7 +185,9 @@ static void entropy_tasks(void *context, int64_t begin, int64_t end)
         const float *tr = e->labels ? NULL : t + r * e->n;
         float lse = e->kernels->log_sum_exp(z, e->n);
         if (!e->dloss) {
-            out[r] = e->labels ? lse - z[label_of(e, r)] : e->kernels->soft_loss(z, tr, e->n, lse);
+            bool soft = !e->labels && lse == lse; /* a NaN in z shows, whatever its target */
+            out[r] = e->labels ? lse - z[label_of(e, r)] : lse;
+            if (soft) out[r] = e->kernels->soft_loss(z, tr, e->n, lse);
             continue;
         }
         float dloss = ((const float *)e->dloss->data)[r];
@@ -228,7 +230,7 @@ static void entropy_line(const entropy *e, int64_t r)
         if (t != 0) loss += t * (lse - dh__get(e->z, from + c));
     }
     if (!e->dloss) {
-        dh__put(e->out, r, loss);
+        dh__put(e->out, r, lse == lse ? loss : lse);
         return;
     }
     double dloss = dh__get(e->dloss, r);
