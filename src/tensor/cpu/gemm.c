@@ -5,14 +5,12 @@
 
 #include "gemm_plan.h"
 
-#define CHUNK_BLOCKS   8         /* k blocks of A packed at a time */
-#define TASKS_WANTED   16        /* so that few threads end at nearly the same time */
-#define TASK_FLOPS     1000000.0 /* below, a task is not worth its start */
-#define PARALLEL_FLOPS 2000000.0 /* below, a team is not worth its start */
-#define FEW_PANELS     2         /* that read A too seldom to pack it */
-#define FEW_TILES      2         /* the same of B */
-
-#define PAGE 4096
+#define CHUNK_BLOCKS 8         /* k blocks of A packed at a time */
+#define TASKS_WANTED 16        /* so that few threads end at nearly the same time */
+#define TASK_FLOPS   1000000.0 /* below, a task is not worth its start */
+#define FEW_PANELS   2         /* that read A too seldom to pack it */
+#define FAR_COLUMNS    1024 /* bytes: a tile takes a piece of a line from each, few fit into L1 */
+#define FEW_TILES    2         /* the same of B */
 
 static atomic_int forced_isa = -1;
 
@@ -59,8 +57,7 @@ static int64_t most_rows(int64_t m, int64_t blocks, int64_t mr)
     return blocks == 1 ? m : m / blocks + mr + 2;
 }
 
-/* A matrix whose lines all stay in half of L2 is read as it lies as fast as packed. */
-static bool fits(int64_t rows, int64_t row, int64_t cols, int64_t col, int64_t size)
+bool dh__gemm_fits(int64_t rows, int64_t row, int64_t cols, int64_t col, int64_t size)
 {
     double extent = (double)rows * (double)row + (double)cols * (double)col;
     return extent * (double)size <= (double)dh__cpu_caches()->l2 / 2 * 1.01;
@@ -99,12 +96,16 @@ dh__gemm_plan dh__gemm_make_plan(const dh__gemm *g, const dh__gemm_kernels *kern
     cut_columns_and_rows(&plan, flops);
     plan.chunk = (int64_t)CHUNK_BLOCKS * kernels->kc[g->f64];
     plan.block_rows = most_rows(g->m, plan.blocks, plan.mr);
-    plan.parallel = flops >= PARALLEL_FLOPS;
-    plan.pack_a = !(g->a_row == 1 || g->a_col == 1) ||
-                  (plan.panels > FEW_PANELS && !fits(g->m, g->a_row, plan.k, g->a_col, plan.size));
-    bool near = g->b_row * plan.size < PAGE; /* else each row costs a TLB entry */
-    plan.pack_b = g->b_col != 1 || (plan.tiles > FEW_TILES &&
-                                    !(near && fits(plan.k, g->b_row, g->n, g->b_col, plan.size)));
+    plan.parallel = flops > 2 * DH_GEMM_SMALL;
+    bool far = g->a_row == 1 && g->a_col * plan.size >= FAR_COLUMNS;
+    bool reread = plan.panels > FEW_PANELS;
+    plan.pack_a =
+        !(g->a_row == 1 || g->a_col == 1) ||
+        (reread && (far || !dh__gemm_fits(g->m, g->a_row, plan.k, g->a_col, plan.size)));
+    bool near = g->b_row * plan.size < DH_GEMM_PAGE; /* else each row costs a TLB entry */
+    plan.pack_b =
+        g->b_col != 1 || (plan.tiles > FEW_TILES &&
+                          !(near && dh__gemm_fits(plan.k, g->b_row, g->n, g->b_col, plan.size)));
     if (g->m == 1) plan.pack_a = false;
     return plan;
 }
@@ -140,7 +141,7 @@ void dh__gemm_run(const dh__gemm *g, void *scratch)
         dh__gemm_run_vector(&p, kernels);
     } else if (dh__gemm_takes_openblas(&p)) {
         dh__gemm_run_openblas(&p);
-    } else {
+    } else if (!dh__gemm_run_small(&p, kernels)) {
         dh__gemm_plan plan = dh__gemm_make_plan(&p, kernels);
         dh__gemm_run_packed(&plan, scratch);
     }

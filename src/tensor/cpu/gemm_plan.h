@@ -23,8 +23,18 @@ typedef struct dh__gemm_plan {
     bool pack_a, pack_b, parallel;
 } dh__gemm_plan;
 
+#define DH_GEMM_PAGE 4096
+#define DH_GEMM_SMALL \
+    1000000.0 /* products of two numbers, up to which a team is not worth its start */
+
+/* Whether all lines of a matrix stay in half of L2: then it is read as it lies as fast as packed.
+ */
+bool dh__gemm_fits(int64_t rows, int64_t row, int64_t cols, int64_t col, int64_t size);
+
+/* Does a small product whose operands need no packing; false if it is not one. */
+bool dh__gemm_run_small(const dh__gemm *g, const dh__gemm_kernels *kernels);
+
 dh__gemm_plan dh__gemm_make_plan(const dh__gemm *g, const dh__gemm_kernels *kernels);
-size_t dh__gemm_plan_scratch(const dh__gemm *g, const dh__gemm_kernels *kernels);
 
 /* The first row of tile t. Without a division, which small products would feel. */
 static inline int64_t dh__gemm_tile_row(const dh__gemm_plan *plan, int64_t t)

@@ -31,28 +31,33 @@ static __attribute__((noinline)) void F(finish_tile)(const dh__gemm_tile *t, con
     }
 }
 
-/* Element of A in row i at the current step. Rows apart: pointers to every third row and one step
- * in a register reach them all. */
-#define A_AT(i)  (adjacent ? a[i] : a##i[p])
-#define A_ROW(i) const T *a##i = adjacent ? NULL : (const T *)t->a + (i < h ? i : 0) * t->a_step;
+/* Element of A in row i, q steps on. Rows apart: a pointer to every third row and one stride in a
+ * register reach them all; pinned, or the compiler makes an offset of each row and spills them. */
+#define A_AT(i, q) (adjacent ? a[i] : rows[(i) / 3][(i) % 3 * t_a_step + (q)])
+#define A_ROW(i) \
+    if ((i) % 3 == 0) rows[(i) / 3] = (const T *)t->a + ((i) < h ? (i) : 0) * t_a_step;
+#define A_NEXT(i)                                   \
+    if ((i) % 3 == 0 && (i) < h && !adjacent) {     \
+        rows[(i) / 3] += steps;                     \
+        __asm__ volatile("" : "+r"(rows[(i) / 3])); \
+    }
 
 #define ZERO(i) V x##i##_0 = {0}, x##i##_1 = {0};
-#define FMA(i)                                              \
+#define FMA(i, q)                                           \
     if (i < h) {                                            \
-        V s = F(dh__set)(A_AT(i));                          \
+        V s = F(dh__set)(A_AT(i, q));                       \
         x##i##_0 = F(dh__fma)(s, b0, x##i##_0);             \
         if (nv > 1) x##i##_1 = F(dh__fma)(s, b1, x##i##_1); \
     }
-#define STEP                                 \
+/* One step of k; nothing of the next is loaded before, which would take registers from C. */
+#define STEP(q)                              \
     {                                        \
         V b0 = F(dh__load)(b), b1 = b0;      \
         if (nv > 1) b1 = F(dh__load)(b + W); \
-        ROWS(FMA)                            \
+        ROWS_OF(FMA, q)                      \
         b += t_b_step;                       \
-        if (adjacent)                        \
-            a += t_a_step;                   \
-        else                                 \
-            p++;                             \
+        if (adjacent) a += t_a_step;         \
+        __asm__ volatile("" ::: "memory");   \
     }
 #define SET(i)                                              \
     if (i < h) {                                            \
@@ -78,38 +83,45 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
                                  const bool adjacent)
 {
     ROWS(ZERO)
-    ROWS(A_ROW)
-    const T *a = t->a, *b = t->b;
+    const T *a = t->a, *b = t->b, *rows[(MR + 2) / 3];
     const char *fetch = t->fetch;
     const int64_t t_a_step = t->a_step, t_b_step = t->b_step;
-    int64_t fetch_step = t->fetch_step, fetch_left = t->fetch_count, fetch_sets = t->fetch_sets;
-    int64_t p = 0, left = t->k;
-    (void)a, (void)p, (void)t_a_step;
+    const int64_t fetch_step = t->fetch_step;
+    int64_t fetch_left = t->fetch_count, fetch_sets = t->fetch_sets;
+    int64_t left = t->k;
+    ROWS(A_ROW)
+    (void)a;
     const T *c = t->c;
-    int64_t c_rows = h;
+    int64_t c_rows = t->fetch ? h : 0;
     for (; c_rows > left / 4; c_rows--, c += t->c_row) { /* the loop below is too short for all */
         __builtin_prefetch(c, 1);
         if (nv > 1) __builtin_prefetch(c + 2 * W - 1, 1);
     }
-    for (; left >= 4; left -= 4) {
+    for (; left >= 4 && (c_rows > 0 || fetch_sets > 0); left -= 4) {
         /* row by row, since misses at once would hold up the loads of A and B */
         __builtin_prefetch(c, 1);
         if (nv > 1) __builtin_prefetch(c + 2 * W - 1, 1);
         c += --c_rows > 0 ? t->c_row : 0;
-        __builtin_prefetch(fetch, 0, 2);
-        fetch += fetch_step;
-        if (--fetch_left == 0) {
-            fetch_left = t->fetch_count;
-            fetch += t->fetch_jump;
-            if (--fetch_sets <= 0) {
-                fetch = (const char *)c;
-                fetch_step = fetch_left = 0;
+        if (fetch_sets > 0) {
+            __builtin_prefetch(fetch, 0, 2);
+            fetch += fetch_step;
+            if (--fetch_left == 0) {
+                fetch_left = t->fetch_count;
+                fetch += t->fetch_jump;
+                fetch_sets--;
             }
         }
-        STEP STEP STEP STEP
+        const int steps = 4;
+        STEP(0) STEP(1) STEP(2) STEP(3) ROWS(A_NEXT)
+    }
+    for (; left >= 4; left -= 4) {
+        const int steps = 4;
+        STEP(0) STEP(1) STEP(2) STEP(3) ROWS(A_NEXT)
     }
     for (; left > 0; left--) {
-        STEP
+        const int steps = 1;
+        STEP(0)
+        ROWS(A_NEXT)
     }
     if (t->cols < nv * W || t->bias || t->act != DH_GEMM_ACT_NONE) {
         _Alignas(64) T sums[MR * 2 * W];
@@ -155,6 +167,7 @@ static void F(tile_cols)(const dh__gemm_tile *t, int h)
 
 #undef A_AT
 #undef A_ROW
+#undef A_NEXT
 #undef ZERO
 #undef FMA
 #undef STEP
