@@ -29,25 +29,8 @@
 #define ROWS_OF(M, q) M(0, q) M(1, q) M(2, q) M(3, q)
 #endif
 
-#define T    float
-#define V    dh__vf32
-#define W    DH_SIMD_F32
-#define F(x) x##_f32
-#include "gemm_tile.h"
-#undef T
-#undef V
-#undef W
-#undef F
-
-#define T    double
-#define V    dh__vf64
-#define W    DH_SIMD_F64
-#define F(x) x##_f64
-#include "gemm_tile.h"
-#undef T
-#undef V
-#undef W
-#undef F
+#define DH_EACH_FLOAT "gemm_tile.h"
+#include "each_float.h"
 
 #define TEXT_(x) #x
 #define TEXT(x)  TEXT_(x)

@@ -24,22 +24,5 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
-#define T    float
-#define V    dh__vf32
-#define W    DH_SIMD_F32
-#define F(x) x##_f32
-#include "gemm_move.h"
-#undef T
-#undef V
-#undef W
-#undef F
-
-#define T    double
-#define V    dh__vf64
-#define W    DH_SIMD_F64
-#define F(x) x##_f64
-#include "gemm_move.h"
-#undef T
-#undef V
-#undef W
-#undef F
+#define DH_EACH_FLOAT "gemm_move.h"
+#include "each_float.h"
