@@ -64,17 +64,34 @@ dh_status dh__graph_fuse(dh__graph *graph)
     return DH_OK;
 }
 
+/* Whether the value is a place in the store, or a view of one. */
+static bool in_store(const dh__graph *graph, dh_value value)
+{
+    const dh__val *v = &graph->values[value];
+    while (v->home < DH_HOME_WEIGHT && v->node >= 0 && dh__ops[graph->nodes[v->node]->op]->view)
+        v = &graph->values[graph->nodes[v->node]->in[0]];
+    return v->home >= DH_HOME_WEIGHT;
+}
+
+static bool writes_store(const dh__graph *graph, const dh__node *n)
+{
+    bool writes = false;
+    for (int k = 0; k < n->out_count; k++) {
+        int updated = dh__op_updated(dh__ops[n->op], k);
+        writes |= graph->values[n->out[k]].home >= DH_HOME_WEIGHT ||
+                  (updated >= 0 && in_store(graph, n->in[updated]));
+    }
+    return writes;
+}
+
 dh_status dh__graph_prune(dh__graph *graph)
 {
     bool *live = dh__calloc((size_t)graph->value_count + 1, sizeof *live);
     if (!live) return DH_ENOMEM;
-    for (int v = 0; v < graph->value_count; v++) {
-        const dh__val *val = &graph->values[v];
-        live[v] = val->keep || (val->home >= DH_HOME_WEIGHT && val->node >= 0);
-    }
+    for (int v = 0; v < graph->value_count; v++) live[v] = graph->values[v].keep;
     for (int i = graph->node_count - 1; i >= 0; i--) {
         dh__node *n = graph->nodes[i];
-        bool wanted = false;
+        bool wanted = writes_store(graph, n);
         for (int k = 0; k < n->out_count; k++) wanted |= live[n->out[k]];
         if (wanted) {
             for (int k = 0; k < n->in_count; k++) live[n->in[k]] = true;

@@ -131,6 +131,30 @@ static void test_prune(void **state)
     dh__params_release(store);
 }
 
+/* An update reaches the store through a view of it too. */
+static void test_prune_spares_updates_of_views(void **state)
+{
+    (void)state;
+    dh__params *store = new_store();
+    dh__graph *g = new_graph(store);
+    dh_value x = dh__graph_input(g, DH_F32, SHAPE(2, 1)),
+             w = weight(g, "w", SHAPE(2), (float[]){1, 2});
+    dh_reshape_attr column = {.shape = {2, {2, 1}}};
+    op2(g, DH_OP_ACCUMULATE, dh_emit1(&g->emitter, DH_OP_RESHAPE, &column, w), x);
+    assert_ok(dh__graph_prune(g));
+    assert_int_equal(g->node_count, 2);
+    dh__arena *arena = new_arena();
+    dh__plan *plan = new_plan(g, arena, DH_FULL_MEM);
+    assert_ok(dh__plan_bind(plan));
+    memcpy(data_of(plan, x), (float[]){10, 20}, 2 * sizeof(float));
+    run(plan);
+    const float *now = dh__params_address(store, DH_HOME_WEIGHT, 0, 0);
+    assert_true(now[0] == 11 && now[1] == 22);
+    dh__plan_free(plan);
+    dh__arena_free(arena);
+    dh__params_release(store);
+}
+
 static void test_errors(void **state)
 {
     (void)state;
@@ -232,9 +256,13 @@ static void test_store(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accumulation), cmocka_unit_test(test_place),
-        cmocka_unit_test(test_fuse),         cmocka_unit_test(test_prune),
-        cmocka_unit_test(test_errors),       cmocka_unit_test(test_clone),
+        cmocka_unit_test(test_accumulation),
+        cmocka_unit_test(test_place),
+        cmocka_unit_test(test_fuse),
+        cmocka_unit_test(test_prune),
+        cmocka_unit_test(test_prune_spares_updates_of_views),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_clone),
         cmocka_unit_test(test_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
