@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Installs what a build needs; `deps.sh test` also what the tests and the checks of CI need. Does nothing
-# where everything is there.
+# Installs what a build needs; `deps.sh test` also what the tests and the checks of CI need, `deps.sh bench`
+# what the benchmarks and their peers need. Does nothing where everything is there.
 set -euo pipefail
 
 build_debian=(cmake ninja-build gcc libc6-dev pkg-config zlib1g-dev libyaml-dev libcurl4-openssl-dev
               libopenblas0-openmp ca-certificates)
 test_debian=(libcmocka-dev g++ clang libomp-dev libclang-rt-dev doxygen gcc-aarch64-linux-gnu
              libc6-dev-arm64-cross qemu-user)
+bench_debian=(python3 python3-dev python3-venv g++)
 build_brew=(cmake ninja pkg-config libomp libyaml openblas)
 test_brew=(cmocka doxygen)
+bench_brew=(python)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
@@ -33,11 +35,17 @@ install_debian() {
 
 if command -v apt-get >/dev/null; then
   packages=("${build_debian[@]}")
-  [ "${1:-}" = test ] && packages+=("${test_debian[@]}")
+  case "${1:-}" in
+    test) packages+=("${test_debian[@]}") ;;
+    bench) packages+=("${bench_debian[@]}") ;;
+  esac
   install_debian "${packages[@]}"
 elif command -v brew >/dev/null; then
   packages=("${build_brew[@]}")
-  [ "${1:-}" = test ] && packages+=("${test_brew[@]}")
+  case "${1:-}" in
+    test) packages+=("${test_brew[@]}") ;;
+    bench) packages+=("${bench_brew[@]}") ;;
+  esac
   for package in "${packages[@]}"; do
     brew list --versions "$package" >/dev/null 2>&1 || brew install --quiet "$package"
   done

@@ -15,7 +15,7 @@ if [ -z "$program" ]; then
   scripts/deps.sh
   generator="-G Ninja"
   [ ! -e build/release/CMakeCache.txt ] || generator="" # whatever it was made with
-  cmake --preset release $generator -DDH_TESTS=ON >/dev/null
+  cmake --preset release $generator >/dev/null
   cmake --build --preset release --target gen_ops -- --quiet
   program=build/release/tests/house/gen_ops
 fi

@@ -23,7 +23,7 @@ build() {
   echo "== build $1"
   local generator="-G Ninja"
   [ ! -e "build/$1/CMakeCache.txt" ] || generator="" # whatever it was made with
-  cmake --preset "$1" $generator -DDH_TESTS=ON >/dev/null
+  cmake --preset "$1" $generator >/dev/null
   cmake --build --preset "$1" -j "$jobs" -- --quiet
 }
 

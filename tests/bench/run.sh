@@ -63,8 +63,9 @@ mkdir -p "$root/build/bench"
 python=python3
 data=none
 if [ "$what" != --help ] && [ "$what" != -h ]; then
+  "$root/scripts/deps.sh" bench >&2 || say "going on with what is there"
   say "building"
-  build release "deephealth bench_gemm bench_blas bench_mlp" -DDH_BENCH=ON -DDH_TESTS=ON
+  build release "deephealth bench_gemm bench_blas bench_mlp"
   case "$what" in startup | all) build minimal deephealth ;; esac
   case "$what" in mnist | gemm | all) peers ;; esac
   case "$what" in mnist | all) mnist_data ;; esac
