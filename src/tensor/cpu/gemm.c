@@ -9,8 +9,8 @@
 #define TASKS_WANTED 16        /* so that few threads end at nearly the same time */
 #define TASK_FLOPS   1000000.0 /* below, a task is not worth its start */
 #define FEW_PANELS   2         /* that read A too seldom to pack it */
-#define FAR_COLUMNS    1024 /* bytes: a tile takes a piece of a line from each, few fit into L1 */
-#define FEW_TILES    2         /* the same of B */
+#define FAR_COLUMNS  1024 /* bytes: a tile takes a piece of a line from each, few fit into L1 */
+#define FEW_TILES    2    /* the same of B */
 
 static atomic_int forced_isa = -1;
 
@@ -57,12 +57,6 @@ static int64_t most_rows(int64_t m, int64_t blocks, int64_t mr)
     return blocks == 1 ? m : m / blocks + mr + 2;
 }
 
-bool dh__gemm_fits(int64_t rows, int64_t row, int64_t cols, int64_t col, int64_t size)
-{
-    double extent = (double)rows * (double)row + (double)cols * (double)col;
-    return extent * (double)size <= (double)dh__cpu_caches()->l2 / 2 * 1.01;
-}
-
 static void cut_columns_and_rows(dh__gemm_plan *plan, double flops)
 {
     const dh__gemm *g = plan->g;
@@ -99,9 +93,8 @@ dh__gemm_plan dh__gemm_make_plan(const dh__gemm *g, const dh__gemm_kernels *kern
     plan.parallel = flops > 2 * DH_GEMM_SMALL;
     bool far = g->a_row == 1 && g->a_col * plan.size >= FAR_COLUMNS;
     bool reread = plan.panels > FEW_PANELS;
-    plan.pack_a =
-        !(g->a_row == 1 || g->a_col == 1) ||
-        (reread && (far || !dh__gemm_fits(g->m, g->a_row, plan.k, g->a_col, plan.size)));
+    plan.pack_a = !(g->a_row == 1 || g->a_col == 1) ||
+                  (reread && (far || !dh__gemm_fits(g->m, g->a_row, plan.k, g->a_col, plan.size)));
     bool near = g->b_row * plan.size < DH_GEMM_PAGE; /* else each row costs a TLB entry */
     plan.pack_b =
         g->b_col != 1 || (plan.tiles > FEW_TILES &&
@@ -165,26 +158,4 @@ int64_t dh__gemm_flops(const dh__gemm *g)
         !dh__mul_int64(mnk, 2, &flops))
         return INT64_MAX;
     return flops;
-}
-
-#define FINISH(T)                                                            \
-    {                                                                        \
-        const T *sums = y, *add = bias, a = (T)alpha, b = (T)beta;           \
-        const T slope = (T)g->act_alpha;                                     \
-        for (int64_t i = 0; i < count; i++) {                                \
-            T *to = (T *)c + i * c_step, x = a * sums[i];                    \
-            if (beta != 0) x += b * *to;                                     \
-            if (bias) x += add[i * bias_step];                               \
-            if (g->act == DH_GEMM_ACT_RELU && x < 0) x = 0;                  \
-            *to = g->act == DH_GEMM_ACT_LEAKY_RELU && x < 0 ? slope * x : x; \
-        }                                                                    \
-    }
-
-void dh__gemm_finish(const dh__gemm *g, void *c, int64_t c_step, const void *y, const void *bias,
-                     int64_t bias_step, int64_t count, double alpha, double beta)
-{
-    if (g->f64)
-        FINISH(double)
-    else
-        FINISH(float)
 }

@@ -23,13 +23,15 @@ typedef struct dh__gemm_plan {
     bool pack_a, pack_b, parallel;
 } dh__gemm_plan;
 
-#define DH_GEMM_PAGE 4096
-#define DH_GEMM_SMALL \
-    1000000.0 /* products of two numbers, up to which a team is not worth its start */
+#define DH_GEMM_PAGE  4096
+#define DH_GEMM_SMALL 1000000.0 /* multiplications, up to which a team is not worth its start */
 
-/* Whether all lines of a matrix stay in half of L2: then it is read as it lies as fast as packed.
- */
-bool dh__gemm_fits(int64_t rows, int64_t row, int64_t cols, int64_t col, int64_t size);
+/* All lines stay in half of L2: then a matrix is read as it lies as fast as packed. */
+static inline bool dh__gemm_fits(int64_t rows, int64_t row, int64_t cols, int64_t col, int64_t size)
+{
+    double extent = (double)rows * (double)row + (double)cols * (double)col;
+    return extent * (double)size <= (double)dh__cpu_caches()->l2 / 2 * 1.01;
+}
 
 /* Does a small product whose operands need no packing; false if it is not one. */
 bool dh__gemm_run_small(const dh__gemm *g, const dh__gemm_kernels *kernels);
