@@ -9,6 +9,7 @@
 #include "team.h"
 
 #include "base_impl.h"
+#include "float_mode.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -106,37 +107,11 @@ static void run_serially(int64_t count, void (*task)(void *context, int64_t i), 
 
 #if defined(_OPENMP)
 
-/* Rounding and flush-to-zero of the calling thread, which its helpers take over: else the bits of a
- * result would tell which thread made it. */
-static inline uint64_t get_float_mode(void)
-{
-#if defined(__SSE__)
-    return __builtin_ia32_stmxcsr() & ~0x3fu; /* less the sticky exception flags */
-#elif defined(__aarch64__)
-    uint64_t mode;
-    __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
-    return mode;
-#else
-    return 0;
-#endif
-}
-
-static inline void set_float_mode(uint64_t mode)
-{
-#if defined(__SSE__)
-    __builtin_ia32_ldmxcsr((unsigned)mode);
-#elif defined(__aarch64__)
-    __asm__ volatile("msr fpcr, %0" : : "r"(mode));
-#else
-    DH_UNUSED(mode);
-#endif
-}
-
 typedef struct team_job {
     void (*task)(void *context, int64_t i);
     void *context;
     int64_t count;
-    uint64_t float_mode;
+    uint64_t float_mode; /* the leader's, for all: else bits would tell which thread made them */
     /* a line of its own: every thread writes it */
     _Alignas(64) atomic_int_fast64_t next;
 } team_job;
@@ -152,12 +127,12 @@ static void work(team_job *job)
 
 static void work_on(team_job *job, int index)
 {
-    uint64_t before = get_float_mode();
+    uint64_t before = dh__float_mode_get();
     inside_run = true;
     thread_index = index;
-    if (before != job->float_mode) set_float_mode(job->float_mode);
+    if (before != job->float_mode) dh__float_mode_set(job->float_mode);
     work(job);
-    if (before != job->float_mode) set_float_mode(before);
+    if (before != job->float_mode) dh__float_mode_set(before);
     thread_index = 0;
     inside_run = false;
 }
@@ -331,7 +306,7 @@ void dh__team_run(int64_t count, void (*task)(void *context, int64_t i), void *c
     int threads = count == 1 ? 1 : dh__team_size();
     if (threads > 1) {
         team_job job = {
-            .task = task, .context = context, .count = count, .float_mode = get_float_mode()};
+            .task = task, .context = context, .count = count, .float_mode = dh__float_mode_get()};
         if (current)
             run_in_session(current, threads, &job);
         else

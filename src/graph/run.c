@@ -2,6 +2,7 @@
 /* Running a plan. */
 #include <math.h>
 
+#include "float_mode.h"
 #include "plan.h"
 #include "team.h"
 
@@ -36,7 +37,10 @@ dh_status dh__plan_run(dh__plan *plan, dh__phase first, dh__phase last)
                  .end = plan->phase_end[last]};
     plan->arena->owner = plan;
     if (plan->profile && first == DH_FORWARD) plan->runs++;
+    uint64_t before = dh__float_mode_get();
+    dh__float_mode_set(dh__float_mode_fast());
     dh__team_session(run_stretch, &s);
+    dh__float_mode_set(before);
     return s.status;
 }
 

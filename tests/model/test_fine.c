@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The fine-grained loop, several inputs and outputs, shared layers and stores, freezing, own losses. */
+/* The fine-grained loop, several inputs and outputs, shared layers and stores, freezing, own
+ * losses. */
 #include "model_test.h"
+
+#include "float_mode.h"
 
 static dh_model *small(uint64_t seed)
 {
@@ -8,8 +11,8 @@ static dh_model *small(uint64_t seed)
     dh_layer *x = dh_input(net, {5});
     dh_layer *h = dh_dense(x, 7, .activation = "tanh", .name = "hidden");
     assert_ok(dh_build(net, dh_softmax(dh_dense(h, 3, .name = "out")), .loss = "cross_entropy",
-                       .optimizer = dh_sgd(0.2f, .momentum = 0.5f), .metrics = {"accuracy"}, .seed = seed,
-                       .keep = {h}));
+                       .optimizer = dh_sgd(0.2f, .momentum = 0.5f), .metrics = {"accuracy"},
+                       .seed = seed, .keep = {h}));
     return net;
 }
 
@@ -63,7 +66,8 @@ static void gradients_are_those_of_the_loss(void **state)
             *at = was - 1e-2f;
             assert_ok(dh_eval_batch(net, xs, ys, &down));
             *at = was;
-            assert_near((double)((float *)dh_tensor_data(kept))[i], (up.loss - down.loss) / 2e-2, 1e-3);
+            assert_near((double)((float *)dh_tensor_data(kept))[i], (up.loss - down.loss) / 2e-2,
+                        1e-3);
         }
         dh_tensor_free(kept);
         dh_tensor_free(w);
@@ -164,7 +168,8 @@ static void shared_layers_several_inputs_and_outputs(void **state)
     assert_ok(dh_fit(net, NULL, NULL, .xs = {a, b}, .ys = {ya, yb}, .batch_size = 8, .epochs = 30,
                      .quiet = true));
     dh_result r;
-    assert_ok(dh_evaluate(net, NULL, NULL, .xs = {a, b}, .ys = {ya, yb}, .result = &r, .quiet = true));
+    assert_ok(
+        dh_evaluate(net, NULL, NULL, .xs = {a, b}, .ys = {ya, yb}, .result = &r, .quiet = true));
     assert_near(r.loss, r.losses[0] + 0.5 * r.losses[1], 1e-6);
     assert_true(r.metrics[0] > 0.8 && r.metrics[1] > 0.8);
     assert_ok(dh_predict(NULL, net, .outs = out, .xs = {a, b}, .batch_size = 7));
@@ -243,13 +248,14 @@ static void metrics_by_hand(void **state)
     dh_model *net = dh_model_new("m");
     dh_layer *in = dh_input(net, {3});
     assert_ok(dh_build(net, in, .loss = "mse",
-                       .metrics = {"categorical_accuracy", "top_2_accuracy", "auc", "confusion_matrix",
-                                   "binary_accuracy", "dice", "jaccard"}));
+                       .metrics = {"categorical_accuracy", "top_2_accuracy", "auc",
+                                   "confusion_matrix", "binary_accuracy", "dice", "jaccard"}));
     assert_ok(dh_evaluate(net, x, y, .batch_size = 3, .result = &r, .quiet = true));
     assert_near(r.metrics[0], 2.0 / 4, 1e-9); /* rows 0 and 2 */
     assert_near(r.metrics[1], 1.0, 1e-9);
-    /* positives .7 .3 .5 .4 against negatives .1 .2 .6 .1 .2 .3 .5 .1: 26.5 ordered pairs of 32 with
-     * ties counting a half: .7 beats 8; .3 beats 5 and ties 1; .5 beats 6 and ties 1; .4 beats 6 */
+    /* positives .7 .3 .5 .4 against negatives .1 .2 .6 .1 .2 .3 .5 .1: 26.5 ordered pairs of 32
+     * with ties counting a half: .7 beats 8; .3 beats 5 and ties 1; .5 beats 6 and ties 1; .4 beats
+     * 6 */
     assert_near(r.metrics[2], (8 + 5.5 + 6.5 + 6) / 32, 1e-2);
     double m[9];
     assert_int_equal(dh_model_metric_values(net, 3, m, 9), 9);
@@ -259,9 +265,45 @@ static void metrics_by_hand(void **state)
     dh_tensor_free(y);
 }
 
+/* Steps round to nearest and take denormals for zeros, whatever the caller does; his mode stays. */
+static void the_callers_float_mode_is_of_no_account(void **state)
+{
+    dh_tensor *x, *p[2];
+    (void)state;
+    dh_model *net = dh_model_new("mode");
+    dh_layer *in = dh_input(net, {8});
+    assert_ok(dh_build(net, dh_dense(in, 3), .seed = 3));
+    assert_ok(dh_tensor_random_normal(&x, {70, 8}, .seed = 1));
+    for (int k = 0; k < 8; k++) ((float *)dh_tensor_data(x))[k] = 1e-40f;
+    uint64_t before = dh__float_mode_get();
+    assert_ok(dh_predict(&p[0], net, x));
+#if defined(__SSE__)
+    uint64_t upward = before ^ 0x4000u;
+#elif defined(__aarch64__)
+    uint64_t upward = before ^ 1u << 22;
+#else
+    uint64_t upward = before;
+#endif
+    dh__float_mode_set(upward);
+    dh_status status = dh_predict(&p[1], net, x);
+    uint64_t after = dh__float_mode_get();
+    dh__float_mode_set(before);
+    assert_ok(status);
+    assert_true(after == upward);
+    assert_memory_equal(dh_tensor_data(p[0]), dh_tensor_data(p[1]), 70 * 3 * sizeof(float));
+#if defined(__SSE__) || defined(__aarch64__)
+    for (int k = 0; k < 3; k++) assert_true(((float *)dh_tensor_data(p[0]))[k] == 0);
+#endif
+    dh_tensor_free(p[0]);
+    dh_tensor_free(p[1]);
+    dh_tensor_free(x);
+    dh_model_free(net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_callers_float_mode_is_of_no_account),
         cmocka_unit_test(parts_equal_the_whole),
         cmocka_unit_test(gradients_are_those_of_the_loss),
         cmocka_unit_test(backward_adds_until_zeroed),
