@@ -126,7 +126,7 @@ static int measure_product(int64_t m, int64_t n, int64_t k, int threads, double 
     g.a_col = ta ? m : 1;
     g.b_row = tb ? 1 : n;
     g.b_col = tb ? k : 1;
-    void *scratch = dh__alloc(dh__gemm_scratch(&g, threads));
+    void *scratch = dh__alloc(dh__gemm_scratch(&g));
     double *times = dh__alloc(RUNS_MAX * sizeof *times);
     int failed = 1;
     if (a && b && c && scratch && times) {

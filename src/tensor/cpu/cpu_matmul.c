@@ -176,7 +176,7 @@ static int64_t group_count(const product *p)
 static size_t small_scratch(const product *p)
 {
     dh__gemm g = gemm_of(p, 0);
-    return (dh__gemm_scratch(&g, 1) + 63) / 64 * 64;
+    return (dh__gemm_scratch(&g) + 63) / 64 * 64;
 }
 
 /* A side may shrink until the product is small, so that room for the largest small one is kept; a
@@ -186,7 +186,7 @@ static size_t gemm_scratch(const dh_call *call)
     product p = whole_product(call);
     dh__gemm g = gemm_of(&p, 0);
     g.m *= p.batch;
-    size_t large = dh__gemm_scratch(&g, dh__team_size());
+    size_t large = dh__gemm_scratch(&g);
     if (p.batch < 2) return large;
     if (p.m > SMALL_SIDE) p.m = SMALL_SIDE;
     if (p.n > SMALL_SIDE) p.n = SMALL_SIDE;

@@ -114,9 +114,8 @@ static dh__gemm plain(const dh__gemm *g)
     return plain;
 }
 
-size_t dh__gemm_scratch(const dh__gemm *g, int threads)
+size_t dh__gemm_scratch(const dh__gemm *g)
 {
-    DH_UNUSED(threads);
     if (g->m <= 1 || g->n < 1 || g->k < 1) return 0;
     const dh__gemm_kernels *kernels = kernels_of_cpu();
     int64_t mr = kernels->mr[g->f64], rows = rows_in_cache(kernels, g->f64);

@@ -31,7 +31,7 @@ typedef struct dh__gemm {
 
 /* Bytes of scratch, which never shrink when m, n or k grow: scratch for a bound serves each smaller
  * product. The same for any number of threads. */
-size_t dh__gemm_scratch(const dh__gemm *g, int threads);
+size_t dh__gemm_scratch(const dh__gemm *g);
 /* scratch: aligned to 64 bytes. Runs on the caller's team; allocates nothing, cannot fail. */
 void dh__gemm_run(const dh__gemm *g, void *scratch);
 /* The path that a run takes, such as "gemm_packed_avx2"; static. */
