@@ -2,7 +2,13 @@
 /* Tensors in files. Readers give contiguous tensors on the CPU that are yours to free; on failure
  * *out is left as it was. A file's size must be exactly what its header asks for: bytes that follow
  * are an error, as is a file that ends early. Writers bring tensors of any strides and device to
- * the CPU first, write beside the target and rename, so that a full disk leaves the old file. */
+ * the CPU first, write beside the target and rename, so that a full disk leaves the old file.
+ *
+ * Errors of every reader: DH_ENOTFOUND for a file that is not there, DH_EIO for one that cannot be
+ * read (a folder, no permission), DH_EFORMAT for one that is damaged, cut short, too long or of
+ * another format; the text names the path and, where it helps, the offset. Of every writer:
+ * DH_ENOTFOUND for a folder that is not there, DH_EIO for a full disk or no permission. NULL is
+ * DH_EINVAL. Names and paths are borrowed for the call. */
 #ifndef DEEPHEALTH_TENSOR_IO_H
 #define DEEPHEALTH_TENSOR_IO_H
 
@@ -20,35 +26,39 @@ DH_API DH_NODISCARD dh_status dh_tensor_save(const dh_tensor *x, const char *pat
 /* --- NumPy ---------------------------------------------------------------------------------------
  */
 
-/* .npy, versions 1 to 3 (NumPy Enhancement Proposal 1), C and Fortran order, both byte orders.
- * NumPy has no bf16: DH_EDTYPE on writing. Complex, text, time and structured dtypes:
- * DH_EUNSUPPORTED. */
+/* .npy, versions 1 to 3 (NumPy Enhancement Proposal 1), C and Fortran order, both byte orders, up
+ * to 8 axes; the tensor has the file's shape and dtype, and is C-contiguous. NumPy has no bf16:
+ * DH_EDTYPE on writing. Complex, text, time and structured dtypes: DH_EUNSUPPORTED. Writing takes
+ * any shape; an existing file is replaced. */
 DH_API DH_NODISCARD dh_status dh_tensor_load_npy(dh_tensor **out, const char *path);
 DH_API DH_NODISCARD dh_status dh_tensor_save_npy(const dh_tensor *x, const char *path);
 
 /* .npz: a zip archive of .npy files, stored or deflated (numpy.savez, savez_compressed), zip64 too.
  * Arrays are named without ".npy"; other entries are passed over. An array is read and its CRC
- * checked when it is asked for. */
+ * checked when it is asked for: a tensor of its own, which outlives the archive. Encrypted entries
+ * and other methods: DH_EUNSUPPORTED; deflated ones in a build without zlib: DH_EMISSING. */
 typedef struct dh_npz dh_npz;
 DH_API DH_NODISCARD dh_status dh_npz_open(dh_npz **out, const char *path);
 DH_API int dh_npz_count(const dh_npz *npz); /* arrays; 0 for NULL */
 DH_API const char *dh_npz_name(const dh_npz *npz,
                                int index); /* borrowed; NULL where there is none */
+/* The array of a name; DH_ENAME offers the near ones. */
 DH_API DH_NODISCARD dh_status dh_npz_get(dh_tensor **out, const dh_npz *npz, const char *name);
-DH_API void dh_npz_free(dh_npz *npz);
-/* count arrays under different names that are not empty; the entries are stored, not deflated. */
+DH_API void dh_npz_free(dh_npz *npz); /* NULL is fine */
+/* count >= 0 arrays under different names that are not empty (else DH_EINVAL), of any shape and any
+ * dtype but bf16 (DH_EDTYPE); the entries are stored, not deflated. */
 DH_API DH_NODISCARD dh_status dh_npz_save(const char *path, const char *const *names,
                                           const dh_tensor *const *tensors, int count);
 
 /* --- EDDL ----------------------------------------------------------------------------------------
  */
 
-/* .bin of EDDL: i32 ndim, i32 dims[ndim], f32 data, row-major, little-endian; only f32 is written.
- */
+/* .bin of EDDL: i32 ndim (0..8), i32 dims[ndim], f32 data, row-major, little-endian. The tensor is
+ * f32; writing takes f32 alone (DH_EDTYPE) and axes up to 2^31 - 1 (DH_EOVERFLOW). */
 DH_API DH_NODISCARD dh_status dh_tensor_load_bin(dh_tensor **out, const char *path);
 DH_API DH_NODISCARD dh_status dh_tensor_save_bin(const dh_tensor *x, const char *path);
-/* Rows first .. last-1 of axis 0: [last - first, dims[1], ...]; 0 <= first <= last <= dims[0]. Only
- * these are read from the disk. */
+/* Rows first .. last-1 of axis 0: [last - first, dims[1], ...] f32; 0 <= first <= last <= dims[0],
+ * else DH_EINVAL; DH_ESHAPE for a scalar. Only these are read from the disk. */
 DH_API DH_NODISCARD dh_status dh_tensor_load_bin_rows(dh_tensor **out, const char *path,
                                                       int64_t first, int64_t last);
 
@@ -67,23 +77,27 @@ typedef struct dh_csv_args {
 } dh_csv_args;
 /* Numbers in the C locale whatever the process has: decimal, exponent, nan, inf. Every row has as
  * many cells, none is empty; a bad cell is named by line and column. Integers must be exact and in
- * range. Empty lines are allowed at the end alone. */
+ * range. Empty lines are allowed at the end alone. The tensor has args->dtype and the shape [rows,
+ * columns], or [n] where ndim is 1 and the table is one row or column (else DH_ESHAPE). DH_EINVAL
+ * for a delimiter that may be part of a number, an ndim but 1 and 2, a negative skip_lines. */
 DH_API DH_NODISCARD dh_status dh_tensor_load_csv(dh_tensor **out, const dh_csv_args *args);
-/* x is [rows, columns], or [n] as one column, with at least one element. 17 significant digits for
- * f64, 9 for the smaller floats, so that reading gives the same bits (a NaN's payload is lost). */
+/* x is [rows, columns], or [n] as one column, with at least one element (else DH_ESHAPE), of any
+ * dtype; a bool is 0 or 1. 17 significant digits for f64, 9 for the smaller floats, so that reading
+ * gives the same bits (a NaN's payload is lost). A header of several lines is DH_EINVAL. */
 DH_API DH_NODISCARD dh_status dh_tensor_save_csv(const dh_tensor *x, const dh_csv_args *args);
 
 /* --- raw -----------------------------------------------------------------------------------------
  */
 
-/* Little-endian elements and nothing else; the file has exactly as many bytes as dtype and shape
- * say.
- */
+/* Little-endian elements, row-major, and nothing else; the file has exactly as many bytes as dtype
+ * and shape say (else DH_EFORMAT). ndim is in 0..8 and every axis >= 0 (DH_ESHAPE); dtype 0 is
+ * DH_EDTYPE. Writing takes any shape and dtype. */
 DH_API DH_NODISCARD dh_status dh_tensor_load_raw(dh_tensor **out, const char *path, dh_dtype dtype,
                                                  int ndim, const int64_t *shape);
 DH_API DH_NODISCARD dh_status dh_tensor_save_raw(const dh_tensor *x, const char *path);
-/* The same on the file's pages, read when they are touched. What is written to the tensor stays in
- * memory, the file does not change. The file must not be truncated while the tensor lives. */
+/* The same on the file's pages, read when they are touched; the tensor holds the mapping, which
+ * goes with its last view. What is written to the tensor stays in memory, the file does not change.
+ * The file must not be truncated while the tensor lives. */
 DH_API DH_NODISCARD dh_status dh_tensor_map_raw(dh_tensor **out, const char *path, dh_dtype dtype,
                                                 int ndim, const int64_t *shape);
 
@@ -91,7 +105,8 @@ DH_API DH_NODISCARD dh_status dh_tensor_map_raw(dh_tensor **out, const char *pat
  */
 
 /* MNIST's format (LeCun, "THE IDX FILE FORMAT"), plain or gzip: 0, 0, type, ndim, u32 dims[ndim],
- * data, all big-endian; types u8, i8, i16, i32, f32, f64. */
+ * data, all big-endian; types u8, i8, i16, i32, f32, f64. The tensor has the file's shape and
+ * dtype. gzip in a build without zlib: DH_EMISSING. */
 DH_API DH_NODISCARD dh_status dh_tensor_load_idx(dh_tensor **out, const char *path);
 
 /* --- safetensors ---------------------------------------------------------------------------------
@@ -99,18 +114,21 @@ DH_API DH_NODISCARD dh_status dh_tensor_load_idx(dh_tensor **out, const char *pa
 
 /* Named tensors in one file (Hugging Face's safetensors): u64 header size, JSON header, data.
  * Tensors lie on the file's pages as those of dh_tensor_map_raw do, and keep them after the reader
- * is freed. */
+ * is freed. The header is at most 100 MB and is checked whole when the file is opened (DH_EFORMAT);
+ * a dtype that is none of ours or more than 8 axes: DH_EUNSUPPORTED. */
 typedef struct dh_safetensors dh_safetensors;
 DH_API DH_NODISCARD dh_status dh_safetensors_open(dh_safetensors **out, const char *path);
 DH_API int dh_safetensors_count(const dh_safetensors *file); /* 0 for NULL */
 /* In the header's order; borrowed; NULL where there is none. */
 DH_API const char *dh_safetensors_name(const dh_safetensors *file, int index);
+/* The tensor of a name, in the file's shape and dtype; DH_ENAME offers the near ones. */
 DH_API DH_NODISCARD dh_status dh_safetensors_get(dh_tensor **out, const dh_safetensors *file,
                                                  const char *name);
 /* The text under key in the file's metadata; borrowed; NULL where there is none. */
 DH_API const char *dh_safetensors_metadata(const dh_safetensors *file, const char *key);
-DH_API void dh_safetensors_free(dh_safetensors *file);
-/* Names differ and are UTF-8. */
+DH_API void dh_safetensors_free(dh_safetensors *file); /* NULL is fine */
+/* count >= 0 tensors of any shape and dtype. Names differ, are not empty, valid UTF-8 and not
+ * "__metadata__": else DH_EINVAL. */
 DH_API DH_NODISCARD dh_status dh_safetensors_save(const char *path, const char *const *names,
                                                   const dh_tensor *const *tensors, int count);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Linear algebra on the last two axes; the axes before them are batches, which broadcast. dtypes
  * are promoted; f32 and f64 products run on the packed GEMM, f16 and bf16 are rounded once,
- * integers wrap. */
+ * integers wrap, bool is DH_EDTYPE. *out is a new tensor, yours to free; shapes that do not fit are
+ * DH_ESHAPE, NULL is DH_EINVAL. */
 #ifndef DEEPHEALTH_TENSOR_LINALG_H
 #define DEEPHEALTH_TENSOR_LINALG_H
 

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Elementwise mathematics on tensors. Operands broadcast by NumPy's rule and meet in the dtype of
  * dh_dtype_promote. *out is a new tensor, yours to free; on failure it is left as it was. The
- * in-place form of every op is dh_tensor_apply. */
+ * in-place form of every op is dh_tensor_apply.
+ *
+ * Errors: DH_EINVAL for NULL and for a number outside its range, DH_ESHAPE for shapes that do not
+ * broadcast, DH_EDTYPE for a dtype that is not taken; the text names the operand and what is taken.
+ */
 #ifndef DEEPHEALTH_TENSOR_MATH_H
 #define DEEPHEALTH_TENSOR_MATH_H
 
@@ -12,8 +16,9 @@ extern "C" {
 #endif
 
 /* Runs any op of the table (docs/ops.md) with its default attributes into dst, which has the
- * result's shape and may overlap inputs: dh_tensor_apply(a, "add", {a, b}, 2) is a += b. The result
- * is cast to dst's dtype. */
+ * result's shape (DH_ESHAPE) and may overlap inputs: dh_tensor_apply(a, "add", {a, b}, 2) is a +=
+ * b. The result is cast to dst's dtype. DH_ENAME offers the near names; DH_EINVAL where an
+ * attribute has no default, DH_EUNSUPPORTED for the ops of optimisers. */
 DH_API DH_NODISCARD dh_status dh_tensor_apply(dh_tensor *dst, const char *op,
                                               const dh_tensor *const *in, int in_count);
 

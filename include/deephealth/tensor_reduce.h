@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reductions of tensors over axes, order statistics, softmax. */
+/* Reductions of tensors over axes, order statistics, softmax. *out is a new tensor, yours to free;
+ * NULL, an axis outside or named twice is DH_EINVAL, a dtype that is not taken DH_EDTYPE. */
 #ifndef DEEPHEALTH_TENSOR_REDUCE_H
 #define DEEPHEALTH_TENSOR_REDUCE_H
 

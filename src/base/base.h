@@ -26,6 +26,22 @@ char *dh__strdup(const char *text);
 bool dh__mul_size(size_t a, size_t b, size_t *out);
 bool dh__mul_int64(int64_t a, int64_t b, int64_t *out);
 
+/* --- errors (status.c) --- */
+
+/* The record of the thread's last error, to be put back where a failure has another way out: a call
+ * that succeeds changes nothing. */
+#define DH_ERROR_TEXT_SIZE 1024
+typedef struct dh__error {
+    dh_status status;
+    char text[DH_ERROR_TEXT_SIZE];
+} dh__error;
+void dh__error_save(dh__error *out);
+void dh__error_restore(const dh__error *saved);
+
+/* A function made of another speaks under its own name: where the last error's text begins with the
+ * word from, it begins with to instead. Returns status; DH_OK: nothing is done. */
+dh_status dh__named(dh_status status, const char *from, const char *to);
+
 /* --- log (log.c) --- */
 
 void dh__log(dh_log_level level, const char *format, ...) DH_PRINTF(2, 3);

@@ -130,10 +130,13 @@ void dh_field_fill(const dh_field *table, void *data)
 
 /* --- checks --- */
 
-/* "must be in [1, 4096]", or one-sided where the other bound is no bound. */
+/* "must be in [1, 4096]", or one-sided where the other bound is none: infinite, or beyond int64_t.
+ */
 static const char *describe_range(char *buffer, size_t size, const dh_field *field)
 {
-    bool low = field->min > -DBL_MAX, high = field->max < DBL_MAX;
+    bool real = field->kind == DH_FIELD_FLOAT || field->kind == DH_FIELD_DOUBLE;
+    double most = real ? DBL_MAX : 0x1p63;
+    bool low = field->min > -most, high = field->max < most;
     if (low && high)
         (void)dh__format(buffer, size, "must be in [%.15g, %.15g]", field->min, field->max);
     else if (low)

@@ -8,14 +8,9 @@
 #include <errno.h>
 #include <string.h>
 
-enum { TEXT_SIZE = 1024 };
+enum { TEXT_SIZE = DH_ERROR_TEXT_SIZE };
 
-typedef struct error_record {
-    dh_status status;
-    char text[TEXT_SIZE];
-} error_record;
-
-static _Thread_local error_record last_error;
+static _Thread_local dh__error last_error;
 
 #define TEXT_OF_(x) #x
 #define TEXT_OF(x)  TEXT_OF_(x)
@@ -108,6 +103,28 @@ void dh_error_prefix(const char *format, ...)
     memcpy(text + size, ": ", 2);
     memcpy(text + size + 2, last_error.text, rest + 1);
     store_text(text, (int)(size + 2 + rest));
+}
+
+void dh__error_save(dh__error *out)
+{
+    out->status = last_error.status;
+    memcpy(out->text, last_error.text, strlen(last_error.text) + 1);
+}
+
+void dh__error_restore(const dh__error *saved)
+{
+    last_error.status = saved->status;
+    memcpy(last_error.text, saved->text, strlen(saved->text) + 1);
+}
+
+dh_status dh__named(dh_status status, const char *from, const char *to)
+{
+    size_t size = strlen(from);
+    if (status == DH_OK || strncmp(last_error.text, from, size) != 0) return status;
+    if (last_error.text[size] != ':' && last_error.text[size] != ' ') return status;
+    char rest[TEXT_SIZE];
+    memcpy(rest, last_error.text + size, strlen(last_error.text + size) + 1);
+    return dh_fail(last_error.status, "%s%s", to, rest);
 }
 
 const char *dh_error_text(void)

@@ -153,15 +153,18 @@ static const char *suggest(char *buffer, size_t size, const char *name, const na
         append_text(buffer, size, &used, "\"?");
         return buffer;
     }
+    bool first = true;
     for (int i = 0; source->next(source, i, &known); i++) {
-        const char *separator = i == 0 ? "; known: " : ", ";
+        if (known.length == 0) continue; /* in "|a|b" no name has index 0 */
+        const char *separator = first ? "; known: " : ", ";
         size_t room = size - used;
         if (room < strlen(separator) + known.length + sizeof ", ...") {
-            if (i) append_text(buffer, size, &used, ", ...");
+            if (!first) append_text(buffer, size, &used, ", ...");
             break;
         }
         append_text(buffer, size, &used, separator);
         append(buffer, size, &used, known.text, known.length);
+        first = false;
     }
     return buffer;
 }
@@ -182,7 +185,7 @@ const char *dh__suggest_choices(char *buffer, size_t size, const char *name, con
 
 int dh__choice_index(const char *choices, const char *name)
 {
-    if (!name) return -1;
+    if (!name || !name[0]) return -1;
     size_t length = strlen(name);
     span known;
     for (int i = 0; find_choice(choices, i, &known); i++)

@@ -175,7 +175,8 @@ dh_status dh_digits_generate(dh_tensor **x, dh_tensor **y, int64_t count, uint64
     DH_NEED(y, "digits_generate", "y");
     DH_REQUIRE(count >= 1, DH_EINVAL, "digits_generate: count is %lld, must be at least 1",
                (long long)count);
-    DH_TRY(dh_tensor_new(&images, DH_F32, 2, (int64_t[]){count, SIDE * SIDE}));
+    DH_TRY(dh__named(dh_tensor_new(&images, DH_F32, 2, (int64_t[]){count, SIDE * SIDE}),
+                     "tensor_new", "digits_generate"));
     dh_status status =
         (dh_tensor_zeros)(&labels, &(dh_tensor_args){.struct_size = sizeof(dh_tensor_args),
                                                      .shape = {count, 10}});

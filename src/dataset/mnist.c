@@ -30,18 +30,18 @@ static dh_status locate(char *path, size_t size, const char *dir, int i)
     DH_REQUIRE(n < size, DH_EINVAL, "mnist_load: dir \"%.80s...\" is longer than %zu bytes", dir,
                size);
     DH_REQUIRE(dh__file_exists(path), DH_ENOTFOUND,
-               "mnist_load: neither \"%s\" nor the file without "
-               ".gz is there",
-               path);
+               "mnist_load: neither \"%s\" nor the file without .gz is there", path);
     return DH_OK;
 }
 
 static dh_status fetch(const char *dir)
 {
     char path[4096], url[256];
+    dh__error before;
+    dh__error_save(&before);
     for (int i = 0; i < 4; i++) {
         if (!locate(path, sizeof path, dir, i)) continue;
-        dh_error_clear();
+        dh__error_restore(&before); /* it is not there yet: no failure */
         DH_TRY(dh__make_dirs(dir));
         dh__format(path, sizeof path, "%s/%s.gz", dir, sources[i].name);
         dh__format(url, sizeof url, MIRROR "%s.gz", sources[i].name);
@@ -113,17 +113,19 @@ dh_status dh_mnist_load(const char *dir, dh_tensor **x_train, dh_tensor **y_trai
 {
     dh_tensor *t[4] = {0}, **out[4] = {x_train, y_train, x_test, y_test};
     char place[4096];
-    for (int i = 0; i < 4; i++) DH_NEED(out[i], "mnist_load", i % 2 ? "y" : "x");
+    dh_status status = DH_OK;
+    static const char *const names[4] = {"x_train", "y_train", "x_test", "y_test"};
+    for (int i = 0; i < 4; i++) DH_NEED(out[i], "mnist_load", names[i]);
     if (!dir) {
         const char *root = getenv("DEEPHEALTH_DATA");
         size_t n =
             (size_t)dh__format(place, sizeof place, "%s/mnist", root && *root ? root : "data");
         DH_REQUIRE(n < sizeof place, DH_EINVAL,
-                   "mnist_load: DEEPHEALTH_DATA is longer than %zu bytes", sizeof place);
+                   "mnist_load: DEEPHEALTH_DATA/mnist has %zu bytes, must be at most %zu", n,
+                   sizeof place - 1);
         dir = place;
-        DH_TRY(fetch(dir));
+        status = fetch(dir);
     }
-    dh_status status = DH_OK;
     for (int i = 0; i < 4 && !status; i++)
         status = i % 2 ? load_labels(&t[i], dir, i, t[i - 1]->view.shape[0])
                        : load_images(&t[i], dir, i);
@@ -133,5 +135,6 @@ dh_status dh_mnist_load(const char *dir, dh_tensor **x_train, dh_tensor **y_trai
         else
             *out[i] = t[i];
     }
+    if (status) dh_error_prefix("mnist_load");
     return status;
 }

@@ -130,8 +130,9 @@ static dh_value reshape_emit(dh__build *b, const void *args, int in_count, const
         if (a->shape[n] == -1)
             hole = n;
         else if (a->shape[n] < 0 || !dh__mul_int64(known, a->shape[n], &known))
-            return dh__emit_fail(b->graph, dh_fail(DH_ESHAPE, "reshape: shape[%d] is %lld", n,
-                                                   (long long)a->shape[n]));
+            return dh__emit_fail(
+                b->graph, dh_fail(DH_ESHAPE, "reshape: shape[%d] is %lld, must be -1 or at least 1",
+                                  n, (long long)a->shape[n]));
     }
     attr.shape.count = n + 1;
     if (hole >= 0 && known > 0 && total % known == 0) attr.shape.v[hole + 1] = total / known;

@@ -7,12 +7,18 @@
 #include "rng.h"
 #include "tensor_impl.h"
 
-/* The shape list of an argument struct, ended by 0. */
-static int shape_of(int64_t *shape, const int64_t *list)
+/* The shape list of an argument struct, ended by 0; a length behind the end is a mistake. */
+static dh_status shape_of(int *ndim, int64_t *shape, const int64_t *list, const char *who)
 {
     int n = 0;
     for (; n < DH_MAX_NDIM && list[n]; n++) shape[n] = list[n] == DH_EMPTY_AXIS ? 0 : list[n];
-    return n;
+    for (int i = n + 1; i < DH_MAX_NDIM; i++)
+        DH_REQUIRE(!list[i], DH_ESHAPE,
+                   "%s: shape[%d] is 0, which ends the list, but shape[%d] is %lld: an axis of no "
+                   "elements is DH_EMPTY_AXIS",
+                   who, n, i, (long long)list[i]);
+    *ndim = n;
+    return DH_OK;
 }
 
 static dh_status new_from(dh_tensor **out, const dh_tensor_args *args, const char *who)
@@ -22,9 +28,11 @@ static dh_status new_from(dh_tensor **out, const dh_tensor_args *args, const cha
     int64_t shape[DH_MAX_NDIM];
     DH_NEED(out, who, "out");
     DH_TRY(dh__args(&a, sizeof a, args, who));
-    DH_TRY(dh_device_get(&device, a.device));
-    int ndim = shape_of(shape, a.shape);
-    return dh__tensor_new(out, device, a.dtype ? a.dtype : DH_F32, ndim, shape);
+    DH_TRY(dh__named(dh_device_get(&device, a.device), "device_get", who));
+    int ndim = 0;
+    DH_TRY(shape_of(&ndim, shape, a.shape, who));
+    return dh__named(dh__tensor_new(out, device, a.dtype ? a.dtype : DH_F32, ndim, shape),
+                     "tensor_new", who);
 }
 
 dh_status(dh_tensor_empty)(dh_tensor **out, const dh_tensor_args *args)
@@ -35,8 +43,9 @@ dh_status(dh_tensor_empty)(dh_tensor **out, const dh_tensor_args *args)
 static dh_status filled(dh_tensor **out, const dh_tensor_args *args, double value, const char *who)
 {
     dh_tensor *t;
+    DH_NEED(out, who, "out");
     DH_TRY(new_from(&t, args, who));
-    dh_status status = out ? dh_tensor_fill(t, value) : dh_fail(DH_EINVAL, "%s: out is NULL", who);
+    dh_status status = dh_tensor_fill(t, value);
     if (status)
         dh_tensor_free(t);
     else
@@ -70,8 +79,13 @@ dh_status dh_tensor_fill(dh_tensor *dst, double value)
 dh_status dh_tensor_eye(dh_tensor **out, int64_t rows, int64_t columns, int64_t k, dh_dtype dtype)
 {
     DH_NEED(out, "tensor_eye", "out");
+    DH_REQUIRE(rows >= 0 && columns >= 0, DH_ESHAPE,
+               "tensor_eye: rows is %lld, columns is %lld, must be at least 0", (long long)rows,
+               (long long)columns);
     dh_tensor *t;
-    DH_TRY(dh__tensor_new(&t, dh__cpu(), dtype ? dtype : DH_F32, 2, (int64_t[]){rows, columns}));
+    DH_TRY(dh__named(
+        dh__tensor_new(&t, dh__cpu(), dtype ? dtype : DH_F32, 2, (int64_t[]){rows, columns}),
+        "tensor_new", "tensor_eye"));
     size_t size = dh_dtype_size(t->view.dtype);
     memset(t->view.data, 0, (size_t)dh__view_count(&t->view) * size);
     /* a diagonal outside starts at rows: -k of the least integer would not fit */
@@ -83,10 +97,12 @@ dh_status dh_tensor_eye(dh_tensor **out, int64_t rows, int64_t columns, int64_t 
 }
 
 /* count numbers start + i * step, rounded as a cast. */
-static dh_status sequence(dh_tensor **out, double start, double step, int64_t count, dh_dtype dtype)
+static dh_status sequence(dh_tensor **out, double start, double step, int64_t count, dh_dtype dtype,
+                          const char *who)
 {
     dh_tensor *t;
-    DH_TRY(dh__tensor_new(&t, dh__cpu(), dtype ? dtype : DH_F32, 1, &count));
+    DH_TRY(dh__named(dh__tensor_new(&t, dh__cpu(), dtype ? dtype : DH_F32, 1, &count), "tensor_new",
+                     who));
     size_t size = dh_dtype_size(t->view.dtype);
     for (int64_t i = 0; i < count; i++)
         dh__store(t->view.dtype, (char *)t->view.data + (size_t)i * size, start + (double)i * step);
@@ -101,8 +117,10 @@ dh_status dh_tensor_arange(dh_tensor **out, double start, double stop, double st
                "tensor_arange: start %g, stop %g, step %g: all must be finite, step not 0", start,
                stop, step);
     double n = ceil((stop - start) / step);
-    DH_REQUIRE(n < 9e15, DH_EOVERFLOW, "tensor_arange: %g elements do not fit", n);
-    return sequence(out, start, step, n > 0 ? (int64_t)n : 0, dtype);
+    DH_REQUIRE(n < 9e15, DH_EOVERFLOW,
+               "tensor_arange: start %g, stop %g, step %g: %g elements do not fit in memory", start,
+               stop, step, n);
+    return sequence(out, start, step, n > 0 ? (int64_t)n : 0, dtype, "tensor_arange");
 }
 
 dh_status dh_tensor_linspace(dh_tensor **out, double start, double stop, int64_t count,
@@ -112,10 +130,10 @@ dh_status dh_tensor_linspace(dh_tensor **out, double start, double stop, int64_t
     DH_REQUIRE(count >= 0, DH_EINVAL, "tensor_linspace: count is %lld, must be at least 0",
                (long long)count);
     DH_REQUIRE(isfinite(start) && isfinite(stop), DH_EINVAL,
-               "tensor_linspace: start %g and stop %g must be finite", start, stop);
+               "tensor_linspace: start is %g, stop is %g: both must be finite", start, stop);
     dh_tensor *t;
     double span = stop - start, parts = count > 1 ? (double)(count - 1) : 1;
-    DH_TRY(sequence(&t, start, isfinite(span) ? span / parts : 0, count, dtype));
+    DH_TRY(sequence(&t, start, isfinite(span) ? span / parts : 0, count, dtype, "tensor_linspace"));
     size_t size = dh_dtype_size(t->view.dtype);
     char *data = t->view.data;
     for (int64_t i = 1; i < count - 1 && !isfinite(span); i++) /* no double holds stop - start */
@@ -192,13 +210,12 @@ static dh_status draw_tensor(dh_tensor **out, draw kind, dh_random_args *a, cons
 {
     dh_device *device;
     int64_t shape[DH_MAX_NDIM];
-    DH_NEED(out, who, "out");
-    DH_REQUIRE(isfinite(a->a) && isfinite(a->b), DH_EINVAL, "%s: a is %g, b is %g: must be finite",
-               who, a->a, a->b);
-    DH_TRY(dh_device_get(&device, a->device));
-    int ndim = shape_of(shape, a->shape);
+    DH_TRY(dh__named(dh_device_get(&device, a->device), "device_get", who));
+    int ndim = 0;
+    DH_TRY(shape_of(&ndim, shape, a->shape, who));
     dh_tensor *t;
-    DH_TRY(dh__tensor_new(&t, dh__cpu(), a->dtype ? a->dtype : DH_F32, ndim, shape));
+    DH_TRY(dh__named(dh__tensor_new(&t, dh__cpu(), a->dtype ? a->dtype : DH_F32, ndim, shape),
+                     "tensor_new", who));
     dh_status status = draw_host(t, kind, a);
     if (!status && device != dh__cpu()) {
         dh_tensor *moved = NULL;
@@ -213,32 +230,43 @@ static dh_status draw_tensor(dh_tensor **out, draw kind, dh_random_args *a, cons
     return status;
 }
 
+static dh_status open_args(dh_random_args *a, dh_tensor **out, const dh_random_args *args,
+                           const char *who)
+{
+    DH_NEED(out, who, "out");
+    DH_TRY(dh__args(a, sizeof *a, args, who));
+    DH_REQUIRE(isfinite(a->a) && isfinite(a->b), DH_EINVAL,
+               "%s: a is %g, b is %g: both must be finite", who, a->a, a->b);
+    return DH_OK;
+}
+
 dh_status(dh_tensor_random_uniform)(dh_tensor **out, const dh_random_args *args)
 {
     dh_random_args a;
-    DH_TRY(dh__args(&a, sizeof a, args, "tensor_random_uniform"));
+    DH_TRY(open_args(&a, out, args, "tensor_random_uniform"));
     if (a.a == 0 && a.b == 0) a.b = 1;
-    DH_REQUIRE(a.a <= a.b, DH_EINVAL, "tensor_random_uniform: low %g is above high %g", a.a, a.b);
+    DH_REQUIRE(a.a <= a.b, DH_EINVAL, "tensor_random_uniform: a (low) is %g, above b (high), %g",
+               a.a, a.b);
     return draw_tensor(out, DRAW_UNIFORM, &a, "tensor_random_uniform");
 }
 
 dh_status(dh_tensor_random_normal)(dh_tensor **out, const dh_random_args *args)
 {
     dh_random_args a;
-    DH_TRY(dh__args(&a, sizeof a, args, "tensor_random_normal"));
+    DH_TRY(open_args(&a, out, args, "tensor_random_normal"));
     if (a.a == 0 && a.b == 0) a.b = 1;
     DH_REQUIRE(a.b >= 0, DH_EINVAL,
-               "tensor_random_normal: standard deviation b is %g, must be >= 0", a.b);
+               "tensor_random_normal: b (standard deviation) is %g, must be at least 0", a.b);
     return draw_tensor(out, DRAW_NORMAL, &a, "tensor_random_normal");
 }
 
 dh_status(dh_tensor_random_bernoulli)(dh_tensor **out, const dh_random_args *args)
 {
     dh_random_args a;
-    DH_TRY(dh__args(&a, sizeof a, args, "tensor_random_bernoulli"));
+    DH_TRY(open_args(&a, out, args, "tensor_random_bernoulli"));
     if (a.a == 0) a.a = 0.5;
     DH_REQUIRE(a.a >= 0 && a.a <= 1, DH_EINVAL,
-               "tensor_random_bernoulli: a is %g, must be in [0, 1]", a.a);
+               "tensor_random_bernoulli: a (probability) is %g, must be in [0, 1]", a.a);
     return draw_tensor(out, DRAW_BERNOULLI, &a, "tensor_random_bernoulli");
 }
 
@@ -246,8 +274,11 @@ dh_status dh_tensor_random_permutation(dh_tensor **out, int64_t count, uint64_t 
                                        uint64_t stream)
 {
     DH_NEED(out, "tensor_random_permutation", "out");
+    DH_REQUIRE(count >= 0, DH_EINVAL,
+               "tensor_random_permutation: count is %lld, must be at least 0", (long long)count);
     dh_tensor *t;
-    DH_TRY(dh__tensor_new(&t, dh__cpu(), DH_I64, 1, &count));
+    DH_TRY(dh__named(dh__tensor_new(&t, dh__cpu(), DH_I64, 1, &count), "tensor_new",
+                     "tensor_random_permutation"));
     dh__random_permutation(seed, stream, t->view.data, count);
     *out = t;
     return DH_OK;

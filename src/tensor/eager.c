@@ -61,6 +61,20 @@ static dh_status eager_begin(eager *e, int op, const void *attr, int in_count,
     return DH_OK;
 }
 
+/* Where promotion leads to a dtype that the op does not take, both given ones are named. */
+static dh_status check_common(const dh_op *op, const dh_tensor *const *in, int in_count,
+                              dh_dtype common)
+{
+    char list[DH_DTYPE_LIST_TEXT], a[32], b[32];
+    int i = 1;
+    if (op->dtypes & DH_MASK(common)) return DH_OK;
+    while (i + 1 < in_count && in[i]->view.dtype == in[0]->view.dtype) i++;
+    return dh_fail(DH_EDTYPE, "%s: %s is %s, %s is %s, which meet in %s, must be one of %s",
+                   op->name, dh__op_input(a, sizeof a, op, 0), dh_dtype_name(in[0]->view.dtype),
+                   dh__op_input(b, sizeof b, op, i), dh_dtype_name(in[i]->view.dtype),
+                   dh_dtype_name(common), dh__dtype_list(list, sizeof list, op->dtypes));
+}
+
 static dh_status promote_inputs(eager *e, const dh_tensor *const *in)
 {
     dh_dtype common = e->call.in_count ? in[0]->view.dtype : DH_F32;
@@ -70,6 +84,7 @@ static dh_status promote_inputs(eager *e, const dh_tensor *const *in)
     for (int i = 0; i < e->call.in_count; i++) {
         e->in[i] = in[i]->view;
         if (!same || in[i]->view.dtype == common) continue;
+        DH_TRY(check_common(e->op, in, e->call.in_count, common));
         dh_cast_attr attr = {.dtype = (int)common};
         DH_TRY(dh__eager(DH_OP_CAST, &attr, 1, &in[i], &e->cast[i]));
         e->in[i] = e->cast[i]->view;
@@ -117,16 +132,25 @@ static dh_status run_new(eager *e, const dh_tensor *const *in, dh_tensor **out)
     return status;
 }
 
+/* Op add speaks as the function tensor_add; one that is made of it renames that again. */
+static dh_status as_function(dh_status status, int op)
+{
+    char who[64];
+    if (!status) return DH_OK;
+    dh__format(who, sizeof who, "tensor_%s", dh__ops[op]->name);
+    return dh__named(dh__named(status, "tensor_new", who), dh__ops[op]->name, who);
+}
+
 dh_status dh__eager(int op, const void *attr, int in_count, const dh_tensor *const *in,
                     dh_tensor **out)
 {
     eager e;
-    DH_NEED(out, dh__ops[op]->name, "out");
+    DH_REQUIRE(out, DH_EINVAL, "tensor_%s: out is NULL", dh__ops[op]->name);
     dh_status status = eager_begin(&e, op, attr, in_count, in);
     if (!status) status = promote_inputs(&e, in);
     if (!status) status = run_new(&e, in, out);
     eager_end(&e);
-    return status;
+    return as_function(status, op);
 }
 
 static bool overlaps(const dh_tensor *a, const dh_tensor *b)
@@ -157,7 +181,7 @@ dh_status dh__eager_into(int op, const void *attr, int in_count, const dh_tensor
     if (!status) status = promote_inputs(&e, in);
     if (!status && !dh__same_shape(&e.out[0], &out->view)) {
         char want[DH_SHAPE_TEXT], got[DH_SHAPE_TEXT];
-        status = dh_fail(DH_ESHAPE, "%s: the result is %s, out is %s", e.op->name,
+        status = dh_fail(DH_ESHAPE, "%s: the result is %s, dst is %s", e.op->name,
                          dh__shape_text(want, sizeof want, e.out[0].ndim, e.out[0].shape),
                          dh__shape_text(got, sizeof got, out->view.ndim, out->view.shape));
     }

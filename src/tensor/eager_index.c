@@ -6,24 +6,27 @@
 
 #include "tensor_impl.h"
 
-static dh_status need(dh_tensor **out, const dh_tensor *x, const dh_tensor *index, const char *who)
+static dh_status need(dh_tensor **out, const dh_tensor *x, const dh_tensor *index, int axis,
+                      const char *who)
 {
+    int unused;
     DH_NEED(out, who, "out");
     DH_NEED(x, who, "x");
     DH_NEED(index, who, "index");
+    DH_TRY(dh__axis(&unused, axis, x->view.ndim, who));
     return DH_OK;
 }
 
 dh_status dh_tensor_gather(dh_tensor **out, const dh_tensor *x, const dh_tensor *index, int axis)
 {
-    DH_TRY(need(out, x, index, "tensor_gather"));
+    DH_TRY(need(out, x, index, axis, "tensor_gather"));
     const dh_tensor *in[2] = {x, index};
     return dh__eager(DH_OP_GATHER, &(dh_axis_attr){axis}, 2, in, out);
 }
 
 dh_status dh_tensor_take(dh_tensor **out, const dh_tensor *x, const dh_tensor *index, int axis)
 {
-    DH_TRY(need(out, x, index, "tensor_take"));
+    DH_TRY(need(out, x, index, axis, "tensor_take"));
     const dh_tensor *in[2] = {x, index};
     return dh__eager(DH_OP_TAKE, &(dh_axis_attr){axis}, 2, in, out);
 }
@@ -31,7 +34,7 @@ dh_status dh_tensor_take(dh_tensor **out, const dh_tensor *x, const dh_tensor *i
 dh_status dh_tensor_scatter(dh_tensor **out, const dh_tensor *x, const dh_tensor *index,
                             const dh_tensor *src, int axis)
 {
-    DH_TRY(need(out, x, index, "tensor_scatter"));
+    DH_TRY(need(out, x, index, axis, "tensor_scatter"));
     DH_NEED(src, "tensor_scatter", "src");
     const dh_tensor *in[3] = {x, index, src};
     return dh__eager(DH_OP_SCATTER, &(dh_axis_attr){axis}, 3, in, out);
@@ -40,7 +43,7 @@ dh_status dh_tensor_scatter(dh_tensor **out, const dh_tensor *x, const dh_tensor
 dh_status dh_tensor_scatter_add(dh_tensor **out, const dh_tensor *x, const dh_tensor *index,
                                 const dh_tensor *src, int axis)
 {
-    DH_TRY(need(out, x, index, "tensor_scatter_add"));
+    DH_TRY(need(out, x, index, axis, "tensor_scatter_add"));
     DH_NEED(src, "tensor_scatter_add", "src");
     const dh_tensor *in[3] = {x, index, src};
     return dh__eager(DH_OP_SCATTER_ADD, &(dh_axis_attr){axis}, 3, in, out);
@@ -50,6 +53,7 @@ dh_status dh_tensor_one_hot(dh_tensor **out, const dh_tensor *index, int64_t dep
 {
     DH_NEED(out, "tensor_one_hot", "out");
     DH_NEED(index, "tensor_one_hot", "index");
+    if (dtype) DH_TRY(dh__dtype_check(dtype, "tensor_one_hot"));
     dh_one_hot_attr attr = {
         .depth = depth, .on = 1, .off = 0, .dtype = (int)(dtype ? dtype : DH_F32)};
     return dh__eager(DH_OP_ONE_HOT, &attr, 1, &index, out);
@@ -60,12 +64,14 @@ dh_status dh_tensor_one_hot(dh_tensor **out, const dh_tensor *index, int64_t dep
 
 /* Runs an op with outputs values, indices and keeps those that are wanted. */
 static dh_status order(dh_tensor **values, dh_tensor **indices, const dh_tensor *x, int op,
-                       const void *attr, const char *who)
+                       int axis, const void *attr, const char *who)
 {
     DH_REQUIRE(values || indices, DH_EINVAL, "%s: values and indices are both NULL", who);
     DH_NEED(x, who, "x");
     dh_tensor *made[DH_OP_MAX_OUT];
-    DH_TRY(dh__eager(op, attr, 1, &x, made));
+    int unused;
+    DH_TRY(dh__axis(&unused, axis, x->view.ndim, who));
+    DH_TRY(dh__named(dh__eager(op, attr, 1, &x, made), "tensor_sort", who));
     if (values)
         *values = made[0];
     else
@@ -80,20 +86,22 @@ static dh_status order(dh_tensor **values, dh_tensor **indices, const dh_tensor 
 dh_status dh_tensor_sort(dh_tensor **values, dh_tensor **indices, const dh_tensor *x, int axis,
                          bool descending)
 {
-    return order(values, indices, x, DH_OP_SORT, &(dh_sort_attr){axis, descending}, "tensor_sort");
+    return order(values, indices, x, DH_OP_SORT, axis, &(dh_sort_attr){axis, descending},
+                 "tensor_sort");
 }
 
 dh_status dh_tensor_argsort(dh_tensor **out, const dh_tensor *x, int axis, bool descending)
 {
     DH_NEED(out, "tensor_argsort", "out");
-    return order(NULL, out, x, DH_OP_SORT, &(dh_sort_attr){axis, descending}, "tensor_argsort");
+    return order(NULL, out, x, DH_OP_SORT, axis, &(dh_sort_attr){axis, descending},
+                 "tensor_argsort");
 }
 
 dh_status dh_tensor_topk(dh_tensor **values, dh_tensor **indices, const dh_tensor *x, int64_t k,
                          int axis, bool smallest)
 {
     dh_topk_attr attr = {.axis = axis, .k = k, .smallest = smallest};
-    return order(values, indices, x, DH_OP_TOPK, &attr, "tensor_topk");
+    return order(values, indices, x, DH_OP_TOPK, axis, &attr, "tensor_topk");
 }
 
 /* --- shapes that depend on data -----------------------------------------------------------------
@@ -145,7 +153,7 @@ dh_status dh_tensor_nonzero(dh_tensor **out, const dh_tensor *x)
     }
     dh_tensor_free(flat);
     if (!status) *out = t;
-    return status;
+    return dh__named(status, "tensor_new", "tensor_nonzero");
 }
 
 /* Neighbours after sorting: equal bits, both zero, or both NaN. */

@@ -27,6 +27,12 @@ static dh_status dot_wide(dh_tensor **out, const dh_tensor *a, const dh_tensor *
     DH_REQUIRE(ndim <= DH_MAX_NDIM, DH_ESHAPE,
                "tensor_dot: a with %d axes and b with %d give more than %d", a->view.ndim, n,
                DH_MAX_NDIM);
+    char ta[DH_SHAPE_TEXT], tb[DH_SHAPE_TEXT];
+    DH_REQUIRE(a->view.shape[lead] == k, DH_ESHAPE,
+               "tensor_dot: a %s has rows of %lld, b %s has columns of %lld",
+               dh__shape_text(ta, sizeof ta, a->view.ndim, a->view.shape),
+               (long long)a->view.shape[lead], dh__shape_text(tb, sizeof tb, n, b->view.shape),
+               (long long)k);
     for (int i = 0, at = 1; i < n; i++)
         if (i != n - 2) axes[at++] = i;
     axes[0] = n - 2;
@@ -50,8 +56,10 @@ dh_status dh_tensor_dot(dh_tensor **out, const dh_tensor *a, const dh_tensor *b)
 {
     DH_TRY(need(out, a, b, "tensor_dot"));
     const dh_tensor *in[2] = {a, b};
-    if (a->view.ndim == 0 || b->view.ndim == 0) return dh__eager(DH_OP_MUL, NULL, 2, in, out);
-    return b->view.ndim <= 2 ? dh_tensor_matmul(out, a, b) : dot_wide(out, a, b);
+    if (a->view.ndim == 0 || b->view.ndim == 0)
+        return dh__named(dh__eager(DH_OP_MUL, NULL, 2, in, out), "tensor_mul", "tensor_dot");
+    dh_status status = b->view.ndim <= 2 ? dh_tensor_matmul(out, a, b) : dot_wide(out, a, b);
+    return dh__named(status, "tensor_matmul", "tensor_dot");
 }
 
 dh_status dh_tensor_outer(dh_tensor **out, const dh_tensor *a, const dh_tensor *b)
@@ -64,7 +72,7 @@ dh_status dh_tensor_outer(dh_tensor **out, const dh_tensor *a, const dh_tensor *
     if (!status) status = dh__eager(DH_OP_MUL, NULL, 2, in, out);
     dh_tensor_free(row);
     dh_tensor_free(column);
-    return status;
+    return dh__named(status, "tensor_mul", "tensor_outer");
 }
 
 dh_status dh_tensor_inverse(dh_tensor **out, const dh_tensor *x)

@@ -10,15 +10,14 @@
 
 static dh_status one(dh_tensor **out, int op, const void *attr, const dh_tensor *x)
 {
-    DH_NEED(x, dh__ops[op]->name, "x");
+    DH_REQUIRE(x, DH_EINVAL, "tensor_%s: x is NULL", dh__ops[op]->name);
     return dh__eager(op, attr, 1, &x, out);
 }
 
 static dh_status two(dh_tensor **out, int op, const dh_tensor *a, const dh_tensor *b)
 {
     const dh_tensor *in[2] = {a, b};
-    DH_NEED(a, dh__ops[op]->name, "a");
-    DH_NEED(b, dh__ops[op]->name, "b");
+    DH_REQUIRE(a && b, DH_EINVAL, "tensor_%s: %s is NULL", dh__ops[op]->name, a ? "b" : "a");
     return dh__eager(op, NULL, 2, in, out);
 }
 
@@ -110,7 +109,8 @@ dh_status dh_tensor_elu(dh_tensor **out, const dh_tensor *x, double alpha)
 
 dh_status dh_tensor_clamp(dh_tensor **out, const dh_tensor *x, double low, double high)
 {
-    DH_REQUIRE(low <= high, DH_EINVAL, "tensor_clamp: low is %g, high is %g", low, high);
+    DH_REQUIRE(low <= high, DH_EINVAL, "tensor_clamp: low is %g, high is %g, must be in order", low,
+               high);
     return one(out, DH_OP_CLAMP, &(dh_clamp_attr){low, high}, x);
 }
 
@@ -122,10 +122,10 @@ dh_status dh_tensor_affine(dh_tensor **out, const dh_tensor *x, double alpha, do
 dh_status dh_tensor_log_base(dh_tensor **out, const dh_tensor *x, double base)
 {
     DH_NEED(out, "tensor_log_base", "out");
-    DH_REQUIRE(base > 0 && base != 1, DH_EINVAL,
-               "tensor_log_base: base is %g, must be > 0 and not 1", base);
+    DH_REQUIRE(base > 0 && base != 1 && isfinite(base), DH_EINVAL,
+               "tensor_log_base: base is %g, must be finite, above 0 and not 1", base);
     dh_tensor *natural;
-    DH_TRY(one(&natural, DH_OP_LOG, NULL, x));
+    DH_TRY(dh__named(one(&natural, DH_OP_LOG, NULL, x), "tensor_log", "tensor_log_base"));
     dh_status status = dh_tensor_affine(out, natural, 1 / log(base), 0);
     dh_tensor_free(natural);
     return status;
@@ -155,7 +155,7 @@ static dh_status extremum(double *value, int op, const dh_tensor *x)
 static dh_status normalize(dh_tensor **out, const dh_tensor *x, double low, double high)
 {
     double least, most;
-    DH_TRY(extremum(&least, DH_OP_MIN, x));
+    DH_TRY(dh__named(extremum(&least, DH_OP_MIN, x), "tensor_min", "tensor_normalize"));
     DH_TRY(extremum(&most, DH_OP_MAX, x));
     DH_REQUIRE(isfinite(least) && isfinite(most), DH_ENUMERIC,
                "tensor_normalize: x reaches from %g to %g, must be finite", least, most);
@@ -187,6 +187,8 @@ dh_status dh_tensor_interpolate(dh_tensor **out, double f, const dh_tensor *a, d
     DH_NEED(out, "tensor_interpolate", "out");
     DH_NEED(a, "tensor_interpolate", "a");
     DH_NEED(b, "tensor_interpolate", "b");
+    DH_REQUIRE(isfinite(f) && isfinite(g), DH_EINVAL,
+               "tensor_interpolate: f is %g, g is %g: both must be finite", f, g);
     dh_status status = floating(&real_a, &own_a, a);
     if (!status) status = floating(&real_b, &own_b, b);
     if (!status) status = dh_tensor_affine(&fa, real_a, f, 0);
@@ -196,15 +198,16 @@ dh_status dh_tensor_interpolate(dh_tensor **out, double f, const dh_tensor *a, d
     dh_tensor_free(own_b);
     dh_tensor_free(fa);
     dh_tensor_free(gb);
-    return status;
+    return dh__named(status, "tensor_add", "tensor_interpolate");
 }
 
 dh_status dh_tensor_where(dh_tensor **out, const dh_tensor *condition, const dh_tensor *a,
                           const dh_tensor *b)
 {
-    DH_NEED(condition, "where", "condition");
-    DH_NEED(a, "where", "a");
-    DH_NEED(b, "where", "b");
+    DH_NEED(out, "tensor_where", "out");
+    DH_NEED(condition, "tensor_where", "condition");
+    DH_NEED(a, "tensor_where", "a");
+    DH_NEED(b, "tensor_where", "b");
     dh_dtype common = dh_dtype_promote(a->view.dtype, b->view.dtype);
     dh_tensor *ca = NULL, *cb = NULL;
     dh_status status = DH_OK;
@@ -240,20 +243,27 @@ static dh_status number_for(dh_tensor **out, const dh_tensor *x, double s)
     return DH_OK;
 }
 
-static dh_status with_number(dh_tensor **out, int op, const dh_tensor *x, double s, bool first)
+static dh_status with_number(dh_tensor **out, int op, const dh_tensor *x, double s, bool first,
+                             const char *who)
 {
     dh_tensor *number;
-    DH_NEED(x, dh__ops[op]->name, "x");
+    char from[64];
+    DH_NEED(out, who, "out");
+    DH_NEED(x, who, "x");
     DH_TRY(number_for(&number, x, s));
     dh_status status = first ? two(out, op, number, x) : two(out, op, x, number);
     dh_tensor_free(number);
-    return status;
+    if (status == DH_ENUMERIC) /* s or x divides, not the op's b */
+        return dh_fail(DH_ENUMERIC, "%s: %s, integers (%s) can't be divided by 0", who,
+                       first ? "x has a 0" : "s is 0", dh_dtype_name(x->view.dtype));
+    dh__format(from, sizeof from, "tensor_%s", dh__ops[op]->name);
+    return dh__named(status, from, who);
 }
 
 #define NUMBER(NAME, name, first)                                                      \
     dh_status dh_tensor_##name##_scalar(dh_tensor **out, const dh_tensor *x, double s) \
     {                                                                                  \
-        return with_number(out, DH_OP_##NAME, x, s, first);                            \
+        return with_number(out, DH_OP_##NAME, x, s, first, "tensor_" #name "_scalar"); \
     }
 
 NUMBER(ADD, add, false)
@@ -277,22 +287,20 @@ NUMBER(LESS_EQUAL, less_equal, false)
 
 dh_status dh_tensor_isposinf(dh_tensor **out, const dh_tensor *x)
 {
-    DH_NEED(x, "isposinf", "x");
-    return dh_tensor_equal_scalar(out, x, INFINITY);
+    return with_number(out, DH_OP_EQUAL, x, INFINITY, false, "tensor_isposinf");
 }
 
 dh_status dh_tensor_isneginf(dh_tensor **out, const dh_tensor *x)
 {
-    DH_NEED(x, "isneginf", "x");
-    return dh_tensor_equal_scalar(out, x, -INFINITY);
+    return with_number(out, DH_OP_EQUAL, x, -INFINITY, false, "tensor_isneginf");
 }
 
 dh_status dh_tensor_anynan(bool *out, const dh_tensor *x)
 {
     double found = 0;
     dh_tensor *each, *any;
-    DH_NEED(out, "anynan", "out");
-    DH_TRY(one(&each, DH_OP_ISNAN, NULL, x));
+    DH_NEED(out, "tensor_anynan", "out");
+    DH_TRY(dh__named(one(&each, DH_OP_ISNAN, NULL, x), "tensor_isnan", "tensor_anynan"));
     dh_status status = one(&any, DH_OP_ANY, &(dh_reduce_attr){0}, each);
     dh_tensor_free(each);
     if (status) return status;
@@ -324,7 +332,7 @@ dh_status dh_tensor_isclose(dh_tensor **out, const dh_tensor *a, const dh_tensor
     DH_NEED(a, "tensor_isclose", "a");
     DH_NEED(b, "tensor_isclose", "b");
     DH_REQUIRE(rtol >= 0 && atol >= 0, DH_EINVAL,
-               "tensor_isclose: rtol %g and atol %g must be >= 0", rtol, atol);
+               "tensor_isclose: rtol is %g, atol is %g: both must be at least 0", rtol, atol);
     closeness c = {rtol, atol, equal_nan};
     dh_view shape = {0};
     dh_tensor *wide_a = NULL, *wide_b = NULL, *y = NULL, *da = NULL, *db = NULL;
@@ -353,7 +361,8 @@ dh_status dh_tensor_allclose(bool *out, const dh_tensor *a, const dh_tensor *b, 
 {
     dh_tensor *each;
     DH_NEED(out, "tensor_allclose", "out");
-    DH_TRY(dh_tensor_isclose(&each, a, b, rtol, atol, equal_nan));
+    DH_TRY(dh__named(dh_tensor_isclose(&each, a, b, rtol, atol, equal_nan), "tensor_isclose",
+                     "tensor_allclose"));
     int64_t n = dh__view_count(&each->view);
     const uint8_t *y = each->view.data;
     bool all = true;
@@ -377,21 +386,25 @@ dh_status dh_tensor_apply(dh_tensor *dst, const char *op, const dh_tensor *const
     char hint[200];
     DH_NEED(dst, "tensor_apply", "dst");
     DH_NEED(op, "tensor_apply", "op");
-    DH_REQUIRE(in || !in_count, DH_EINVAL, "tensor_apply: in is NULL");
     DH_REQUIRE(in_count >= 0 && in_count <= 4096, DH_EINVAL,
                "tensor_apply: in_count is %d, must be in [0, 4096]", in_count);
+    DH_REQUIRE(in || !in_count, DH_EINVAL, "tensor_apply: in is NULL, in_count is %d", in_count);
+    for (int i = 0; i < in_count; i++)
+        DH_REQUIRE(in[i], DH_EINVAL, "tensor_apply: in[%d] of %d is NULL", i, in_count);
     int id = dh__op_find(op);
     DH_REQUIRE(id >= 0, DH_ENAME, "tensor_apply: no op \"%s\"%s", op,
                dh__suggest(hint, sizeof hint, op, op_name_at, NULL));
     const dh_op *meaning = dh__ops[id];
     DH_REQUIRE(!meaning->updates[0], DH_EUNSUPPORTED,
-               "tensor_apply: %s updates its inputs; it belongs to "
-               "training plans",
-               op);
+               "tensor_apply: op %s updates its inputs, it belongs to training plans", op);
+    for (const dh_field *f = meaning->fields; f && f->name; f++)
+        DH_REQUIRE(!dh_field_required(f), DH_EINVAL,
+                   "tensor_apply: op %s needs %s, which has no default", op, f->name);
     void *attr = meaning->attr_size ? dh__calloc(1, meaning->attr_size) : NULL;
     if (meaning->attr_size && !attr) return DH_ENOMEM;
     if (attr && meaning->fields) dh_field_defaults(meaning->fields, attr);
     dh_status status = dh__eager_into(id, attr, in_count, in, dst);
+    if (status) dh_error_prefix("tensor_apply");
     dh__free(attr);
     return status;
 }

@@ -21,8 +21,14 @@ static dh_status open_args(dh_reduce_args *a, dh_reduce_attr *attr, dh_tensor **
     attr->axes.count = a->axis_count;
     for (int i = 0; i < a->axis_count; i++) attr->axes.v[i] = a->axes[i];
     for (int i = a->axis_count; i < DH_MAX_NDIM; i++)
-        DH_REQUIRE(a->axes[i] == 0, DH_EINVAL, "%s: axes has an entry %d at %d, axis_count is %d",
-                   who, a->axes[i], i, a->axis_count);
+        DH_REQUIRE(a->axes[i] == 0, DH_EINVAL, "%s: axes[%d] is %d, axis_count is %d", who, i,
+                   a->axes[i], a->axis_count);
+    for (int i = 0; i < a->axis_count; i++) {
+        char name[16];
+        int unused;
+        dh__format(name, sizeof name, "axes[%d]", i);
+        DH_TRY(dh__axis_named(&unused, a->axes[i], a->x->view.ndim, who, name));
+    }
     attr->keepdims = a->keepdims;
     attr->ddof = a->ddof;
     return DH_OK;
@@ -57,7 +63,7 @@ dh_status(dh_tensor_std)(dh_tensor **out, const dh_reduce_args *args)
 {
     dh_tensor *var;
     DH_NEED(out, "tensor_std", "out");
-    DH_TRY(reduce(&var, args, DH_OP_VAR, "tensor_std"));
+    DH_TRY(dh__named(reduce(&var, args, DH_OP_VAR, "tensor_std"), "tensor_var", "tensor_std"));
     const dh_tensor *in = var;
     dh_status status = dh__eager(DH_OP_SQRT, NULL, 1, &in, out);
     dh_tensor_free(var);
@@ -69,6 +75,8 @@ static dh_status softmax(dh_tensor **out, const dh_tensor *x, int axis, int op, 
     dh_axis_attr attr = {axis};
     DH_NEED(out, who, "out");
     DH_NEED(x, who, "x");
+    int unused;
+    DH_TRY(dh__axis(&unused, axis, x->view.ndim, who));
     return dh__eager(op, &attr, 1, &x, out);
 }
 
@@ -170,8 +178,8 @@ static dh_status to_rows(dh_tensor **rows, dh_view *y, const dh_tensor *x,
 {
     int ndim = x->view.ndim, axis = -1, order[DH_MAX_NDIM], at = 0;
     DH_REQUIRE(attr->axes.count <= 1, DH_EINVAL,
-               "%s: axis_count is %d, takes one axis or 0 for all", who, attr->axes.count);
-    if (attr->axes.count) DH_TRY(dh__axis(&axis, attr->axes.v[0], ndim, who));
+               "%s: axes has %d entries, takes one axis or none for all", who, attr->axes.count);
+    if (attr->axes.count) DH_TRY(dh__axis_named(&axis, attr->axes.v[0], ndim, who, "axes[0]"));
     y->ndim = 0;
     for (int a = 0; a < ndim; a++) {
         bool gone = axis < 0 || a == axis;
@@ -181,8 +189,8 @@ static dh_status to_rows(dh_tensor **rows, dh_view *y, const dh_tensor *x,
     if (axis >= 0) order[at] = axis;
     char text[DH_SHAPE_TEXT];
     int64_t n = axis < 0 ? dh__view_count(&x->view) : x->view.shape[axis];
-    DH_REQUIRE(n > 0, DH_ESHAPE, "%s: x %s has no elements to choose from, axis %d", who,
-               dh__shape_text(text, sizeof text, ndim, x->view.shape), axis);
+    DH_REQUIRE(n > 0, DH_ESHAPE, "%s: x %s has no elements along the %d reduced axes", who,
+               dh__shape_text(text, sizeof text, ndim, x->view.shape), axis < 0 ? ndim : 1);
     dh_tensor *host, *turned;
     bool here = x->storage->device == dh__cpu();
     DH_TRY(here ? dh_tensor_view(&host, x) : dh_tensor_to_device(&host, x, "cpu"));

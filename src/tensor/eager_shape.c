@@ -16,29 +16,37 @@ static dh_status check_parts(const dh_tensor *const *x, int count, const char *w
 dh_status dh_tensor_concat(dh_tensor **out, int count, const dh_tensor *const *x, int axis)
 {
     DH_NEED(out, "tensor_concat", "out");
+    int unused;
     DH_TRY(check_parts(x, count, "tensor_concat"));
+    DH_TRY(dh__axis(&unused, axis, x[0]->view.ndim, "tensor_concat"));
     return dh__eager(DH_OP_CONCAT, &(dh_axis_attr){axis}, count, x, out);
 }
 
 dh_status dh_tensor_stack(dh_tensor **out, int count, const dh_tensor *const *x, int axis)
 {
     DH_NEED(out, "tensor_stack", "out");
+    int at, ndim;
     DH_TRY(check_parts(x, count, "tensor_stack"));
+    ndim = x[0]->view.ndim;
+    DH_TRY(dh__axis_new(&at, axis, ndim, "tensor_stack"));
+    DH_REQUIRE(ndim < DH_MAX_NDIM, DH_ESHAPE,
+               "tensor_stack: x[0] has %d axes, must have at most %d", ndim, DH_MAX_NDIM - 1);
     for (int i = 1; i < count; i++) {
-        char other[64], first[64];
-        DH_REQUIRE(dh__same_shape(&x[i]->view, &x[0]->view), DH_ESHAPE,
+        char other[DH_SHAPE_TEXT], first[DH_SHAPE_TEXT];
+        const dh_view *v = &x[i]->view, *w = &x[0]->view;
+        DH_REQUIRE(dh__same_shape(v, w), DH_ESHAPE,
                    "tensor_stack: x[%d] is %s, x[0] is %s: shapes must be equal", i,
-                   dh_tensor_describe(x[i], other, sizeof other),
-                   dh_tensor_describe(x[0], first, sizeof first));
+                   dh__shape_text(other, sizeof other, v->ndim, v->shape),
+                   dh__shape_text(first, sizeof first, w->ndim, w->shape));
     }
     dh_tensor **wide = dh__calloc((size_t)count, sizeof *wide);
     if (!wide) return DH_ENOMEM;
     dh_status status = DH_OK;
-    for (int i = 0; i < count && !status; i++) status = dh_tensor_unsqueeze(&wide[i], x[i], axis);
-    if (!status) status = dh_tensor_concat(out, count, (const dh_tensor *const *)wide, axis);
+    for (int i = 0; i < count && !status; i++) status = dh_tensor_unsqueeze(&wide[i], x[i], at);
+    if (!status) status = dh_tensor_concat(out, count, (const dh_tensor *const *)wide, at);
     for (int i = 0; i < count; i++) dh_tensor_free(wide[i]);
     dh__free(wide);
-    return status;
+    return dh__named(status, "tensor_concat", "tensor_stack");
 }
 
 dh_status dh_tensor_pad(dh_tensor **out, const dh_tensor *x, const int64_t *begin,
@@ -51,6 +59,9 @@ dh_status dh_tensor_pad(dh_tensor **out, const dh_tensor *x, const int64_t *begi
     DH_REQUIRE(n == 0 || end, DH_EINVAL, "tensor_pad: end is NULL");
     dh_pad_attr attr = {.pads.count = 2 * n, .value = value};
     for (int i = 0; i < n; i++) {
+        DH_REQUIRE(begin[i] >= 0 && end[i] >= 0, DH_EINVAL,
+                   "tensor_pad: %s[%d] is %lld, must be at least 0", begin[i] < 0 ? "begin" : "end",
+                   i, (long long)(begin[i] < 0 ? begin[i] : end[i]));
         attr.pads.v[i] = begin[i];
         attr.pads.v[n + i] = end[i];
     }
@@ -103,7 +114,8 @@ dh_status dh_tensor_repeat(dh_tensor **out, const dh_tensor *x, int64_t repeats,
                "tensor_repeat: axis %d of length %lld repeated %lld times does not fit", axis,
                (long long)x->view.shape[a], (long long)repeats);
     dh_tensor *t;
-    DH_TRY(dh__tensor_new(&t, x->storage->device, x->view.dtype, n, shape));
+    DH_TRY(dh__named(dh__tensor_new(&t, x->storage->device, x->view.dtype, n, shape), "tensor_new",
+                     "tensor_repeat"));
     dh_status status = DH_OK;
     for (int64_t r = 0; r < repeats && !status && dh__view_count(&x->view); r++) {
         dh_tensor part = *t; /* every repeats-th element, from r on */
@@ -139,8 +151,8 @@ dh_status dh_tensor_moveaxis(dh_tensor **out, const dh_tensor *x, int from, int 
     DH_NEED(out, "tensor_moveaxis", "out");
     DH_NEED(x, "tensor_moveaxis", "x");
     int f, t, axes[DH_MAX_NDIM], next = 0;
-    DH_TRY(dh__axis(&f, from, x->view.ndim, "tensor_moveaxis: from"));
-    DH_TRY(dh__axis(&t, to, x->view.ndim, "tensor_moveaxis: to"));
+    DH_TRY(dh__axis_named(&f, from, x->view.ndim, "tensor_moveaxis", "from"));
+    DH_TRY(dh__axis_named(&t, to, x->view.ndim, "tensor_moveaxis", "to"));
     for (int i = 0; i < x->view.ndim; i++) {
         if (i == t) {
             axes[i] = f;
@@ -156,7 +168,8 @@ dh_status dh_tensor_swapaxes(dh_tensor **out, const dh_tensor *x, int axis0, int
 {
     DH_NEED(out, "tensor_swapaxes", "out");
     DH_NEED(x, "tensor_swapaxes", "x");
-    return dh_tensor_transpose(out, x, axis0, axis1);
+    return dh__named(dh_tensor_transpose(out, x, axis0, axis1), "tensor_transpose",
+                     "tensor_swapaxes");
 }
 
 /* --- triangles and diagonals --------------------------------------------------------------------
@@ -167,7 +180,8 @@ static dh_status triangle(dh_tensor **out, const dh_tensor *x, int64_t k, bool u
 {
     DH_NEED(out, who, "out");
     DH_NEED(x, who, "x");
-    return dh__eager(DH_OP_TRIANGLE, &(dh_triangle_attr){k, upper}, 1, &x, out);
+    return dh__named(dh__eager(DH_OP_TRIANGLE, &(dh_triangle_attr){k, upper}, 1, &x, out),
+                     "tensor_triangle", who);
 }
 
 dh_status dh_tensor_triu(dh_tensor **out, const dh_tensor *x, int64_t k)
@@ -184,8 +198,10 @@ dh_status dh_tensor_diag(dh_tensor **out, const dh_tensor *x, int64_t k)
 {
     DH_NEED(out, "tensor_diag", "out");
     DH_NEED(x, "tensor_diag", "x");
-    return dh__eager(x->view.ndim == 1 ? DH_OP_DIAG_EMBED : DH_OP_DIAG, &(dh_diag_attr){k}, 1, &x,
-                     out);
+    DH_REQUIRE(x->view.ndim > 0, DH_ESHAPE, "tensor_diag: x is [], needs at least 1 axis");
+    int op = x->view.ndim == 1 ? DH_OP_DIAG_EMBED : DH_OP_DIAG;
+    return dh__named(dh__eager(op, &(dh_diag_attr){k}, 1, &x, out), "tensor_diag_embed",
+                     "tensor_diag");
 }
 
 dh_status dh_tensor_trace(dh_tensor **out, const dh_tensor *x, int64_t k)
@@ -193,7 +209,8 @@ dh_status dh_tensor_trace(dh_tensor **out, const dh_tensor *x, int64_t k)
     DH_NEED(out, "tensor_trace", "out");
     DH_NEED(x, "tensor_trace", "x");
     dh_tensor *diagonal;
-    DH_TRY(dh__eager(DH_OP_DIAG, &(dh_diag_attr){k}, 1, &x, &diagonal));
+    DH_TRY(dh__named(dh__eager(DH_OP_DIAG, &(dh_diag_attr){k}, 1, &x, &diagonal), "tensor_diag",
+                     "tensor_trace"));
     dh_reduce_attr last = {.axes = {1, {-1}}};
     dh_status status = dh__eager(DH_OP_SUM, &last, 1, (const dh_tensor *const[]){diagonal}, out);
     dh_tensor_free(diagonal);

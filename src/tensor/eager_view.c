@@ -19,6 +19,7 @@ dh_status dh_tensor_copy(dh_tensor **out, const dh_tensor *x)
 
 dh_status dh_tensor_contiguous(dh_tensor **out, const dh_tensor *x)
 {
+    DH_NEED(out, "tensor_contiguous", "out");
     DH_NEED(x, "tensor_contiguous", "x");
     return dh__view_contiguous(&x->view) ? dh_tensor_view(out, x) : dh_tensor_copy(out, x);
 }
@@ -26,8 +27,19 @@ dh_status dh_tensor_contiguous(dh_tensor **out, const dh_tensor *x)
 dh_status dh_tensor_cast(dh_tensor **out, const dh_tensor *x, dh_dtype dtype)
 {
     DH_NEED(x, "tensor_cast", "x");
+    DH_TRY(dh__dtype_check(dtype, "tensor_cast"));
     dh_cast_attr attr = {(int)dtype};
     return dh__eager(DH_OP_CAST, &attr, 1, &x, out);
+}
+
+static bool broadcasts(const dh_view *x, int ndim, const int64_t *shape)
+{
+    bool fits = x->ndim <= ndim;
+    for (int i = 1; fits && i <= ndim; i++) {
+        int64_t want = shape[ndim - i], have = i <= x->ndim ? x->shape[x->ndim - i] : 1;
+        fits = want >= 0 && (have == want || have == 1);
+    }
+    return fits;
 }
 
 dh_status dh_tensor_assign(dh_tensor *dst, const dh_tensor *x)
@@ -36,6 +48,11 @@ dh_status dh_tensor_assign(dh_tensor *dst, const dh_tensor *x)
     DH_NEED(x, "tensor_assign", "x");
     const dh_tensor *in[2] = {x, dst};
     dh_tensor *wide = NULL, *cast = NULL;
+    char tx[DH_SHAPE_TEXT], td[DH_SHAPE_TEXT];
+    DH_REQUIRE(broadcasts(&x->view, dst->view.ndim, dst->view.shape), DH_ESHAPE,
+               "tensor_assign: x %s does not broadcast to dst %s",
+               dh__shape_text(tx, sizeof tx, x->view.ndim, x->view.shape),
+               dh__shape_text(td, sizeof td, dst->view.ndim, dst->view.shape));
     DH_TRY(dh__eager(DH_OP_EXPAND_LIKE, &(dh_reduce_attr){.keepdims = true}, 2, in, &wide));
     dh_status status = DH_OK;
     const dh_tensor *from = wide;
@@ -65,7 +82,7 @@ dh_status dh_tensor_to_device(dh_tensor **out, const dh_tensor *x, const char *d
     dh_device *to, *from = x->storage->device;
     dh_tensor *packed, *t;
     size_t size;
-    DH_TRY(dh_device_get(&to, device));
+    DH_TRY(dh__named(dh_device_get(&to, device), "device_get", "tensor_to_device"));
     if (to == from) return dh_tensor_copy(out, x);
     DH_TRY(dh_tensor_contiguous(&packed, x));
     dh_status status = dh__view_bytes(&size, &packed->view, "tensor_to_device");
@@ -106,9 +123,12 @@ dh_status dh_tensor_reshape(dh_tensor **out, const dh_tensor *x, int ndim, const
                        "tensor_reshape: shape[%d] is 0, x has %lld elements", i,
                        (long long)dh__view_count(&x->view));
             for (int k = 0; k < ndim; k++)
-                DH_REQUIRE(shape[k] >= 0, DH_ESHAPE,
-                           "tensor_reshape: -1 with an axis of length 0 is ambiguous");
-            DH_TRY(dh__tensor_new(&same, x->storage->device, x->view.dtype, ndim, shape));
+                DH_REQUIRE(
+                    shape[k] >= 0, DH_ESHAPE,
+                    "tensor_reshape: shape[%d] is %lld, must be at least 0, as shape[%d] is 0", k,
+                    (long long)shape[k], i);
+            DH_TRY(dh__named(dh__tensor_new(&same, x->storage->device, x->view.dtype, ndim, shape),
+                             "tensor_new", "tensor_reshape"));
             *out = same;
             return DH_OK;
         }
@@ -117,7 +137,14 @@ dh_status dh_tensor_reshape(dh_tensor **out, const dh_tensor *x, int ndim, const
 
 dh_status dh_tensor_permute(dh_tensor **out, const dh_tensor *x, const int *axes)
 {
+    DH_NEED(out, "tensor_permute", "out");
     DH_NEED(x, "tensor_permute", "x");
+    for (int i = 0; axes && i < x->view.ndim; i++) {
+        char name[16];
+        int unused;
+        dh__format(name, sizeof name, "axes[%d]", i);
+        DH_TRY(dh__axis_named(&unused, axes[i], x->view.ndim, "tensor_permute", name));
+    }
     dh_permute_attr attr = {.axes.count = x->view.ndim};
     for (int i = 0; i < x->view.ndim; i++) attr.axes.v[i] = axes ? axes[i] : x->view.ndim - 1 - i;
     return dh__eager(DH_OP_PERMUTE, &attr, 1, &x, out);
@@ -127,8 +154,9 @@ dh_status dh_tensor_transpose(dh_tensor **out, const dh_tensor *x, int axis0, in
 {
     DH_NEED(x, "tensor_transpose", "x");
     int axes[DH_MAX_NDIM], a, b;
-    DH_TRY(dh__axis(&a, axis0, x->view.ndim, "tensor_transpose"));
-    DH_TRY(dh__axis(&b, axis1, x->view.ndim, "tensor_transpose"));
+    DH_NEED(out, "tensor_transpose", "out");
+    DH_TRY(dh__axis_named(&a, axis0, x->view.ndim, "tensor_transpose", "axis0"));
+    DH_TRY(dh__axis_named(&b, axis1, x->view.ndim, "tensor_transpose", "axis1"));
     for (int i = 0; i < x->view.ndim; i++) axes[i] = i;
     axes[a] = b;
     axes[b] = a;
@@ -162,8 +190,9 @@ dh_status dh_tensor_unsqueeze(dh_tensor **out, const dh_tensor *x, int axis)
     DH_NEED(x, "tensor_unsqueeze", "x");
     dh_view v = x->view;
     int at;
-    DH_REQUIRE(v.ndim < DH_MAX_NDIM, DH_ESHAPE, "tensor_unsqueeze: x has %d axes already", v.ndim);
-    DH_TRY(dh__axis(&at, axis, v.ndim + 1, "tensor_unsqueeze"));
+    DH_REQUIRE(v.ndim < DH_MAX_NDIM, DH_ESHAPE,
+               "tensor_unsqueeze: x has %d axes, must have at most %d", v.ndim, DH_MAX_NDIM - 1);
+    DH_TRY(dh__axis_new(&at, axis, v.ndim, "tensor_unsqueeze"));
     for (int i = v.ndim; i > at; i--) {
         v.shape[i] = v.shape[i - 1];
         v.stride[i] = v.stride[i - 1];
@@ -179,18 +208,17 @@ dh_status dh_tensor_broadcast(dh_tensor **out, const dh_tensor *x, int ndim, con
     DH_NEED(out, "tensor_broadcast", "out");
     DH_NEED(x, "tensor_broadcast", "x");
     DH_REQUIRE(ndim >= x->view.ndim && ndim <= DH_MAX_NDIM, DH_ESHAPE,
-               "tensor_broadcast: ndim is %d, must be in [%d, %d]", ndim, x->view.ndim,
-               DH_MAX_NDIM);
+               "tensor_broadcast: ndim is %d, must be in [%d, %d]: x has %d axes", ndim,
+               x->view.ndim, DH_MAX_NDIM, x->view.ndim);
     DH_REQUIRE(shape || !ndim, DH_EINVAL, "tensor_broadcast: shape is NULL");
     dh_view v = x->view;
-    for (int i = 1; i <= ndim; i++) {
-        int64_t want = shape[ndim - i], have = i <= v.ndim ? v.shape[v.ndim - i] : 1;
-        char from[DH_SHAPE_TEXT], to[DH_SHAPE_TEXT];
-        DH_REQUIRE(want >= 0 && (have == want || have == 1), DH_ESHAPE,
-                   "tensor_broadcast: x %s does not broadcast to %s",
-                   dh__shape_text(from, sizeof from, v.ndim, v.shape),
-                   dh__shape_text(to, sizeof to, ndim, shape));
-    }
+    char from[DH_SHAPE_TEXT], to[DH_SHAPE_TEXT];
+    DH_REQUIRE(broadcasts(&v, ndim, shape), DH_ESHAPE,
+               "tensor_broadcast: x %s does not broadcast to shape %s",
+               dh__shape_text(from, sizeof from, v.ndim, v.shape),
+               dh__shape_text(to, sizeof to, ndim, shape));
     dh__view_broadcast(&v, ndim, shape);
+    size_t bytes; /* those of a copy: counts must not overflow */
+    DH_TRY(dh__view_bytes(&bytes, &v, "tensor_broadcast"));
     return dh__tensor_on(out, x->storage, &v);
 }

@@ -65,6 +65,12 @@ dh_status dh__io_write_data(dh__writer *writer, const dh_tensor *x);
 dh_status dh__io_check_names(const char *const *names, const dh_tensor *const *tensors, int count,
                              const char *who);
 
+/* Files as base opens them, failures under the name of the function. */
+dh_status dh__io_read(dh__bytes *out, const char *path, const char *who);
+dh_status dh__io_open(dh__writer **out, const char *path, const char *who);
+/* Commits where status is DH_OK, else aborts; writer is gone in any case. */
+dh_status dh__io_commit(dh__writer *writer, dh_status status, const char *who);
+
 /* Reads path and parses it. */
 dh_status dh__io_load(dh_tensor **out, const char *path, const char *who,
                       dh_status (*parse)(dh_tensor **out, const uint8_t *data, size_t size,
@@ -85,7 +91,7 @@ typedef struct dh__mapping {
     dh__bytes bytes;
 } dh__mapping;
 
-dh_status dh__mapping_open(dh__mapping **out, const char *path);
+dh_status dh__mapping_open(dh__mapping **out, const char *path, const char *who);
 void dh__mapping_retain(dh__mapping *mapping);
 void dh__mapping_release(dh__mapping *mapping); /* NULL is fine */
 /* A tensor on the mapping (elements little-endian, checked against block->size), which it retains;

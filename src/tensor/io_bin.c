@@ -51,8 +51,8 @@ dh_status dh__bin_parse_rows(dh_tensor **out, const uint8_t *data, size_t size, 
                what, whole, block.offset, block.size);
     int64_t rows = block.shape[0];
     DH_REQUIRE(first >= 0 && first <= last && last <= rows, DH_EINVAL,
-               "%s \"%s\": rows %lld to %lld, must be in [0, %lld] and in order", who, what,
-               (long long)first, (long long)last, (long long)rows);
+               "%s \"%s\": first is %lld, last is %lld, must be in [0, %lld] and in order", who,
+               what, (long long)first, (long long)last, (long long)rows);
     size_t row = rows ? whole / (size_t)rows : 0; /* divides the whole, so no product overflows */
     block.shape[0] = last - first;
     block.data += row * (size_t)first;
@@ -71,7 +71,7 @@ dh_status dh_tensor_load_bin_rows(dh_tensor **out, const char *path, int64_t fir
     DH_NEED(out, "tensor_load_bin_rows", "out");
     DH_NEED(path, "tensor_load_bin_rows", "path");
     dh__bytes bytes; /* mapped: only the pages of the rows are read */
-    DH_TRY(dh__file_read(&bytes, path));
+    DH_TRY(dh__io_read(&bytes, path, "tensor_load_bin_rows"));
     dh_status status = dh__bin_parse_rows(out, bytes.data, bytes.size, path, first, last);
     dh__bytes_free(&bytes);
     return status;

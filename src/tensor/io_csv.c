@@ -219,8 +219,9 @@ static dh_status check_args(dh_csv_args *a, const char *name, const char *what)
                    (unsigned char)a->delimiter < 0x80,
                DH_EINVAL, "%s \"%s\": delimiter '%c' may be part of a number", name, what,
                a->delimiter);
-    DH_REQUIRE(dh_dtype_size(a->dtype), DH_EDTYPE, "%s \"%s\": dtype %d is no dtype", name, what,
-               (int)a->dtype);
+    char source[512];
+    dh__format(source, sizeof source, "%s \"%s\"", name, what);
+    DH_TRY(dh__dtype_check(a->dtype, source));
     DH_REQUIRE(a->ndim == 1 || a->ndim == 2, DH_EINVAL, "%s \"%s\": ndim is %d, must be 1 or 2",
                name, what, a->ndim);
     DH_REQUIRE(a->skip_lines >= 0, DH_EINVAL, "%s \"%s\": skip_lines is %d, must be at least 0",
@@ -284,7 +285,7 @@ dh_status(dh_tensor_load_csv)(dh_tensor **out, const dh_csv_args *args)
     dh__bytes bytes;
     DH_NEED(out, who, "out");
     DH_TRY(take_args(&a, args, who));
-    DH_TRY(dh__file_read(&bytes, a.path));
+    DH_TRY(dh__io_read(&bytes, a.path, who));
     dh_status status = dh__csv_parse(out, bytes.data, bytes.size, a.path, &a);
     dh__bytes_free(&bytes);
     return status;

@@ -17,7 +17,7 @@ static dh_status save_csv(const dh_tensor *x, const char *path)
 
 static dh_status load_npz(dh_tensor **out, const char *path)
 {
-    return dh__io_load(out, path, "tensor_load", dh__npz_parse_one);
+    return dh__io_load(out, path, "npz_open", dh__npz_parse_one);
 }
 
 /* One array, named as numpy.savez names it. */
@@ -67,7 +67,9 @@ dh_status dh_tensor_load(dh_tensor **out, const char *path)
     DH_NEED(out, "tensor_load", "out");
     DH_NEED(path, "tensor_load", "path");
     DH_TRY(find_format(&f, path, "tensor_load"));
-    return f->load(out, path);
+    dh_status status = f->load(out, path);
+    if (status) dh_error_prefix("tensor_load");
+    return status;
 }
 
 dh_status dh_tensor_save(const dh_tensor *x, const char *path)
@@ -76,5 +78,7 @@ dh_status dh_tensor_save(const dh_tensor *x, const char *path)
     DH_NEED(x, "tensor_save", "x");
     DH_NEED(path, "tensor_save", "path");
     DH_TRY(find_format(&f, path, "tensor_save"));
-    return f->save(x, path);
+    dh_status status = f->save(x, path);
+    if (status) dh_error_prefix("tensor_save");
+    return status;
 }

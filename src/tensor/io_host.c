@@ -109,9 +109,37 @@ dh_status dh__io_check_names(const char *const *names, const dh_tensor *const *t
     dh_status status = DH_OK;
     for (int i = 1; i < count && !status; i++)
         if (strcmp(sorted[i - 1], sorted[i]) == 0)
-            status = dh_fail(DH_EINVAL, "%s: two tensors have the name \"%s\"", who, sorted[i]);
+            status = dh_fail(DH_EINVAL, "%s: names has \"%s\" twice", who, sorted[i]);
     dh__free(sorted);
     return status;
+}
+
+dh_status dh__io_read(dh__bytes *out, const char *path, const char *who)
+{
+    dh_status status = dh__file_read(out, path);
+    if (status) dh_error_prefix("%s", who);
+    return status;
+}
+
+dh_status dh__io_open(dh__writer **out, const char *path, const char *who)
+{
+    DH_REQUIRE(path[0], DH_EINVAL, "%s: path is empty", who);
+    dh_status status = dh__writer_open(out, path);
+    if (status) dh_error_prefix("%s", who);
+    return status;
+}
+
+dh_status dh__io_commit(dh__writer *writer, dh_status status, const char *who)
+{
+    if (!status) {
+        status = dh__writer_commit(writer);
+        if (status) dh_error_prefix("%s", who);
+        return status;
+    }
+    char to[64];
+    dh__writer_abort(writer);
+    dh__format(to, sizeof to, "%s: write", who); /* write "path": No space left on device */
+    return dh__named(status, "write", to);
 }
 
 dh_status dh__io_load(dh_tensor **out, const char *path, const char *who,
@@ -121,7 +149,7 @@ dh_status dh__io_load(dh_tensor **out, const char *path, const char *who,
     DH_NEED(out, who, "out");
     DH_NEED(path, who, "path");
     dh__bytes bytes;
-    DH_TRY(dh__file_read(&bytes, path));
+    DH_TRY(dh__io_read(&bytes, path, who));
     dh_status status = parse(out, bytes.data, bytes.size, path);
     dh__bytes_free(&bytes);
     return status;
@@ -137,13 +165,10 @@ dh_status dh__io_save(const dh_tensor *x, const char *path, const char *who,
     dh_tensor *host;
     dh__writer *writer;
     DH_TRY(dh__io_host(&host, x, who));
-    dh_status status = dh__writer_open(&writer, path);
+    dh_status status = dh__io_open(&writer, path, who);
     if (!status) {
         status = write(writer, host, path, payload);
-        if (status)
-            dh__writer_abort(writer);
-        else
-            status = dh__writer_commit(writer);
+        status = dh__io_commit(writer, status, who);
     }
     dh_tensor_free(host);
     return status;

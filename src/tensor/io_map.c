@@ -39,9 +39,9 @@ static bool map_file(dh__mapping *mapping, const char *path)
 }
 
 /* Where only a read-only mapping could be had, its bytes are copied. */
-static dh_status read_file(dh__mapping *mapping, const char *path)
+static dh_status read_file(dh__mapping *mapping, const char *path, const char *who)
 {
-    DH_TRY(dh__file_read(&mapping->bytes, path));
+    DH_TRY(dh__io_read(&mapping->bytes, path, who));
     if (mapping->bytes.mapped) {
         uint8_t *copy = dh__alloc(mapping->bytes.size);
         if (copy) memcpy(copy, mapping->bytes.data, mapping->bytes.size);
@@ -55,13 +55,13 @@ static dh_status read_file(dh__mapping *mapping, const char *path)
     return DH_OK;
 }
 
-dh_status dh__mapping_open(dh__mapping **out, const char *path)
+dh_status dh__mapping_open(dh__mapping **out, const char *path, const char *who)
 {
-    DH_NEED(path, "mapping_open", "path");
+    DH_NEED(path, who, "path");
     dh__mapping *mapping = dh__calloc(1, sizeof *mapping);
     if (!mapping) return DH_ENOMEM;
     atomic_init(&mapping->references, 1);
-    dh_status status = map_file(mapping, path) ? DH_OK : read_file(mapping, path);
+    dh_status status = map_file(mapping, path) ? DH_OK : read_file(mapping, path, who);
     if (status)
         dh__free(mapping);
     else

@@ -79,7 +79,7 @@ dh_status dh_npz_open(dh_npz **out, const char *path)
     DH_NEED(out, "npz_open", "out");
     DH_NEED(path, "npz_open", "path");
     dh__bytes bytes;
-    DH_TRY(dh__file_read(&bytes, path));
+    DH_TRY(dh__io_read(&bytes, path, "npz_open"));
     dh_status status = dh__npz_parse(out, bytes.data, bytes.size, path);
     if (status)
         dh__bytes_free(&bytes);
@@ -155,8 +155,8 @@ dh_status dh__npz_parse_one(dh_tensor **out, const uint8_t *data, size_t size, c
         status = read_array(out, npz, &npz->arrays[0]);
     else
         status = dh_fail(DH_EINVAL,
-                         "tensor_load \"%s\": the archive holds %d arrays, must be 1: dh_npz_open "
-                         "gives them by name",
+                         "tensor_load: \"%s\" holds %d arrays, must be 1: dh_npz_get gives them by "
+                         "name",
                          what, npz->count);
     dh_npz_free(npz);
     return status;
@@ -189,7 +189,7 @@ dh_status dh_npz_save(const char *path, const char *const *names, const dh_tenso
     DH_NEED(path, "npz_save", "path");
     DH_TRY(dh__io_check_names(names, tensors, count, "npz_save"));
     dh__zip_writer zip = {0};
-    DH_TRY(dh__writer_open(&zip.writer, path));
+    DH_TRY(dh__io_open(&zip.writer, path, "npz_save"));
     dh_status status = DH_OK;
     for (int i = 0; i < count && !status; i++) {
         dh_tensor *host;
@@ -200,9 +200,5 @@ dh_status dh_npz_save(const char *path, const char *const *names, const dh_tenso
     }
     if (!status) status = dh__zip_finish(&zip);
     dh__zip_writer_free(&zip);
-    if (status)
-        dh__writer_abort(zip.writer);
-    else
-        status = dh__writer_commit(zip.writer);
-    return status;
+    return dh__io_commit(zip.writer, status, "npz_save");
 }

@@ -8,7 +8,7 @@ static dh_status make_block(dh__io_block *block, const char *who, const char *pa
                             int ndim, const int64_t *shape)
 {
     DH_NEED(path, who, "path");
-    DH_REQUIRE(dh_dtype_size(dtype), DH_EDTYPE, "%s: dtype %d is no dtype", who, (int)dtype);
+    DH_TRY(dh__dtype_check(dtype, who));
     DH_REQUIRE(ndim >= 0 && ndim <= DH_MAX_NDIM, DH_ESHAPE, "%s: ndim is %d, must be in [0, %d]",
                who, ndim, DH_MAX_NDIM);
     DH_REQUIRE(shape || !ndim, DH_EINVAL, "%s: shape is NULL", who);
@@ -28,7 +28,7 @@ dh_status dh_tensor_load_raw(dh_tensor **out, const char *path, dh_dtype dtype, 
     dh__io_block block;
     dh__bytes bytes;
     DH_TRY(make_block(&block, "tensor_load_raw", path, dtype, ndim, shape));
-    DH_TRY(dh__file_read(&bytes, path));
+    DH_TRY(dh__io_read(&bytes, path, "tensor_load_raw"));
     block.data = bytes.data;
     block.size = bytes.size;
     dh_status status = dh__io_tensor(out, &block);
@@ -43,7 +43,7 @@ dh_status dh_tensor_map_raw(dh_tensor **out, const char *path, dh_dtype dtype, i
     dh__io_block block;
     dh__mapping *mapping;
     DH_TRY(make_block(&block, "tensor_map_raw", path, dtype, ndim, shape));
-    DH_TRY(dh__mapping_open(&mapping, path));
+    DH_TRY(dh__mapping_open(&mapping, path, "tensor_map_raw"));
     block.data = mapping->data;
     block.size = mapping->size;
     dh_status status = dh__mapping_tensor(out, mapping, &block);

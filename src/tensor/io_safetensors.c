@@ -318,7 +318,7 @@ dh_status dh__safetensors_open(dh__safetensors **out, const char *path)
     DH_NEED(out, who, "out");
     DH_NEED(path, who, "path");
     dh__mapping *mapping;
-    DH_TRY(dh__mapping_open(&mapping, path));
+    DH_TRY(dh__mapping_open(&mapping, path, who));
     dh_status status = dh__safetensors_parse(out, mapping->data, mapping->size, path);
     if (status)
         dh__mapping_release(mapping);

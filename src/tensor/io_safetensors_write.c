@@ -12,10 +12,10 @@ static const char who[] = "safetensors_save";
  * own. */
 static const size_t element_sizes[] = {8, 4, 2, 1};
 
-static dh_status check_text(const char *kind, const char *text)
+static dh_status check_text(const char *list, int i, const char *text)
 {
-    DH_REQUIRE(dh__utf8_valid(text, strlen(text)), DH_EINVAL, "%s: %s \"%s\" is no valid UTF-8",
-               who, kind, text);
+    DH_REQUIRE(dh__utf8_valid(text, strlen(text)), DH_EINVAL, "%s: %s[%d] is no valid UTF-8", who,
+               list, i);
     return DH_OK;
 }
 
@@ -24,7 +24,7 @@ static dh_status check_save(int count, const char *const *names, const dh_tensor
 {
     DH_TRY(dh__io_check_names(names, tensors, count, who));
     for (int i = 0; i < count; i++) {
-        DH_TRY(check_text("name", names[i]));
+        DH_TRY(check_text("names", i, names[i]));
         DH_REQUIRE(strcmp(names[i], "__metadata__") != 0, DH_EINVAL,
                    "%s: names[%d] is \"__metadata__\", which the format keeps for itself", who, i);
     }
@@ -37,8 +37,8 @@ static dh_status check_save(int count, const char *const *names, const dh_tensor
     for (int i = 0; i < metadata_count; i++) {
         DH_REQUIRE(keys[i] && values[i], DH_EINVAL, "%s: %s[%d] is NULL", who,
                    keys[i] ? "values" : "keys", i);
-        DH_TRY(check_text("key", keys[i]));
-        DH_TRY(check_text("value", values[i]));
+        DH_TRY(check_text("keys", i, keys[i]));
+        DH_TRY(check_text("values", i, values[i]));
         for (int k = 0; k < i; k++)
             DH_REQUIRE(strcmp(keys[k], keys[i]) != 0, DH_EINVAL,
                        "%s: keys[%d] and keys[%d] are both \"%s\"", who, k, i, keys[i]);
@@ -129,13 +129,10 @@ dh_status dh__safetensors_save(const char *path, int count, const char *const *n
     dh_status status = place(begins, count, tensors);
     if (!status)
         status = make_header(&header, count, names, tensors, begins, metadata_count, keys, values);
-    if (!status) status = dh__writer_open(&writer, path);
+    if (!status) status = dh__io_open(&writer, path, who);
     if (!status) {
         status = write_file(writer, &header, count, tensors);
-        if (status)
-            dh__writer_abort(writer);
-        else
-            status = dh__writer_commit(writer);
+        status = dh__io_commit(writer, status, who);
     }
     dh__text_free(&header);
     dh__free(begins);

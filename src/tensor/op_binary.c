@@ -190,6 +190,7 @@ const dh_op dh_op_where = {.name = "where",
                            .onnx = "Where",
                            .in_min = 3,
                            .in_max = 3,
+                           .in_names = "condition|a|b",
                            .dtypes = DH_MASK(DH_BOOL),
                            .flags = DH_OP_CHEAP,
                            .inplace = 6,
@@ -200,7 +201,7 @@ const dh_op dh_op_where = {.name = "where",
  */
 
 static const dh_field cast_fields[] = {
-    DH_FIELD(dh_cast_attr, dtype, NULL, 0, 1, DH_DTYPE_COUNT - 1, "number of the dtype"), {0}};
+    DH_FIELD_DTYPE(dh_cast_attr, dtype, 0, "dtype of the result"), {0}};
 
 static dh_status cast_infer(dh_call *call)
 {

@@ -6,15 +6,15 @@
  *   scatter_add  the same with +=
  * An index counts from the end where it is negative. One outside the axis fails when the op runs.
  */
+#include <math.h>
 #include <string.h>
 
 #include "shape.h"
 
-static dh_status check_index(const dh_view *index, const char *who, int position)
+static dh_status check_index(const dh_view *index, const char *who)
 {
     DH_REQUIRE(DH_MASK_INDEX & DH_MASK(index->dtype), DH_EDTYPE,
-               "%s: index (input %d) is %s, must be one of i32, i64", who, position,
-               dh_dtype_name(index->dtype));
+               "%s: index is %s, must be one of i32, i64", who, dh_dtype_name(index->dtype));
     return DH_OK;
 }
 
@@ -23,7 +23,7 @@ static dh_status check_elements(const dh_view *x, const dh_view *index, int64_t 
                                 const char *who)
 {
     int axis;
-    DH_TRY(check_index(index, who, 1));
+    DH_TRY(check_index(index, who));
     DH_TRY(dh__axis(&axis, axis_wanted, x->ndim, who));
     bool fits = index->ndim == x->ndim;
     for (int i = 0; fits && i < x->ndim; i++) fits = i == axis || index->shape[i] <= x->shape[i];
@@ -74,10 +74,11 @@ static dh_status infer_scatter(dh_call *call)
     const char *who = call->op->name;
     const dh_view *x = &call->in[0], *index = &call->in[1], *src = &call->in[2];
     DH_TRY(check_elements(x, index, axis_of(call), who));
-    DH_REQUIRE(src->dtype == x->dtype, DH_EDTYPE, "%s: src is %s, x is %s", who,
-               dh_dtype_name(src->dtype), dh_dtype_name(x->dtype));
+    DH_REQUIRE(src->dtype == x->dtype, DH_EDTYPE, "%s: src is %s, x is %s: dtypes must be equal",
+               who, dh_dtype_name(src->dtype), dh_dtype_name(x->dtype));
     char is[DH_SHAPE_TEXT], ss[DH_SHAPE_TEXT];
-    DH_REQUIRE(dh__same_shape(index, src), DH_ESHAPE, "%s: src is %s, index is %s", who,
+    DH_REQUIRE(dh__same_shape(index, src), DH_ESHAPE,
+               "%s: src is %s, index is %s: shapes must be equal", who,
                dh__shape_text(ss, sizeof ss, src->ndim, src->shape),
                dh__shape_text(is, sizeof is, index->ndim, index->shape));
     set_out(&call->out[0], x->dtype, x);
@@ -111,6 +112,7 @@ const dh_op dh_op_gather = {.name = "gather",
                             .onnx = "GatherElements",
                             .in_min = 2,
                             .in_max = 2,
+                            .in_names = "x|index",
                             .dtypes = DH_MASK_ANY,
                             .attr_size = sizeof(dh_axis_attr),
                             .fields = axis_fields,
@@ -122,6 +124,7 @@ const dh_op dh_op_scatter = {.name = "scatter",
                              .onnx = "ScatterElements",
                              .in_min = 3,
                              .in_max = 3,
+                             .in_names = "x|index|src",
                              .dtypes = DH_MASK_ANY,
                              .inplace = 1,
                              .attr_size = sizeof(dh_axis_attr),
@@ -139,6 +142,7 @@ static double add_flops(const dh_call *call)
 const dh_op dh_op_scatter_add = {.name = "scatter_add",
                                  .in_min = 3,
                                  .in_max = 3,
+                                 .in_names = "x|index|src",
                                  .dtypes = DH_MASK_NUMBER,
                                  .inplace = 1,
                                  .attr_size = sizeof(dh_axis_attr),
@@ -154,7 +158,7 @@ static dh_status taken_shape(dh_view *out, const dh_view *x, const dh_view *inde
                              int64_t axis_wanted, const char *who)
 {
     int axis, n = 0;
-    DH_TRY(check_index(index, who, 1));
+    DH_TRY(check_index(index, who));
     DH_TRY(dh__axis(&axis, axis_wanted, x->ndim, who));
     DH_REQUIRE(x->ndim - 1 + index->ndim <= DH_MAX_NDIM, DH_ESHAPE,
                "%s: x with %d axes and index with %d give more than %d axes", who, x->ndim,
@@ -202,6 +206,7 @@ const dh_op dh_op_take = {.name = "take",
                           .onnx = "Gather",
                           .in_min = 2,
                           .in_max = 2,
+                          .in_names = "x|index",
                           .dtypes = DH_MASK_ANY,
                           .attr_size = sizeof(dh_axis_attr),
                           .fields = axis_fields,
@@ -238,8 +243,9 @@ static dh_status infer_topk(dh_call *call)
     const dh_view *x = &call->in[0];
     int axis;
     DH_TRY(dh__axis(&axis, attr->axis, x->ndim, "topk"));
-    DH_REQUIRE(attr->k <= x->shape[axis], DH_ESHAPE, "topk: k is %lld, axis %d has length %lld",
-               (long long)attr->k, axis, (long long)x->shape[axis]);
+    DH_REQUIRE(attr->k >= 0 && attr->k <= x->shape[axis], DH_ESHAPE,
+               "topk: k is %lld, must be in [0, %lld], the length of axis %d", (long long)attr->k,
+               (long long)x->shape[axis], axis);
     set_out(&call->out[0], x->dtype, x);
     set_out(&call->out[1], DH_I64, x);
     call->out[0].shape[axis] = call->out[1].shape[axis] = attr->k;
@@ -279,7 +285,7 @@ static const dh_field sort_fields[] = {
 static const dh_field topk_fields[] = {
     DH_FIELD(dh_topk_attr, axis, "axis", -1, -DH_MAX_NDIM, DH_MAX_NDIM - 1,
              "the axis that is ordered"),
-    DH_FIELD(dh_topk_attr, k, NULL, -1, 0, 9e18, "how many are kept"),
+    DH_FIELD(dh_topk_attr, k, NULL, NAN, -1e19, 1e19, "how many are kept, 0 to the length of axis"),
     DH_FIELD(dh_topk_attr, smallest, NULL, 0, 0, 1, "the smallest instead of the largest"),
     {0}};
 
@@ -314,23 +320,24 @@ static dh_status infer_one_hot(dh_call *call)
     const dh_view *index = &call->in[0];
     DH_REQUIRE(dh_dtype_size((dh_dtype)attr->dtype), DH_EDTYPE, "one_hot: dtype %d is no dtype",
                attr->dtype);
-    DH_REQUIRE(index->ndim < DH_MAX_NDIM, DH_ESHAPE, "one_hot: index has %d axes, at most %d",
-               index->ndim, DH_MAX_NDIM - 1);
+    DH_REQUIRE(index->ndim < DH_MAX_NDIM, DH_ESHAPE,
+               "one_hot: index has %d axes, must have at most %d", index->ndim, DH_MAX_NDIM - 1);
     set_out(&call->out[0], (dh_dtype)attr->dtype, index);
     call->out[0].shape[call->out[0].ndim++] = attr->depth;
     return DH_OK;
 }
 
 static const dh_field one_hot_fields[] = {
-    DH_FIELD(dh_one_hot_attr, depth, NULL, -1, 0, 9e18, "length of the new last axis"),
+    DH_FIELD(dh_one_hot_attr, depth, NULL, -1, 0, 1e19, "length of the new last axis"),
     DH_FIELD(dh_one_hot_attr, on, NULL, 1, -1.0 / 0.0, 1.0 / 0.0, "value at the index"),
     DH_FIELD(dh_one_hot_attr, off, NULL, 0, -1.0 / 0.0, 1.0 / 0.0, "value elsewhere"),
-    DH_FIELD(dh_one_hot_attr, dtype, NULL, DH_F32, 1, DH_DTYPE_COUNT - 1, "dtype of the result"),
+    DH_FIELD_DTYPE(dh_one_hot_attr, dtype, DH_F32, "dtype of the result"),
     {0}};
 
 const dh_op dh_op_one_hot = {.name = "one_hot",
                              .in_min = 1,
                              .in_max = 1,
+                             .in_names = "index",
                              .dtypes = DH_MASK_INTEGER & ~DH_MASK(DH_U64),
                              .attr_size = sizeof(dh_one_hot_attr),
                              .fields = one_hot_fields,

@@ -9,9 +9,9 @@ static dh_status need_matrix(const dh_view *x, const char *who, bool square)
 {
     char text[DH_SHAPE_TEXT];
     dh__shape_text(text, sizeof text, x->ndim, x->shape);
-    DH_REQUIRE(x->ndim >= 2, DH_ESHAPE, "%s: x is %s, needs 2 axes", who, text);
+    DH_REQUIRE(x->ndim >= 2, DH_ESHAPE, "%s: x is %s, needs at least 2 axes", who, text);
     DH_REQUIRE(!square || x->shape[x->ndim - 1] == x->shape[x->ndim - 2], DH_ESHAPE,
-               "%s: x is %s, its last two axes must be equal", who, text);
+               "%s: x is %s, its last two axes must be equally long", who, text);
     return DH_OK;
 }
 

@@ -86,7 +86,7 @@ static dh_status backward_pad_dx(dh_grad *g)
 }
 
 static const dh_field pad_fields[] = {
-    DH_FIELD(dh_pad_attr, pads, NULL, 0, 0, 9e18, "elements before each axis, then after each"),
+    DH_FIELD(dh_pad_attr, pads, NULL, 0, 0, 1e19, "elements before each axis, then after each"),
     DH_FIELD(dh_pad_attr, value, NULL, 0, -1.0 / 0.0, 1.0 / 0.0, "what the new elements are"),
     {0}};
 
@@ -166,7 +166,7 @@ static double tile_dx_flops(const dh_call *call)
 }
 
 static const dh_field tile_fields[] = {
-    DH_FIELD(dh_tile_attr, repeats, NULL, 0, 0, 9e18, "copies of the whole along each axis"), {0}};
+    DH_FIELD(dh_tile_attr, repeats, NULL, 0, 0, 1e19, "copies of the whole along each axis"), {0}};
 
 const dh_op dh_op_tile = {.name = "tile",
                           .in_min = 1,

@@ -11,9 +11,12 @@ dh_status dh__reduce_mask(uint32_t *mask, const dh_ints *axes, int ndim, const c
     *mask = axes->count ? 0 : (1u << ndim) - 1u;
     for (int i = 0; i < axes->count; i++) {
         int axis;
-        DH_TRY(dh__axis(&axis, axes->v[i], ndim, who));
+        char name[16];
+        dh__format(name, sizeof name, "axes[%d]", i);
+        DH_TRY(dh__axis_named(&axis, axes->v[i], ndim, who, name));
         DH_REQUIRE(!(*mask >> axis & 1u), DH_EINVAL,
-                   "%s: axes names axis %d twice, of a tensor with %d axes", who, axis, ndim);
+                   "%s: axes[%d] is %lld, axis %d is there already", who, i, (long long)axes->v[i],
+                   axis);
         *mask |= 1u << axis;
     }
     return DH_OK;

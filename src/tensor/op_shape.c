@@ -46,8 +46,9 @@ static dh_status infer_reshape(dh_call *call)
             kept[i] = true;
             want.v[i] = x->shape[i];
         } else if (want.v[i] == -1) {
-            DH_REQUIRE(open < 0, DH_ESHAPE, "reshape: shape %s has more than one -1, x is %s", to,
-                       from);
+            DH_REQUIRE(open < 0, DH_ESHAPE,
+                       "reshape: shape %s has -1 at %d and at %d, only one axis may be -1, x is %s",
+                       to, open, i, from);
             open = i;
         }
     }
@@ -118,7 +119,7 @@ static dh_status backward_reshape(dh_grad *g)
 }
 
 static const dh_field reshape_fields[] = {
-    DH_FIELD(dh_reshape_attr, shape, NULL, 0, -1, 9e18,
+    DH_FIELD(dh_reshape_attr, shape, NULL, 0, -1, 1e19,
              "lengths; one -1 is found, 0 keeps the axis of x"),
     {0}};
 
@@ -158,7 +159,9 @@ static dh_status infer_permute(dh_call *call)
     y->ndim = x->ndim;
     for (int i = 0; i < x->ndim; i++) {
         int a;
-        DH_TRY(dh__axis(&a, axes->v[i], x->ndim, "permute"));
+        char name[16];
+        dh__format(name, sizeof name, "axes[%d]", i);
+        DH_TRY(dh__axis_named(&a, axes->v[i], x->ndim, "permute", name));
         DH_REQUIRE(!(seen >> a & 1u), DH_EINVAL,
                    "permute: axes[%d] is %lld, axis %d is there already", i, (long long)axes->v[i],
                    a);

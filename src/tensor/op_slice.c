@@ -44,8 +44,9 @@ static dh_status slice_axis(int64_t *first, int64_t *length, int64_t n, const dh
                    axis, (long long)n);
         return DH_OK;
     }
-    DH_REQUIRE(step != 0 && step != INT64_MIN, DH_EINVAL, "%s: step[%d] is %lld, must not be", who,
-               axis, (long long)step);
+    DH_REQUIRE(step != 0 && step != INT64_MIN, DH_EINVAL,
+               "%s: step[%d] is %lld, must be neither 0 nor the least integer", who, axis,
+               (long long)step);
     bool back = step < 0;
     *first = resolve_end(start, back ? n - 1 : 0, n, back);
     int64_t stop = resolve_end(attr->stop[axis], back ? -1 : n, n, back);
@@ -165,9 +166,8 @@ static dh_status joined_length(int64_t *out, int *axis, const dh_view *parts, in
         for (int k = 0; fits && k < parts[0].ndim; k++)
             fits = k == *axis || parts[i].shape[k] == parts[0].shape[k];
         char first[DH_SHAPE_TEXT], other[DH_SHAPE_TEXT];
-        DH_REQUIRE(fits, DH_ESHAPE,
-                   "%s: part %d is %s, part 0 is %s: they may differ in axis %d only", who, i,
-                   dh__shape_text(other, sizeof other, parts[i].ndim, parts[i].shape),
+        DH_REQUIRE(fits, DH_ESHAPE, "%s: x[%d] is %s, x[0] is %s: they may differ in axis %d only",
+                   who, i, dh__shape_text(other, sizeof other, parts[i].ndim, parts[i].shape),
                    dh__shape_text(first, sizeof first, parts[0].ndim, parts[0].shape), *axis);
         DH_REQUIRE(!__builtin_add_overflow(*out, parts[i].shape[*axis], out), DH_EOVERFLOW,
                    "%s: the lengths of %d parts along axis %d do not fit", who, count, *axis);

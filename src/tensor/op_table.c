@@ -33,7 +33,17 @@ int dh__op_out_count(const dh_op *op, int in_count)
     return n;
 }
 
-static void dtype_list(char *buffer, size_t size, uint32_t mask)
+const char *dh__op_input(char *buffer, size_t size, const dh_op *op, int i)
+{
+    const char *names = op->in_names;
+    if (!names && op->in_max == 1) names = "x";
+    if (!names && op->in_max == 2 && (op->flags & DH_OP_SAME_DTYPE)) names = "a|b";
+    if (!names || !dh__choice_name(buffer, size, names, i)[0])
+        dh__format(buffer, size, "input %d", i);
+    return buffer;
+}
+
+const char *dh__dtype_list(char *buffer, size_t size, uint32_t mask)
 {
     size_t at = 0;
     buffer[0] = 0;
@@ -41,6 +51,7 @@ static void dtype_list(char *buffer, size_t size, uint32_t mask)
         if ((mask & DH_MASK(d)) && at < size)
             at += (size_t)dh__format(buffer + at, size - at, "%s%s", at ? ", " : "",
                                      dh_dtype_name((dh_dtype)d));
+    return buffer;
 }
 
 static dh_status check_dtypes(const dh_call *call)
@@ -52,10 +63,11 @@ static dh_status check_dtypes(const dh_call *call)
             DH_REQUIRE(d == call->in[0].dtype, DH_EDTYPE, "%s: input %d is %s, input 0 is %s",
                        op->name, i, dh_dtype_name(d), dh_dtype_name(call->in[0].dtype));
         if (i > 0 || (op->dtypes & DH_MASK(d))) continue;
-        char list[128];
-        dtype_list(list, sizeof list, op->dtypes);
-        return dh_fail(DH_EDTYPE, "%s: input is %s, must be one of %s", op->name, dh_dtype_name(d),
-                       list);
+        char list[DH_DTYPE_LIST_TEXT], name[32];
+        dh__dtype_list(list, sizeof list, op->dtypes);
+        return dh_fail(DH_EDTYPE, "%s: %s is %s, must be %s%s", op->name,
+                       dh__op_input(name, sizeof name, op, i), dh_dtype_name(d),
+                       strchr(list, ',') ? "one of " : "", list);
     }
     return DH_OK;
 }
@@ -117,14 +129,32 @@ double dh__op_flops(const dh_call *call)
 /* --- emitting: what gradient rules write with --------------------------------------------------
  */
 
+static dh_status check_emit(const dh_emitter *to, int op, int in_count, const dh_value *in,
+                            const dh_value *out)
+{
+    DH_REQUIRE(op >= 0 && op < DH_OP_COUNT, DH_EINVAL, "emit: op is %d, must be in [0, %d]", op,
+               DH_OP_COUNT - 1);
+    const char *name = dh__ops[op]->name;
+    DH_REQUIRE(to->emit, DH_EINVAL, "emit: op %s: to has no emit, it is NULL", name);
+    DH_REQUIRE(in_count >= 0, DH_EINVAL, "emit: op %s: in_count is %d, must be at least 0", name,
+               in_count);
+    DH_REQUIRE(in || !in_count, DH_EINVAL, "emit: op %s: in is NULL, in_count is %d", name,
+               in_count);
+    DH_REQUIRE(out, DH_EINVAL, "emit: op %s: out is NULL", name);
+    return DH_OK;
+}
+
 dh_status dh_emit(dh_emitter *to, int op, const void *attr, int in_count, const dh_value *in,
                   dh_value *out)
 {
+    DH_REQUIRE(to, DH_EINVAL, "emit: to is NULL");
     if (to->status) return to->status;
-    for (int i = 0; i < in_count; i++)
+    to->status = check_emit(to, op, in_count, in, out);
+    for (int i = 0; i < in_count && !to->status; i++)
         if (in[i] == DH_NO_VALUE)
-            return to->status =
-                       dh_fail(DH_EINTERNAL, "%s: input %d is no value", dh__ops[op]->name, i);
+            to->status =
+                dh_fail(DH_EINTERNAL, "emit: op %s: in[%d] is no value", dh__ops[op]->name, i);
+    if (to->status) return to->status;
     return to->status = to->emit(to, op, attr, in_count, in, out);
 }
 

@@ -22,7 +22,8 @@ static dh_status bool_infer(dh_call *call)
 static dh_status clamp_infer(dh_call *call)
 {
     const dh_clamp_attr *a = call->attr;
-    DH_REQUIRE(a->min <= a->max, DH_EINVAL, "clamp: min is %g, max is %g", a->min, a->max);
+    DH_REQUIRE(a->min <= a->max, DH_EINVAL, "clamp: min is %g, max is %g, must be in order", a->min,
+               a->max);
     return same_infer(call);
 }
 

@@ -29,6 +29,12 @@ int dh__op_out_count(const dh_op *op, int in_count);
 /* Input that output k updates, -1 if it is a new tensor. */
 int dh__op_updated(const dh_op *op, int k);
 
+/* What messages call input i. */
+const char *dh__op_input(char *buffer, size_t size, const dh_op *op, int i);
+/* "f32, f64" of a mask; returns buffer. */
+const char *dh__dtype_list(char *buffer, size_t size, uint32_t mask);
+#define DH_DTYPE_LIST_TEXT 128
+
 /* Checks count, dtypes and attributes and calls infer. */
 dh_status dh__op_infer(dh_call *call);
 
@@ -53,6 +59,10 @@ dh_status dh__broadcast_shape(dh_view *out, const dh_view *a, const dh_view *b, 
 void dh__view_broadcast(dh_view *view, int ndim, const int64_t *shape);
 /* 0 <= axis < ndim from a possibly negative one; DH_EINVAL names both. */
 dh_status dh__axis(int *out, int64_t axis, int ndim, const char *who);
+/* The same for an argument of another name than "axis". */
+dh_status dh__axis_named(int *out, int64_t axis, int ndim, const char *who, const char *name);
+/* Where a new axis goes, 0 <= out <= ndim. */
+dh_status dh__axis_new(int *out, int64_t axis, int ndim, const char *who);
 
 /* --- attributes --- */
 
@@ -72,6 +82,16 @@ typedef struct dh_unary_dx_attr { /* dx = dy * f'(s), s being f's input or outpu
     int op;                       /* dh_op_id of f */
     double alpha, beta;
 } dh_unary_dx_attr;
+
+/* An int member that holds a dh_dtype, named as dh_dtype_name does; without default where required.
+ */
+#define DH_DTYPE_CHOICES "|f32|f64|f16|bf16|i8|u8|i16|u16|i32|u32|i64|u64|bool"
+#define DH_FIELD_DTYPE(T, f, dflt_, help_)                                                 \
+    {                                                                                      \
+        .name = #f, .kind = DH_FIELD_CHOICE, .offset = offsetof(T, f),                     \
+        .size = sizeof(((T *)0)->f), .dflt = (dflt_), .min = 1, .max = DH_DTYPE_COUNT - 1, \
+        .choices = DH_DTYPE_CHOICES, .help = (help_)                                       \
+    }
 
 typedef struct dh_cast_attr {
     int dtype; /* dh_dtype */

@@ -41,16 +41,18 @@ static dh_status parse_part(dh_slice_attr *out, int axis, slice_part p, const ch
             if (colons == 2) colons = 3;
             if (colons < 2) colon[colons++] = s;
         }
-    DH_REQUIRE(p.begin < p.end && colons <= 2, DH_EINVAL, "%s: \"%.*s\" in \"%s\" is no slice", who,
-               (int)(p.end - p.begin), p.begin, slices);
+    DH_REQUIRE(p.begin < p.end && colons <= 2, DH_EINVAL,
+               "%s: slices is \"%s\": \"%.*s\" is no index and no start:stop:step", who, slices,
+               (int)(p.end - p.begin), p.begin);
     int64_t start = INT64_MAX, stop = INT64_MAX, step = 1;
     bool ok = number(p.begin, colon[0], &start);
     if (colons > 0) ok &= number(colon[0] + 1, colon[1], &stop);
     if (colons > 1) ok &= number(colon[1] + 1, p.end, &step);
-    DH_REQUIRE(ok, DH_EINVAL, "%s: \"%.*s\" in \"%s\" is no slice", who, (int)(p.end - p.begin),
-               p.begin, slices);
-    DH_REQUIRE(step != 0 && step != INT64_MIN, DH_EINVAL, "%s: the step in \"%s\" is %lld", who,
-               slices, (long long)step);
+    DH_REQUIRE(ok, DH_EINVAL, "%s: slices is \"%s\": \"%.*s\" is no index and no start:stop:step",
+               who, slices, (int)(p.end - p.begin), p.begin);
+    DH_REQUIRE(step != 0 && step != INT64_MIN, DH_EINVAL,
+               "%s: slices is \"%s\": the step is %lld, must be neither 0 nor the least integer",
+               who, slices, (long long)step);
     out->drop[axis] = colons == 0;
     out->step[axis] = step;
     out->start[axis] = start; /* INT64_MAX: omitted, for both ends, whatever the step's sign */
@@ -77,12 +79,14 @@ dh_status dh__slice_parse(dh_slice_attr *out, int ndim, const char *slices, cons
         const char *end = strchr(begin, ',');
         slice_part p = trim(begin, end ? end : begin + strlen(begin));
         if (is_ellipsis(p)) {
-            DH_REQUIRE(!ellipsis, DH_EINVAL, "%s: \"%s\" has two ellipses", who, slices);
+            DH_REQUIRE(!ellipsis, DH_EINVAL,
+                       "%s: slices is \"%s\", with two ellipses, may have one", who, slices);
             ellipsis = true;
             for (int k = parts - 1; k < ndim; k++) whole_axis(out, axis++);
         } else {
-            DH_REQUIRE(axis < ndim, DH_ESHAPE, "%s: \"%s\" describes more axes than the %d of x",
-                       who, slices, ndim);
+            DH_REQUIRE(axis < ndim, DH_ESHAPE,
+                       "%s: slices is \"%s\", with more parts than the %d axes of x", who, slices,
+                       ndim);
             DH_TRY(parse_part(out, axis++, p, slices, who));
         }
         begin = end ? end + 1 : begin;

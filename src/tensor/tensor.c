@@ -19,9 +19,17 @@ dh_status dh__args(void *out, size_t out_size, const void *args, const char *who
     return DH_OK;
 }
 
+dh_status dh__dtype_check(dh_dtype dtype, const char *who)
+{
+    char list[DH_DTYPE_LIST_TEXT];
+    DH_REQUIRE(dh_dtype_size(dtype), DH_EDTYPE, "%s: dtype is %d, must be one of %s", who,
+               (int)dtype, dh__dtype_list(list, sizeof list, DH_MASK_ANY));
+    return DH_OK;
+}
+
 static dh_status check_shape(dh_dtype dtype, int ndim, const int64_t *shape, const char *who)
 {
-    DH_REQUIRE(dh_dtype_size(dtype), DH_EDTYPE, "%s: dtype %d is no dtype", who, (int)dtype);
+    DH_TRY(dh__dtype_check(dtype, who));
     DH_REQUIRE(ndim >= 0 && ndim <= DH_MAX_NDIM, DH_ESHAPE, "%s: ndim is %d, must be in [0, %d]",
                who, ndim, DH_MAX_NDIM);
     DH_REQUIRE(shape || !ndim, DH_EINVAL, "%s: shape is NULL", who);
@@ -126,14 +134,9 @@ dh_status dh_tensor_from_data(dh_tensor **out, const void *data, dh_dtype dtype,
     DH_NEED(out, "tensor_from_data", "out");
     DH_NEED(data, "tensor_from_data", "data");
     dh_tensor *t;
-    size_t size;
-    DH_TRY(dh__tensor_new(&t, dh__cpu(), dtype, ndim, shape));
-    dh_status status = dh__view_bytes(&size, &t->view, "tensor_from_data");
-    if (status) {
-        dh_tensor_free(t);
-        return status;
-    }
-    memcpy(t->view.data, data, size);
+    DH_TRY(dh__named(dh__tensor_new(&t, dh__cpu(), dtype, ndim, shape), "tensor_new",
+                     "tensor_from_data"));
+    memcpy(t->view.data, data, (size_t)dh__view_count(&t->view) * dh_dtype_size(dtype));
     *out = t;
     return DH_OK;
 }
@@ -211,9 +214,7 @@ static dh_status locate(char **out, const dh_tensor *tensor, const int64_t *inde
     DH_NEED(tensor, who, "tensor");
     DH_REQUIRE(index || !tensor->view.ndim, DH_EINVAL, "%s: index is NULL", who);
     DH_REQUIRE(tensor->storage->device->host, DH_EDEVICE,
-               "%s: the tensor is on \"%s\", not in host "
-               "memory",
-               who, tensor->storage->device->name);
+               "%s: tensor is on \"%s\", not in host memory", who, tensor->storage->device->name);
     int64_t offset = 0;
     for (int i = 0; i < tensor->view.ndim; i++) {
         int64_t n = tensor->view.shape[i], k = index[i] < 0 ? index[i] + n : index[i];

@@ -33,7 +33,9 @@ void dh__storage_retain(dh__storage *storage);
 void dh__storage_release(dh__storage *storage); /* NULL is fine */
 
 /* --- tensor.c --- */
-/* A contiguous tensor with new storage. */
+/* DH_EDTYPE where dtype is none. */
+dh_status dh__dtype_check(dh_dtype dtype, const char *who);
+/* A contiguous tensor with new storage; failures name tensor_new, which dh__named replaces. */
 dh_status dh__tensor_new(dh_tensor **out, dh_device *device, dh_dtype dtype, int ndim,
                          const int64_t *shape);
 /* A tensor on a part of a storage that it retains; view.data must point into it. */

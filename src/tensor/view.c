@@ -77,11 +77,26 @@ void dh__view_broadcast(dh_view *view, int ndim, const int64_t *shape)
     }
 }
 
-dh_status dh__axis(int *out, int64_t axis, int ndim, const char *who)
+dh_status dh__axis_named(int *out, int64_t axis, int ndim, const char *who, const char *name)
 {
     int64_t k = axis < 0 ? axis + ndim : axis;
-    DH_REQUIRE(k >= 0 && k < ndim, DH_EINVAL, "%s: axis is %lld, the tensor has %d axes", who,
+    DH_REQUIRE(k >= 0 && k < ndim, DH_EINVAL, "%s: %s is %lld, the tensor has %d axes", who, name,
                (long long)axis, ndim);
+    *out = (int)k;
+    return DH_OK;
+}
+
+dh_status dh__axis(int *out, int64_t axis, int ndim, const char *who)
+{
+    return dh__axis_named(out, axis, ndim, who, "axis");
+}
+
+dh_status dh__axis_new(int *out, int64_t axis, int ndim, const char *who)
+{
+    int64_t k = axis < 0 ? axis + ndim + 1 : axis;
+    DH_REQUIRE(k >= 0 && k <= ndim, DH_EINVAL,
+               "%s: axis is %lld, must be in [%d, %d]: the tensor has %d axes", who,
+               (long long)axis, -ndim - 1, ndim, ndim);
     *out = (int)k;
     return DH_OK;
 }

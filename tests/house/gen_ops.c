@@ -73,8 +73,7 @@ static void print_default(const dh_field *f)
     case DH_FIELD_BOOL: printf(" = %s", f->dflt != 0 ? "true" : "false"); break;
     case DH_FIELD_INTS: printf(" = []"); break;
     case DH_FIELD_CHOICE:
-        snprintf(first, sizeof first, "%.*s", (int)strcspn(f->choices, "|"), f->choices);
-        printf(" = %s", first);
+        printf(" = %s", dh__choice_name(first, sizeof first, f->choices, (int)f->dflt));
         break;
     case DH_FIELD_STRING: printf(" = NULL"); break;
     case DH_FIELD_INT:
@@ -90,10 +89,12 @@ static void print_default(const dh_field *f)
 
 static void print_range(const dh_field *f)
 {
-    bool low = f->min > -DBL_MAX, high = f->max < DBL_MAX;
+    bool real = f->kind == DH_FIELD_FLOAT || f->kind == DH_FIELD_DOUBLE;
+    double most = real ? DBL_MAX : 0x1p63;
+    bool low = f->min > -most, high = f->max < most;
     if (f->kind == DH_FIELD_CHOICE || (f->kind == DH_FIELD_STRING && f->choices)) {
         printf(", one of ");
-        cell(f->choices);
+        cell(f->choices + (f->choices[0] == '|'));
         return;
     }
     if (f->kind == DH_FIELD_BOOL || f->kind == DH_FIELD_STRING || f->kind == DH_FIELD_OPAQUE)

@@ -127,7 +127,7 @@ static void layers(void **state)
           "\"elu\"?");
     LAYER(dh_dense(p.in, 3, .activation = "relu", .alpha = 2),
           "dense \"dense1\": dense: alpha is 2, activation \"relu\" has none");
-    LAYER(dh_dense(p.in, 3, .weight_init = {"glorot"}),
+    LAYER(dh_dense(p.in, 3, .weight_init = {"glorot", 0, 0}),
           "dense \"dense1\": parameter \"dense1/weight\": no initializer \"glorot\", did you mean "
           "\"glorot_uniform\" or \"glorot_normal\"?");
     LAYER(dh_dense(p.in, 3, .weight_init = {"random_uniform", 1, -1}),
@@ -137,7 +137,7 @@ static void layers(void **state)
           "dense \"dense1\": parameter \"dense1/weight\": random_normal of deviation -1, must be "
           "at least 0");
     LAYER(
-        dh_dense(p.in, 3, .weight_init = {"constant", NAN}),
+        dh_dense(p.in, 3, .weight_init = {"constant", NAN, 0}),
         "dense \"dense1\": parameter \"dense1/weight\": initializer numbers nan, 0 must be finite");
     LAYER(dh_dense(p.in, 3, .weight_reg = {.l1 = -1}),
           "dense \"dense1\": weight_reg.l1 is -1, must be in [0, 1000000]");
@@ -149,7 +149,8 @@ static void layers(void **state)
           "reshape \"reshape1\": reshape: shape[0] and shape[1] are -1, one may be");
     LAYER(dh_reshape(p.image, {5, -1}),
           "reshape \"reshape1\": reshape: x has 12 elements a sample, shape [5, -1] has 5");
-    LAYER(dh_reshape(p.image, {-2, 6}), "reshape \"reshape1\": reshape: shape[0] is -2");
+    LAYER(dh_reshape(p.image, {-2, 6}),
+          "reshape \"reshape1\": reshape: shape[0] is -2, must be -1 or at least 1");
     LAYER(dh_add({p.in}), "add: inputs holds 1 before its NULL, takes 2 to 16");
     LAYER(dh_add({p.in, p.image}),
           "add \"add1\": add: shapes [N, 4] and [N, 2, 6] do not broadcast");
@@ -164,7 +165,7 @@ static void layers(void **state)
           "minimum \"minimum1\": minimum: shapes [N, 4] and [N, 2, 6] do not broadcast");
     LAYER(dh_average({p.in}, .name = "mean"),
           "average \"mean\": average: inputs holds 1 before its NULL, takes 2 to 16");
-    LAYER(dh_concat({p.in, p.image}), "concat \"concat1\": concat: part 1 is [N, 2, 6], part 0 is "
+    LAYER(dh_concat({p.in, p.image}), "concat \"concat1\": concat: x[1] is [N, 2, 6], x[0] is "
                                       "[N, 4]: they may differ in axis 1 only");
     LAYER(dh_concat({p.in, p.in}, .axis = 2),
           "concat \"concat1\": concat: axis is 2, the tensor has 2 axes");
@@ -194,9 +195,14 @@ static void layers(void **state)
     LAYER(dh_activation(p.in, NULL), "activation: activation is NULL");
     LAYER(dh_activation(p.in, "sigmoyd"), "activation \"activation1\": activation: no activation "
                                           "\"sigmoyd\", did you mean \"sigmoid\"?");
+    LAYER(dh_operation("cast", {p.in}, .attr = "dtype=f23"),
+          "operation \"operation1\": cast: dtype is unknown \"f23\", did you mean \"f32\", \"f64\" "
+          "or \"f16\"?");
+    LAYER(dh_operation("cast", {p.in}),
+          "operation \"operation1\": cast: attr \"dtype\" is required");
     LAYER(dh_operation("topk", {p.in}), "operation \"operation1\": topk: attr \"k\" is required");
     LAYER(dh_operation("topk", {p.in}, .attr = "k=9"),
-          "operation \"operation1\": topk: k is 9, axis 1 has length 4");
+          "operation \"operation1\": topk: k is 9, must be in [0, 4], the length of axis 1");
     LAYER(dh_operation("topk", {p.in}, .attr = "k=2", .output = 5),
           "operation \"operation1\": topk: output is 5, the op has 2");
     LAYER(dh_operation("topk", {p.in}, .attr = "k"),
@@ -215,7 +221,7 @@ static void layers(void **state)
     LAYER(dh_operation("matmul", {p.in, p.in}),
           "operation \"operation1\": matmul: a [N, 4] has rows of 4, b [N, 4] has columns of N");
     LAYER(dh_operation("det", {p.in}),
-          "operation \"operation1\": det: x is [N, 4], its last two axes must be equal");
+          "operation \"operation1\": det: x is [N, 4], its last two axes must be equally long");
     LAYER(dh_operation("reshape", {p.in}, .attr = "shape=[8, 2]"),
           "operation \"operation1\": reshape: x [N, 4] does not fit the shape [8, 2]");
     LAYER(dh_operation("sgd", {p.in, p.in}),
@@ -333,7 +339,7 @@ static void running(void **state)
     assert_ok(dh_tensor_zeros(&y, {6, 3}));
     assert_ok(dh_tensor_zeros(&wide, {6, 5}));
     assert_ok(dh_tensor_full(&labels, 7, {6}, .dtype = DH_I32));
-    assert_ok(dh_tensor_zeros(&zero_rows, {0, 4}));
+    assert_ok(dh_tensor_zeros(&zero_rows, {DH_EMPTY_AXIS, 4}));
     assert_ok(dh_tensor_sum(&scalar, x));
     const dh_tensor *xs[] = {x}, *ys[] = {y}, *wides[] = {wide}, *nulls[] = {NULL};
     CALL(dh_fit(p.net, x, y), "fit: model \"net\" is not built; call dh_build first");
@@ -351,7 +357,7 @@ static void running(void **state)
          "fit: loss \"cross_entropy\": target is [6, 5], the prediction is [6, 3]");
     CALL(dh_fit(p.net, scalar, y), "fit: input \"in\" takes [N, 4], x is []");
     CALL(dh_fit(p.net, x, scalar), "fit: y of output \"out\" has 0 rows, x has 6");
-    CALL(dh_fit(p.net, zero_rows, y), "fit: input \"in\" takes [N, 4], x is []");
+    CALL(dh_fit(p.net, zero_rows, y), "fit: y of output \"out\" has 6 rows, x has 0");
     CALL(dh_fit(p.net, x, labels),
          "fit: epoch 1, step 1: softmax_cross_entropy: label of row 0 is 7, must be in [0, 3)");
     CALL(dh_fit(p.net, x, y, .batch_size = -1), "fit: batch_size is -1, must be at least 1");
@@ -451,10 +457,11 @@ static void asking(void **state)
     CALL(dh_layer_freeze(NULL, true), "layer_freeze: layer is NULL");
     CALL(dh_save_weights(p.net, NULL), "save_weights: path is NULL");
     CALL(dh_save_weights(p.net, "/no/such/folder/w.safetensors"),
-         "save_weights: write \"/no/such/folder/w.safetensors\": No such file or directory");
+         "save_weights: safetensors_save: write \"/no/such/folder/w.safetensors\": No such file or "
+         "directory");
     CALL(dh_load_weights(p.net, NULL), "load_weights: path is NULL");
     CALL(dh_load_weights(p.net, "/no/such/file"),
-         "load_weights: open \"/no/such/file\": No such file or directory");
+         "load_weights: safetensors_open: open \"/no/such/file\": No such file or directory");
     CALL(dh_summary(NULL, 0), "summary: model is NULL");
     CALL(dh_model_plot_history(p.net, "/no/such/folder/plot.png"),
          "model_plot_history: model \"net\" has not been trained");

@@ -51,9 +51,11 @@ static void rows_are_read(void **state)
     assert_int_equal(dh_tensor_load_bin_rows(&t, path, 3, 3), DH_OK);
     expect(t, SHAPE(0, 2), NULL);
     mark = t = NULL;
-    EXPECT_FAIL(DH_EINVAL, dh_tensor_load_bin_rows(&t, path, 2, 4), "2 to 4", "[0, 3]");
-    EXPECT_FAIL(DH_EINVAL, dh_tensor_load_bin_rows(&t, path, 2, 1), "2 to 1", "in order");
-    EXPECT_FAIL(DH_EINVAL, dh_tensor_load_bin_rows(&t, path, -1, 1), "-1 to 1", "[0, 3]");
+    EXPECT_FAIL(DH_EINVAL, dh_tensor_load_bin_rows(&t, path, 2, 4), "first is 2, last is 4",
+                "[0, 3]");
+    EXPECT_FAIL(DH_EINVAL, dh_tensor_load_bin_rows(&t, path, 2, 1), "first is 2, last is 1",
+                "in order");
+    EXPECT_FAIL(DH_EINVAL, dh_tensor_load_bin_rows(&t, path, -1, 1), "first is -1", "[0, 3]");
     EXPECT_FAIL(DH_ESHAPE,
                 dh__bin_parse_rows(&t, (const uint8_t *)"\0\0\0\0\0\0\0\0", 8, "s", 0, 1), "scalar",
                 "\"s\"");
@@ -103,7 +105,7 @@ static void raw_goes_round(void **state)
                 "tensor_load_raw");
     EXPECT_FAIL(DH_ESHAPE, dh_tensor_map_raw(&back, path, DH_I16, 9, NULL), "ndim is 9", "[0, 8]");
     EXPECT_FAIL(DH_EINVAL, dh_tensor_map_raw(&back, path, DH_I16, 1, NULL), "shape is NULL", "map");
-    EXPECT_FAIL(DH_EDTYPE, dh_tensor_load_raw(&back, path, 99, SHAPE(6)), "dtype 99", "raw");
+    EXPECT_FAIL(DH_EDTYPE, dh_tensor_load_raw(&back, path, 99, SHAPE(6)), "dtype is 99", "raw");
     EXPECT_FAIL(DH_EFORMAT, dh_tensor_load_raw(&back, path, DH_BOOL, SHAPE(12)), "is 2", "bool");
     EXPECT_FAIL(DH_EFORMAT, dh_tensor_map_raw(&back, path, DH_BOOL, SHAPE(12)), "is 2", "offset 2");
     assert_null(back);

@@ -72,7 +72,7 @@ static void bad_cells_are_named(void **state)
     REFUSES(DH_EINVAL, "skip_lines is -1", "1", .skip_lines = -1);
     REFUSES(DH_EINVAL, "delimiter 'e'", "1", .delimiter = 'e');
     REFUSES(DH_EINVAL, "delimiter '.'", "1", .delimiter = '.');
-    REFUSES(DH_EDTYPE, "dtype 77", "1", .dtype = 77);
+    REFUSES(DH_EDTYPE, "dtype is 77", "1", .dtype = 77);
     assert_null(t);
 }
 

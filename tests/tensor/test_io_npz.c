@@ -278,7 +278,7 @@ static void written_archives_are_read(void **state)
     const char *const names[] = {"weight", "\xc3\xa4/b", "weight"};
     const dh_tensor *const tensors[] = {turned, b, half};
     assert_int_equal(dh_npz_save(path, names, tensors, 2), DH_OK);
-    EXPECT_FAIL(DH_EINVAL, dh_npz_save(path, names, tensors, 3), "two tensors", "\"weight\"");
+    EXPECT_FAIL(DH_EINVAL, dh_npz_save(path, names, tensors, 3), "names has \"weight\"", "twice");
     EXPECT_FAIL(DH_EDTYPE, dh_npz_save(path, names + 1, tensors + 1, 2), "bf16", "npz_save");
     EXPECT_FAIL(DH_EINVAL, dh_npz_save(path, NULL, tensors, 2), "names is NULL", "npz_save");
     EXPECT_FAIL(DH_EINVAL, dh_npz_save(path, names, NULL, 2), "tensors is NULL", "npz_save");

@@ -288,7 +288,7 @@ static void test_normalize(void **state)
     EXPECT_FAIL(DH_EINVAL, dh_tensor_clamp(&y, x, 2, 1), "low is 2", "high is 1");
     EXPECT_FAIL(DH_EINVAL, dh_tensor_log_base(&y, x, 1), "base is 1", "log_base");
     EXPECT_FAIL(DH_EINVAL, dh_tensor_elu(&y, x, -1), "elu", "-1");
-    EXPECT_FAIL(DH_EINVAL, dh_tensor_isclose(&y, x, x, -1, 0, false), "rtol -1", "atol 0");
+    EXPECT_FAIL(DH_EINVAL, dh_tensor_isclose(&y, x, x, -1, 0, false), "rtol is -1", "atol is 0");
     EXPECT_FAIL(DH_EDTYPE, dh_tensor_where(&y, x, x, x), "where", "f32");
     dh_tensor_free(x);
 }

@@ -132,7 +132,7 @@ static void test_permute_family(void **state)
     expect(y, SHAPE(2, 3), VALUES(5, 4, 3, 2, 1, 0));
     y = NULL;
     EXPECT_FAIL(DH_EINVAL, dh_tensor_permute(&y, x, (int[]){0, 0}), "permute", "axis 0");
-    EXPECT_FAIL(DH_EINVAL, dh_tensor_moveaxis(&y, x, 2, 0), "axis is 2", "2 axes");
+    EXPECT_FAIL(DH_EINVAL, dh_tensor_moveaxis(&y, x, 2, 0), "from is 2", "2 axes");
     EXPECT_FAIL(DH_EINVAL, dh_tensor_flip(&y, x, -3), "axis is -3", "2 axes");
     EXPECT_FAIL(DH_EINVAL, dh_tensor_swapaxes(NULL, x, 0, 1), "tensor_swapaxes", "out is NULL");
     dh_tensor_free(x);
@@ -162,7 +162,7 @@ static void test_concat_stack(void **state)
     EXPECT_FAIL(DH_EINVAL, dh_tensor_concat(&y, 2, ab, 2), "axis is 2", "2 axes");
     EXPECT_FAIL(DH_EINVAL, dh_tensor_concat(&y, 2, holes, 0), "x[1]", "NULL");
     EXPECT_FAIL(DH_EINVAL, dh_tensor_concat(&y, 0, ab, 0), "count is 0", "tensor_concat");
-    EXPECT_FAIL(DH_ESHAPE, dh_tensor_stack(&y, 2, bc, 0), "[1, 3] f32", "[1, 2] f32");
+    EXPECT_FAIL(DH_ESHAPE, dh_tensor_stack(&y, 2, bc, 0), "x[1] is [1, 3]", "x[0] is [1, 2]");
     assert_null(y);
     dh_tensor_free(a);
     dh_tensor_free(b);
@@ -220,8 +220,8 @@ static void test_diagonals(void **state)
     assert_int_equal(dh_tensor_tril(&y, x, 0), DH_OK);
     expect(y, SHAPE(3, 3), VALUES(1, 0, 0, 4, 5, 0, 7, 8, 9));
     y = NULL;
-    EXPECT_FAIL(DH_ESHAPE, dh_tensor_triu(&y, v, 0), "triangle", "[2]");
-    EXPECT_FAIL(DH_ESHAPE, dh_tensor_trace(&y, v, 0), "diag", "[2]");
+    EXPECT_FAIL(DH_ESHAPE, dh_tensor_triu(&y, v, 0), "tensor_triu", "[2]");
+    EXPECT_FAIL(DH_ESHAPE, dh_tensor_trace(&y, v, 0), "tensor_trace", "[2]");
     EXPECT_FAIL(DH_EINVAL, dh_tensor_diag(&y, NULL, 0), "tensor_diag", "x is NULL");
     assert_null(y);
     dh_tensor_free(v);

@@ -48,8 +48,8 @@ static void test_new(void **state)
     EXPECT_FAIL(DH_ESHAPE, dh_tensor_new(&t, DH_F32, 9, huge), "ndim is 9", "[0, 8]");
     EXPECT_FAIL(DH_ESHAPE, dh_tensor_new(&t, DH_F32, -1, huge), "ndim is -1", "[0, 8]");
     EXPECT_FAIL(DH_ESHAPE, dh_tensor_new(&t, DH_F32, SHAPE(2, -3)), "shape[1]", "-3");
-    EXPECT_FAIL(DH_EDTYPE, dh_tensor_new(&t, (dh_dtype)99, SHAPE(2)), "dtype 99", "tensor_new");
-    EXPECT_FAIL(DH_EDTYPE, dh_tensor_new(&t, (dh_dtype)-1, SHAPE(2)), "dtype -1", "tensor_new");
+    EXPECT_FAIL(DH_EDTYPE, dh_tensor_new(&t, (dh_dtype)99, SHAPE(2)), "dtype is 99", "tensor_new");
+    EXPECT_FAIL(DH_EDTYPE, dh_tensor_new(&t, (dh_dtype)-1, SHAPE(2)), "dtype is -1", "tensor_new");
     EXPECT_FAIL(DH_EINVAL, dh_tensor_new(&t, DH_F32, 2, NULL), "shape", "NULL");
     EXPECT_FAIL(DH_EINVAL, dh_tensor_new(NULL, DH_F32, SHAPE(2)), "out", "NULL");
     assert_null(t);
@@ -134,7 +134,7 @@ static void test_from_memory(void **state)
     EXPECT_FAIL(DH_ESHAPE, dh_tensor_from_memory(&x, data, DH_F32, SHAPE(-1), release, NULL),
                 "shape[0]", "-1");
     EXPECT_FAIL(DH_EDTYPE, dh_tensor_from_memory(&x, data, (dh_dtype)0, SHAPE(1), release, NULL),
-                "dtype 0", "from_memory");
+                "dtype is 0", "from_memory");
     assert_null(x);
     assert_int_equal(released, 0);
     fail_each_allocation(adopt, data);
@@ -183,7 +183,8 @@ static void test_empty_reshape(void **state)
     assert_int_equal(dh_tensor_reshape(&y, e, SHAPE(5, 0)), DH_OK);
     expect(y, SHAPE(5, 0), NULL);
     y = NULL;
-    EXPECT_FAIL(DH_ESHAPE, dh_tensor_reshape(&y, e, SHAPE(-1, 5, 0)), "-1", "ambiguous");
+    EXPECT_FAIL(DH_ESHAPE, dh_tensor_reshape(&y, e, SHAPE(-1, 5, 0)), "shape[0] is -1",
+                "shape[2] is 0");
     EXPECT_FAIL(DH_ESHAPE, dh_tensor_reshape(&y, e, SHAPE(2, 2)), "reshape", "[0, 3]");
     assert_null(y);
     dh_tensor_free(e);
@@ -212,7 +213,7 @@ static void test_bad_arguments(void **state)
     NULLS(broadcast, SHAPE(2, 2, 3))
     EXPECT_FAIL(DH_EINVAL, dh_tensor_transpose(&y, NULL, 0, 1), "transpose", "x is NULL");
     EXPECT_FAIL(DH_EINVAL, dh_tensor_transpose(NULL, x, 0, 1), "out", "NULL");
-    EXPECT_FAIL(DH_EINVAL, dh_tensor_transpose(&y, x, 0, 2), "axis is 2", "2 axes");
+    EXPECT_FAIL(DH_EINVAL, dh_tensor_transpose(&y, x, 0, 2), "axis1 is 2", "2 axes");
     EXPECT_FAIL(DH_EINVAL, dh_tensor_unsqueeze(&y, x, 4), "axis is 4", "unsqueeze");
     EXPECT_FAIL(DH_ESHAPE, dh_tensor_squeeze(&y, x, -1), "length 3", "squeeze");
     EXPECT_FAIL(DH_EINVAL, dh_tensor_squeeze(&y, x, 5), "axis is 5", "2 axes");

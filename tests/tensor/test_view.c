@@ -137,9 +137,9 @@ static void test_language(void **state)
     assert_int_equal(dh_tensor_slice(&y, s, "..."), DH_OK);
     expect(y, 0, NULL, VALUES(7));
     y = NULL;
-    EXPECT_FAIL(DH_ESHAPE, dh_tensor_slice(&y, s, "0"), "\"0\"", "0 of x");
+    EXPECT_FAIL(DH_ESHAPE, dh_tensor_slice(&y, s, "0"), "\"0\"", "0 axes of x");
     EXPECT_FAIL(DH_EINVAL, dh_tensor_slice(&y, x, "...,..."), "two ellipses", "...,...");
-    EXPECT_FAIL(DH_ESHAPE, dh_tensor_slice(&y, x, "0,0,0,0"), "0,0,0,0", "3 of x");
+    EXPECT_FAIL(DH_ESHAPE, dh_tensor_slice(&y, x, "0,0,0,0"), "0,0,0,0", "3 axes of x");
     dh_tensor_free(x);
     dh_tensor_free(s);
 }

@@ -27,7 +27,7 @@ typedef struct dh_device {
 } dh_device;
 
 /* The device of a name, opened at first use; borrowed, lives as long as the process. NULL name: the
- * CPU. DH_ENAME or DH_EMISSING where there is none. */
+ * CPU. DH_ENAME, which offers the near names, or DH_EMISSING where there is none. */
 DH_API dh_status dh_device_get(dh_device **out, const char *name);
 
 #ifdef __cplusplus

@@ -78,7 +78,7 @@ DH_API dh_value dh_emit1(dh_emitter *to, int op, const void *attr, dh_value a);
 DH_API dh_value dh_emit2(dh_emitter *to, int op, const void *attr, dh_value a, dh_value b);
 DH_API dh_value dh_emit3(dh_emitter *to, int op, const void *attr, dh_value a, dh_value b,
                          dh_value c);
-/* Any number of inputs and outputs. */
+/* Any number of inputs and outputs. DH_EINVAL for a number that is no op, and for NULL. */
 DH_API dh_status dh_emit(dh_emitter *to, int op, const void *attr, int in_count, const dh_value *in,
                          dh_value *out);
 
@@ -128,6 +128,9 @@ typedef struct dh_op {
     const char *no_grad;
 
     double (*flops)(const dh_call *call); /* NULL: one per output element */
+
+    /* "x|index|src": what messages call the inputs; NULL: x, or a and b. */
+    const char *in_names;
 } dh_op;
 
 /* --- an implementation on a device --------------------------------------------------------------

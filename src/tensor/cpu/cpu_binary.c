@@ -136,8 +136,9 @@ static dh_status check_divisors(const dh_call *call, int op)
     bool divides = op == DH_OP_DIV || op == DH_OP_MOD || op == DH_OP_REMAINDER;
     if (!divides || dh_dtype_is_float(b->dtype) || !dh__view_count(&call->out[0])) return DH_OK;
     dh__iterate(1, views, divisor_row, &d, 1);
-    DH_REQUIRE(!atomic_load(&d.zero), DH_ENUMERIC, "%s: an integer (%s) is divided by 0",
-               call->op->name, dh_dtype_name(b->dtype));
+    DH_REQUIRE(!atomic_load(&d.zero), DH_ENUMERIC,
+               "%s: b (%s) has a 0, integers can't be divided by 0", call->op->name,
+               dh_dtype_name(b->dtype));
     return DH_OK;
 }
 

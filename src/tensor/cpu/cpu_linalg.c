@@ -93,7 +93,8 @@ static void load_function(void *library, const char *name, void *out, size_t siz
 static void open_lapack(void)
 {
     static const char *const names[] = {"libopenblas.so.0", "liblapack.so.3", NULL};
-    bool clean = dh_error_status() == DH_OK;
+    dh__error before;
+    dh__error_save(&before);
     void *library = dh__library_open(names, "libopenblas0");
     if (library) {
         load_function(library, "dgetrf_", &lapack.getrf, sizeof lapack.getrf);
@@ -103,7 +104,7 @@ static void open_lapack(void)
         load_function(library, "openblas_get_num_threads", &lapack.get_threads,
                       sizeof lapack.get_threads);
     }
-    if (clean) dh_error_clear(); /* what is missing is no failure here: elimination stands in */
+    dh__error_restore(&before); /* what is missing is no failure here: elimination stands in */
 }
 
 #define LAPACK_BLOCK 64    /* columns that dgetri works on at once */
@@ -299,7 +300,7 @@ static dh_status run_solve(const dh_call *call, solve_fn solve)
         dh__team_run(v.groups, solve_group, &v);
     for (int64_t g = 0; g < v.groups; g++)
         DH_REQUIRE(failed[g] < 0, DH_ENUMERIC,
-                   "inverse: matrix %lld of the batch of %lld is singular", (long long)failed[g],
+                   "inverse: x: matrix %lld of the batch of %lld is singular", (long long)failed[g],
                    (long long)v.batch);
     return DH_OK;
 }
