@@ -293,6 +293,7 @@ dh_status dh__graph_clone(dh__graph **out, const dh__graph *graph)
 {
     dh__graph *g;
     DH_TRY(dh__graph_new(&g, graph->store));
+    g->slots = graph->slots;
     dh_status status = reserve_values(g, graph->value_count);
     if (!status) {
         memcpy(g->values, graph->values, (size_t)graph->value_count * sizeof *g->values);

@@ -6,7 +6,9 @@
 
 #include "store.h"
 
-typedef enum dh__phase { DH_FORWARD = 0, DH_BACKWARD, DH_UPDATE, DH_PHASES } dh__phase;
+/* DH_COMMIT: what a batch leaves behind beside gradients (running statistics), once its loss is
+ * known to be finite. */
+typedef enum dh__phase { DH_FORWARD = 0, DH_BACKWARD, DH_COMMIT, DH_UPDATE, DH_PHASES } dh__phase;
 
 typedef struct dh__node {
     int op;
@@ -33,8 +35,9 @@ typedef struct dh__const {
 } dh__const;
 
 typedef struct dh__graph {
-    dh_emitter emitter; /* first: gradient rules and layers emit through it */
-    dh__params *store;  /* retained */
+    dh_emitter emitter;     /* first: gradient rules and layers emit through it */
+    dh__params *store;      /* retained */
+    const dh__slots *slots; /* borrowed from the model; NULL where nothing is optimised */
     dh__node **nodes;
     int node_count, node_room;
     dh__val *values;
@@ -72,6 +75,8 @@ const dh_view *dh__graph_view(const dh__graph *graph, dh_value value);
 /* --- passes ---
  * Each leaves an equal graph. Order: fuse, prune, recompute, plan. */
 
+/* Puts the nodes in the order of their phases, which stays theirs inside each. */
+dh_status dh__graph_sort(dh__graph *graph);
 /* linear + relu or leaky_relu, where nothing else reads between: one node. */
 dh_status dh__graph_fuse(dh__graph *graph);
 /* Drops nodes that reach neither a kept value nor an update. */

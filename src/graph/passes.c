@@ -64,6 +64,21 @@ dh_status dh__graph_fuse(dh__graph *graph)
     return DH_OK;
 }
 
+dh_status dh__graph_sort(dh__graph *graph)
+{
+    size_t size = (size_t)graph->node_count * sizeof *graph->nodes;
+    dh__node **sorted = dh__alloc(size);
+    if (!sorted) return DH_ENOMEM;
+    int n = 0;
+    for (int phase = 0; phase < DH_PHASES; phase++)
+        for (int i = 0; i < graph->node_count; i++)
+            if ((int)graph->nodes[i]->phase == phase) sorted[n++] = graph->nodes[i];
+    memcpy(graph->nodes, sorted, size);
+    dh__free(sorted);
+    drop_empty(graph); /* values learn their producers' places */
+    return DH_OK;
+}
+
 /* Whether the value is a place in the store, or a view of one. */
 static bool in_store(const dh__graph *graph, dh_value value)
 {

@@ -255,6 +255,7 @@ dh_status dh__plan_new(dh__plan **out, dh__graph *graph_take, dh__arena *arena, 
 {
     dh__plan *best;
     dh_status status = graph_take->emitter.status;
+    if (!status) status = dh__graph_sort(graph_take);
     if (!status) status = dh__graph_fuse(graph_take);
     if (!status) status = dh__graph_prune(graph_take);
     if (status) {
@@ -340,8 +341,10 @@ static void *address_of(const dh__plan *plan, dh_value value)
         start = (char *)plan->arena->data + plan->slots[s->base].at;
     else if (base->home == DH_HOME_CONST)
         start = (char *)plan->consts + plan->slots[s->base].at;
+    else if (base->home == DH_HOME_SLOT)
+        start = dh__slots_address(plan->graph->slots, base->slot, base->offset);
     else
-        start = dh__params_address(plan->graph->store, base->home, base->slot, base->offset);
+        start = dh__params_address(plan->graph->store, base->home, base->offset);
     return start ? start + shift : NULL;
 }
 

@@ -16,6 +16,7 @@ typedef struct remake {
     bool *stale;    /* by value: forward changes it (running statistics), or it is a view of such */
     dh_value *copy; /* by value: the fresh copy, DH_NO_VALUE before it is made */
     int values;
+    dh__phase phase; /* of the node that reads a copy first */
 } remake;
 
 static bool reads(const dh__node *n, int k)
@@ -167,7 +168,7 @@ static dh_status repeat_node(remake *r, const dh__node *n)
     }
     if (!status) status = dh__graph_repeat(r->graph, n, in, out);
     if (!status) {
-        r->graph->nodes[r->graph->node_count - 1]->phase = DH_BACKWARD;
+        r->graph->nodes[r->graph->node_count - 1]->phase = r->phase;
         for (int k = 0; k < n->out_count; k++) r->copy[n->out[k]] = out[k];
     }
     if (in != local) dh__free(in);
@@ -186,6 +187,7 @@ static dh_status rebuild(remake *r)
     dh_status status = DH_OK;
     for (int i = 0; i < r->old_count; i++) {
         dh__node *n = r->old[i];
+        r->phase = n->phase;
         for (int k = 0; i >= r->forward && k < n->in_count && !status; k++) {
             dh_value v = n->in[k];
             if (v >= r->values || !r->drop[v] || !reads(n, k)) continue;

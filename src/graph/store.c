@@ -31,7 +31,6 @@ void dh__params_release(dh__params *store)
     dh__storage_release(store->weights);
     dh__storage_release(store->states);
     dh__storage_release(store->grads);
-    for (int i = 0; i < DH_STORE_SLOTS; i++) dh__storage_release(store->slots[i]);
     dh__free(store);
 }
 
@@ -110,8 +109,7 @@ static dh_status enlarge(dh__params *store, dh__storage **arena, int64_t old, in
 
 static dh_status draw(dh__params *store, dh__segment *s, uint64_t seed)
 {
-    float *data =
-        dh__params_address(store, s->state ? DH_HOME_STATE : DH_HOME_WEIGHT, 0, s->offset);
+    float *data = (float *)(s->state ? store->states : store->weights)->data + s->offset;
     return s->init ? s->init(s, data, seed) : DH_OK;
 }
 
@@ -122,12 +120,7 @@ dh_status dh__params_allocate(dh__params *store, uint64_t seed)
         dh__storage **arena = k ? &store->states : &store->weights;
         if (*arena && store->used[k] == old[k]) continue;
         DH_TRY(enlarge(store, arena, old[k], store->used[k]));
-        if (k == 0 && store->grads) {
-            DH_TRY(enlarge(store, &store->grads, old[0], store->used[0]));
-            for (int i = 0; i < DH_STORE_SLOTS; i++)
-                if (store->slots[i])
-                    DH_TRY(enlarge(store, &store->slots[i], old[0], store->used[0]));
-        }
+        if (k == 0 && store->grads) DH_TRY(enlarge(store, &store->grads, old[0], store->used[0]));
     }
     for (int i = 0; i < store->count; i++)
         if (store->segments[i]->offset >= old[store->segments[i]->state])
@@ -139,22 +132,44 @@ dh_status dh__params_allocate(dh__params *store, uint64_t seed)
     return DH_OK;
 }
 
-dh_status dh__params_train(dh__params *store, int slots)
+dh_status dh__params_train(dh__params *store)
+{
+    return store->grads ? DH_OK : enlarge(store, &store->grads, 0, store->allocated[0]);
+}
+
+dh_status dh__slots_reserve(dh__slots *slots, dh__params *store, int count)
 {
     int64_t n = store->allocated[0];
-    if (!store->grads) DH_TRY(enlarge(store, &store->grads, 0, n));
-    for (int i = 0; i < slots && i < DH_STORE_SLOTS; i++)
-        if (!store->slots[i]) DH_TRY(enlarge(store, &store->slots[i], 0, n));
+    for (int i = 0; i < count && i < DH_STORE_SLOTS; i++) {
+        int64_t old = slots->arena[i] ? slots->elements[i] : 0;
+        if (slots->arena[i] && old >= n) continue;
+        DH_TRY(enlarge(store, &slots->arena[i], old, n));
+        slots->elements[i] = n;
+    }
     return DH_OK;
 }
 
-void *dh__params_address(const dh__params *store, dh__home home, int slot, int64_t offset)
+void dh__slots_clear(dh__slots *slots)
+{
+    for (int i = 0; i < DH_STORE_SLOTS; i++) dh__storage_release(slots->arena[i]);
+    memset(slots, 0, sizeof *slots);
+}
+
+void *dh__slots_address(const dh__slots *slots, int slot, int64_t offset)
+{
+    if (!slots || !slots->arena[slot] || offset >= slots->elements[slot]) return NULL;
+    return (char *)slots->arena[slot]->data + offset * (int64_t)sizeof(float);
+}
+
+void *dh__params_address(const dh__params *store, dh__home home, int64_t offset)
 {
     const dh__storage *arena = home == DH_HOME_WEIGHT  ? store->weights
                                : home == DH_HOME_STATE ? store->states
                                : home == DH_HOME_GRAD  ? store->grads
-                                                       : store->slots[slot];
-    return arena ? (char *)arena->data + offset * (int64_t)sizeof(float) : NULL;
+                                                       : NULL;
+    /* what was declared since has no memory yet */
+    if (!arena || offset >= store->allocated[home == DH_HOME_STATE]) return NULL;
+    return (char *)arena->data + offset * (int64_t)sizeof(float);
 }
 
 dh_status dh__params_tensor(dh_tensor **out, const dh__params *store, int segment, dh__home home)
@@ -164,12 +179,13 @@ dh_status dh__params_tensor(dh_tensor **out, const dh__params *store, int segmen
     dh__storage *arena = home == DH_HOME_GRAD ? store->grads
                          : s->state           ? store->states
                                               : store->weights;
-    DH_REQUIRE(arena && !(s->state && home == DH_HOME_GRAD), DH_ESTATE,
-               "parameter \"%s\" has no %s", s->name,
+    DH_REQUIRE(arena && s->offset < store->allocated[s->state] &&
+                   !(s->state && home == DH_HOME_GRAD),
+               DH_ESTATE, "parameter \"%s\" has no %s", s->name,
                home == DH_HOME_GRAD ? "gradient yet" : "values; build the model first");
     dh_view view = {.dtype = DH_F32, .ndim = s->ndim};
     memcpy(view.shape, s->shape, sizeof view.shape);
     dh__view_pack(&view);
-    view.data = dh__params_address(store, home, 0, s->offset);
+    view.data = dh__params_address(store, home, s->offset);
     return dh__tensor_on(out, arena, &view);
 }

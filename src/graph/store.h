@@ -45,7 +45,7 @@ typedef struct dh__params {
     int count;
     int64_t used[2];               /* elements laid out: weights, states */
     dh__storage *weights, *states; /* f32; NULL until dh__params_allocate */
-    dh__storage *grads, *slots[DH_STORE_SLOTS];
+    dh__storage *grads;
     int64_t allocated[2];
     uint64_t layout;     /* changes when addresses do: plans bind again */
     uint64_t generation; /* changes when weights do: derived weights must be remade */
@@ -64,12 +64,22 @@ int dh__params_find(const dh__params *store, const char *name); /* -1 */
 
 /* Lays out memory for all segments and draws the initial values of those that are new. */
 dh_status dh__params_allocate(dh__params *store, uint64_t seed);
-/* Gradients (zeroed) and optimiser slots [0, slots), zeroed when new; kept when there are enough.
- */
-dh_status dh__params_train(dh__params *store, int slots);
+/* Gradients, zeroed when new. */
+dh_status dh__params_train(dh__params *store);
 
-/* Address of offset in the arena of a home; NULL while not allocated. slot: of DH_HOME_SLOT. */
-void *dh__params_address(const dh__params *store, dh__home home, int slot, int64_t offset);
+/* What one model's optimiser keeps beside each weight; several models may train one store. */
+typedef struct dh__slots {
+    dh__storage *arena[DH_STORE_SLOTS];
+    int64_t elements[DH_STORE_SLOTS];
+} dh__slots;
+
+/* Slots [0, count) for all weights that have memory, zeroed when new. */
+dh_status dh__slots_reserve(dh__slots *slots, dh__params *store, int count);
+void dh__slots_clear(dh__slots *slots);
+void *dh__slots_address(const dh__slots *slots, int slot, int64_t offset);
+
+/* Address of offset in the arena of a home but DH_HOME_SLOT; NULL while not allocated. */
+void *dh__params_address(const dh__params *store, dh__home home, int64_t offset);
 /* A tensor on a segment's memory (shares storage). home: WEIGHT (or STATE by itself) or GRAD. */
 dh_status dh__params_tensor(dh_tensor **out, const dh__params *store, int segment, dh__home home);
 

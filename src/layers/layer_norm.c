@@ -79,8 +79,11 @@ static dh_value batch_norm_emit(dh__build *b, const void *args, int in_count, co
     }
     dh_value some[3] = {in[0], gamma, beta};
     if (dh_emit(to, DH_OP_BATCH_NORM_TRAIN, &attr, 3, some, out)) return DH_NO_VALUE;
+    dh__phase phase = b->graph->phase;
+    b->graph->phase = DH_COMMIT;
     dh_emit2(to, DH_OP_RUNNING_UPDATE, &attr, mean, out[1]);
     dh_emit2(to, DH_OP_RUNNING_UPDATE, &attr, var, out[2]);
+    b->graph->phase = phase;
     return out[0];
 }
 

@@ -249,6 +249,7 @@ static dh_status try_graph(dh_model *m)
 static void unbuild(dh_model *m)
 {
     dh__stages_free(m);
+    dh__slots_clear(&m->slots);
     for (int i = 0; i < m->metric_count; i++) dh__free(m->metric[i].sums);
     memset(m->metric, 0, sizeof m->metric);
     memset(m->goal, 0, sizeof m->goal);

@@ -196,6 +196,7 @@ dh_status dh__feed(dh__stage *stage, const dh_model *model, const dh__data *data
 {
     dh__plan *plan = stage->plan;
     DH_TRY(dh__plan_bind(plan));
+    if (inputs) plan->arena->owner = NULL; /* what a forward left there is no more */
     for (int i = 0; inputs && i < model->input_count; i++)
         feed_view(dh__plan_view(plan, stage->input[i]), &data->x[i]->view, order, begin, rows);
     for (int o = 0; targets && o < model->output_count; o++)

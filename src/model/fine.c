@@ -39,7 +39,6 @@ static dh_status one_batch(dh_model *model, const dh_tensor *const *x, const dh_
         model->forward_training = false;
         DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_BACKWARD));
     }
-    model->have_gradients = false;
     model->last_rows = data.count;
     dh__pass_begin(model);
     DH_TRY(dh__pass_add(model, stage));
@@ -162,10 +161,14 @@ static dh_status backward(dh_model *model, const dh_tensor *const *y, dh_result 
     key.add = model->have_gradients;
     if (memcmp(&key, &stage->key, sizeof key)) DH_TRY(change_targets(&stage, model, &key));
     DH_TRY(dh__feed(stage, model, &data, NULL, 0, rows, false, true));
+    model->have_gradients = false; /* until these are known to be sound */
     DH_TRY(dh__plan_run(stage->plan, DH_BACKWARD, DH_BACKWARD));
     DH_TRY(dh__check_loss(model, stage));
+    DH_TRY(dh__plan_run(stage->plan, DH_COMMIT, DH_COMMIT));
     model->steps++;
     model->have_gradients = true;
+    model->gradients_of = stage->key;
+    model->gradient_rows = rows;
     dh__pass_begin(model);
     DH_TRY(dh__pass_add(model, stage));
     report(model, result);
@@ -185,16 +188,27 @@ dh_status dh_backward(dh_model *model, const dh_tensor *const *y, dh_result *res
     return dh__from("backward", status);
 }
 
+/* By the plan of the last backward, or one like it that heeds what has been set since. */
+static dh_status update(dh_model *model)
+{
+    dh__stage *stage;
+    dh__key key = model->gradients_of;
+    key.freeze = model->freeze;
+    DH_TRY(dh__stage_get(&stage, model, &key, model->gradient_rows));
+    stage->plan->step.seed = model->seed;
+    stage->plan->step.position = model->steps;
+    stage->plan->step.update = model->updates + 1;
+    stage->plan->step.learning_rate = model->optimizer.learning_rate;
+    return dh__plan_run(stage->plan, DH_UPDATE, DH_UPDATE);
+}
+
 dh_status dh_update(dh_model *model)
 {
     DH_TRY(dh__ready(model, true, "update"));
-    DH_REQUIRE(model->have_gradients && model->current && model->current->key.mode == DH_TRAIN,
-               DH_ESTATE, "update: there are no gradients; call forward and backward first");
-    dh_step *step = &model->current->plan->step;
+    DH_REQUIRE(model->have_gradients, DH_ESTATE,
+               "update: there are no gradients; call forward and backward first");
     int before = dh__enter(model);
-    step->update = model->updates + 1;
-    step->learning_rate = model->optimizer.learning_rate;
-    dh_status status = dh__plan_run(model->current->plan, DH_UPDATE, DH_UPDATE);
+    dh_status status = update(model);
     dh__leave(before);
     if (status) return dh__from("update", status);
     model->updates++;

@@ -47,6 +47,7 @@ void dh_model_free(dh_model *model)
     dh__arena_free(model->arena);
     for (int i = 0; i < model->metric_count; i++) dh__free(model->metric[i].sums);
     dh__free(model->history);
+    dh__slots_clear(&model->slots);
     dh__net_clear(&model->net);
     dh__free(model);
 }
@@ -93,21 +94,57 @@ dh_layer *dh_model_layer(const dh_model *model, const char *name)
     return layer;
 }
 
+static bool owns(const dh_layer *layer, const dh__segment *segment)
+{
+    size_t n = strlen(layer->owner);
+    return !strncmp(segment->name, layer->owner, n) && segment->name[n] == '/';
+}
+
+/* The parameters of the model's layers that have memory, in the order of the layers; the store may
+ * hold those of other models too. Returns their number; out, if given, has room for all. */
+static int own_segments(const dh_model *model, int *out)
+{
+    const dh__net *net = &model->net;
+    int n = 0;
+    for (int l = 0; l < net->count; l++) {
+        if (net->layers[l]->owner != net->layers[l]->name) continue; /* another layer's again */
+        for (int i = 0; i < net->store->count; i++) {
+            const dh__segment *s = net->store->segments[i];
+            if (s->offset >= net->store->allocated[s->state] || !owns(net->layers[l], s)) continue;
+            if (out) out[n] = i;
+            n++;
+        }
+    }
+    return n;
+}
+
+dh_status dh__model_segments(int **out, int *count, const dh_model *model)
+{
+    *count = own_segments(model, NULL);
+    *out = dh__calloc((size_t)*count + 1, sizeof **out);
+    if (!*out) return DH_ENOMEM;
+    own_segments(model, *out);
+    return DH_OK;
+}
+
 static const char *parameter_name_at(int i, const void *payload)
 {
-    const dh__params *store = payload;
-    return i < store->count ? store->segments[i]->name : NULL;
+    return dh_model_parameter_name(payload, i);
 }
 
 int dh_model_parameter_count(const dh_model *model)
 {
-    return model ? model->net.store->count : 0;
+    return model ? own_segments(model, NULL) : 0;
 }
 
 const char *dh_model_parameter_name(const dh_model *model, int index)
 {
-    if (!model || index < 0) return NULL;
-    return parameter_name_at(index, model->net.store);
+    int *list, count;
+    const char *name = NULL;
+    if (!model || index < 0 || dh__model_segments(&list, &count, model)) return NULL;
+    if (index < count) name = model->net.store->segments[list[index]]->name;
+    dh__free(list);
+    return name;
 }
 
 static dh_status find_parameter(int *out, const dh_model *model, const char *name, const char *who)
@@ -116,9 +153,10 @@ static dh_status find_parameter(int *out, const dh_model *model, const char *nam
     DH_NEED(model, who, "model");
     DH_NEED(name, who, "name");
     *out = dh__params_find(model->net.store, name);
-    if (*out >= 0) return DH_OK;
+    for (int l = 0; *out >= 0 && l < model->net.count; l++)
+        if (owns(model->net.layers[l], model->net.store->segments[*out])) return DH_OK;
     return dh_fail(DH_ENOTFOUND, "%s: model \"%s\" has no parameter \"%s\"%s", who, model->net.name,
-                   name, dh__suggest(hint, sizeof hint, name, parameter_name_at, model->net.store));
+                   name, dh__suggest(hint, sizeof hint, name, parameter_name_at, model));
 }
 
 dh_status dh_model_parameter(dh_tensor **out, const dh_model *model, const char *name)
@@ -153,13 +191,11 @@ dh_status dh_layer_freeze(dh_layer *layer, bool frozen)
     DH_NEED(layer, "layer_freeze", "layer");
     dh_model *model = (dh_model *)(void *)layer->net; /* a net is the beginning of its model */
     dh__params *store = layer->net->store;
-    size_t n = strlen(layer->owner);
-    for (int i = 0; i < store->count; i++) {
-        dh__segment *s = store->segments[i];
-        if (!strncmp(s->name, layer->owner, n) && s->name[n] == '/' && !s->state)
-            s->frozen = frozen;
-    }
+    for (int i = 0; i < store->count; i++)
+        if (owns(layer, store->segments[i]) && !store->segments[i]->state)
+            store->segments[i]->frozen = frozen;
     model->freeze++;
+    model->have_gradients = false; /* they are of another set of parameters */
     return DH_OK;
 }
 
@@ -183,14 +219,17 @@ dh_status dh_model_sha256(char hex[65], const dh_model *model)
     DH_NEED(hex, "model_sha256", "hex");
     DH_TRY(dh__ready(model, false, "model_sha256"));
     const dh__params *store = model->net.store;
+    int *list, count;
+    DH_TRY(dh__from("model_sha256", dh__model_segments(&list, &count, model)));
     dh__sha256 hash;
     dh__sha256_init(&hash);
-    for (int i = 0; i < store->count; i++) {
-        const dh__segment *s = store->segments[i];
+    for (int i = 0; i < count; i++) {
+        const dh__segment *s = store->segments[list[i]];
         const void *data =
-            dh__params_address(store, s->state ? DH_HOME_STATE : DH_HOME_WEIGHT, 0, s->offset);
+            dh__params_address(store, s->state ? DH_HOME_STATE : DH_HOME_WEIGHT, s->offset);
         dh__sha256_add(&hash, data, (size_t)s->count * sizeof(float));
     }
     dh__sha256_hex(&hash, hex);
+    dh__free(list);
     return DH_OK;
 }

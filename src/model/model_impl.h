@@ -60,6 +60,7 @@ struct dh_model {
     dh__goal goal[DH_MAX_IO];
     dh__model_metric metric[DH_MAX_METRICS];
     dh_optimizer optimizer;
+    dh__slots slots;
     dh__clip clip;
     int accumulate;
     uint64_t seed, freeze;
@@ -70,11 +71,17 @@ struct dh_model {
     dh__stage *current; /* holds the last forward's values */
     bool have_gradients, forward_training, need_targets;
     int64_t last_rows;
+    dh__key gradients_of; /* the plan that made the gradients, while there are any */
+    int64_t gradient_rows;
     dh_epoch *history;
     int history_count;
     double loss_sum, losses_sum[DH_MAX_IO]; /* of the pass in progress */
     int64_t samples;
 };
+
+/* The store's indices of the model's own parameters, in the order of its layers; freed by the
+ * caller. */
+dh_status dh__model_segments(int **out, int *count, const dh_model *model);
 
 /* The plan for a key, made if there is none; resized to rows. */
 dh_status dh__stage_get(dh__stage **out, dh_model *model, const dh__key *key, int64_t rows);

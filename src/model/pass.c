@@ -159,12 +159,13 @@ dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update)
     step->learning_rate = model->optimizer.learning_rate;
     model->current = stage;
     model->forward_training = false; /* backward needs a forward of its own */
+    model->have_gradients = false;   /* they are written over */
     DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_BACKWARD));
     /* looked at before the update, so that a bad batch leaves the weights as they were */
     DH_TRY(dh__check_loss(model, stage));
     model->steps++;
+    DH_TRY(dh__plan_run(stage->plan, DH_COMMIT, update ? DH_UPDATE : DH_COMMIT));
     if (!update) return DH_OK;
-    DH_TRY(dh__plan_run(stage->plan, DH_UPDATE, DH_UPDATE));
     model->updates++;
     model->net.store->generation++;
     return DH_OK;

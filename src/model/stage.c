@@ -235,6 +235,7 @@ dh_status dh__stage_new(dh__stage **out, dh_model *model, const dh__key *key, dh
     dh_status status = m.stage && m.values && m.wanted && m.train ? DH_OK : DH_ENOMEM;
     if (!status) status = dh__graph_new(&m.graph, model->net.store);
     if (!status) {
+        m.graph->slots = &model->slots;
         m.stage->key = *key;
         no_values(m.stage);
         for (size_t i = 0; i < layers; i++) m.values[i] = DH_NO_VALUE;
@@ -279,6 +280,13 @@ static bool serves(const dh__stage *s, const dh__key *key)
     return key->rows <= s->key.rows && !memcmp(&same, &s->key, sizeof same);
 }
 
+static dh_status make_training_memory(dh_model *model)
+{
+    DH_TRY(dh__params_train(model->net.store));
+    return dh__slots_reserve(&model->slots, model->net.store,
+                             dh__optimizer_slots(&model->optimizer));
+}
+
 dh_status dh__stage_get(dh__stage **out, dh_model *model, const dh__key *key, int64_t rows)
 {
     for (dh__stage *s = model->stages; s; s = s->next) {
@@ -291,8 +299,7 @@ dh_status dh__stage_get(dh__stage **out, dh_model *model, const dh__key *key, in
         return DH_OK;
     }
     dh__stage *s;
-    if (key->mode == DH_TRAIN)
-        DH_TRY(dh__params_train(model->net.store, dh__optimizer_slots(&model->optimizer)));
+    if (key->mode == DH_TRAIN) DH_TRY(make_training_memory(model));
     DH_TRY(dh__stage_new(&s, model, key, (dh__memory)model->cs.memory));
     dh_status status = dh__plan_resize(s->plan, rows);
     if (status) { /* an op that cannot shrink: the bound is this size */

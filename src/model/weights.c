@@ -11,19 +11,21 @@ dh_status dh_save_weights(const dh_model *model, const char *path)
     DH_NEED(path, "save_weights", "path");
     DH_TRY(dh__ready(model, false, "save_weights"));
     const dh__params *store = model->net.store;
-    int count = store->count;
+    int *list, count;
+    DH_TRY(dh__from("save_weights", dh__model_segments(&list, &count, model)));
     dh_tensor **tensors = dh__calloc((size_t)count + 1, sizeof *tensors);
     const char **names = dh__calloc((size_t)count + 1, sizeof *names);
     dh_status status = tensors && names ? DH_OK : DH_ENOMEM;
     for (int i = 0; i < count && !status; i++) {
-        names[i] = store->segments[i]->name;
-        status = dh__params_tensor(&tensors[i], store, i, DH_HOME_WEIGHT);
+        names[i] = store->segments[list[i]]->name;
+        status = dh__params_tensor(&tensors[i], store, list[i], DH_HOME_WEIGHT);
     }
     if (!status)
         status = dh_safetensors_save(path, names, (const dh_tensor *const *)tensors, count);
     for (int i = 0; tensors && i < count; i++) dh_tensor_free(tensors[i]);
     dh__free(tensors);
     dh__free(names);
+    dh__free(list);
     return dh__from("save_weights", status);
 }
 
@@ -43,10 +45,16 @@ static void note(char *list, size_t size, int count, const char *format, const c
         dh__format(list + at, size - at, "...");
 }
 
-static dh_status compare(mismatch *m, const dh__params *store, const dh_safetensors *file)
+/* The model's parameters, by index in the store. */
+typedef struct wanted {
+    const dh__params *store;
+    int *list, count;
+} wanted;
+
+static dh_status compare(mismatch *m, const wanted *w, const dh_safetensors *file)
 {
-    for (int i = 0; i < store->count; i++) {
-        const dh__segment *s = store->segments[i];
+    for (int i = 0; i < w->count; i++) {
+        const dh__segment *s = w->store->segments[w->list[i]];
         dh_tensor *t;
         char have[DH_SHAPE_TEXT], want[DH_SHAPE_TEXT], detail[2 * DH_SHAPE_TEXT + 32];
         bool found = false;
@@ -67,17 +75,21 @@ static dh_status compare(mismatch *m, const dh__params *store, const dh_safetens
         }
         dh_tensor_free(t);
     }
-    for (int k = 0; k < dh_safetensors_count(file); k++)
-        if (dh__params_find(store, dh_safetensors_name(file, k)) < 0)
+    for (int k = 0; k < dh_safetensors_count(file); k++) {
+        bool known = false;
+        for (int i = 0; i < w->count && !known; i++)
+            known = !strcmp(w->store->segments[w->list[i]]->name, dh_safetensors_name(file, k));
+        if (!known)
             note(m->extra, sizeof m->extra, m->extra_count++, "%s%s%s",
                  dh_safetensors_name(file, k), "");
+    }
     return DH_OK;
 }
 
-static dh_status check(const dh__params *store, const dh_safetensors *file, const char *path)
+static dh_status check(const wanted *w, const dh_safetensors *file, const char *path)
 {
     mismatch m = {0};
-    DH_TRY(compare(&m, store, file));
+    DH_TRY(compare(&m, w, file));
     if (!m.missing_count && !m.extra_count && !m.other_count) return DH_OK;
     return dh_fail(DH_EFORMAT,
                    "load_weights: \"%s\" does not fit the model: missing %d (%s), extra %d "
@@ -87,20 +99,20 @@ static dh_status check(const dh__params *store, const dh_safetensors *file, cons
 }
 
 /* All tensors are opened before the first is copied, so that a failure changes nothing. */
-static dh_status copy_all(const dh__params *store, const dh_safetensors *file)
+static dh_status copy_all(const wanted *w, const dh_safetensors *file)
 {
-    dh_tensor **t = dh__calloc((size_t)store->count + 1, sizeof *t);
+    const dh__params *store = w->store;
+    dh_tensor **t = dh__calloc((size_t)w->count + 1, sizeof *t);
     dh_status status = t ? DH_OK : DH_ENOMEM;
-    for (int i = 0; i < store->count && !status; i++)
-        status = dh_safetensors_get(&t[i], file, store->segments[i]->name);
-    for (int i = 0; i < store->count && !status; i++) {
-        const dh__segment *s = store->segments[i];
-        void *to =
-            dh__params_address(store, s->state ? DH_HOME_STATE : DH_HOME_WEIGHT, 0, s->offset);
+    for (int i = 0; i < w->count && !status; i++)
+        status = dh_safetensors_get(&t[i], file, store->segments[w->list[i]]->name);
+    for (int i = 0; i < w->count && !status; i++) {
+        const dh__segment *s = store->segments[w->list[i]];
+        void *to = dh__params_address(store, s->state ? DH_HOME_STATE : DH_HOME_WEIGHT, s->offset);
         status = store->device->copy_in(store->device, to, t[i]->view.data,
                                         (size_t)s->count * sizeof(float));
     }
-    for (int i = 0; t && i < store->count; i++) dh_tensor_free(t[i]);
+    for (int i = 0; t && i < w->count; i++) dh_tensor_free(t[i]);
     dh__free(t);
     return status;
 }
@@ -110,10 +122,13 @@ dh_status dh_load_weights(dh_model *model, const char *path)
     dh_safetensors *file;
     DH_NEED(path, "load_weights", "path");
     DH_TRY(dh__ready(model, false, "load_weights"));
+    wanted w = {.store = model->net.store};
     DH_TRY(dh__from("load_weights", dh_safetensors_open(&file, path)));
-    dh_status status = check(model->net.store, file, path);
-    if (!status) status = copy_all(model->net.store, file);
+    dh_status status = dh__model_segments(&w.list, &w.count, model);
+    if (!status) status = check(&w, file, path);
+    if (!status) status = copy_all(&w, file);
     if (!status) model->net.store->generation++;
+    dh__free(w.list);
     dh_safetensors_free(file);
     return dh__from("load_weights", status);
 }

@@ -96,9 +96,9 @@ static inline dh_value weight(dh__graph *g, const char *name, int ndim, const in
     for (int i = 0; i < ndim; i++) like.shape[i] = shape[i];
     assert_ok(dh__params_declare(g->store, &index, &like, name));
     assert_ok(dh__params_allocate(g->store, 1));
-    assert_ok(dh__params_train(g->store, 1));
+    assert_ok(dh__params_train(g->store));
     dh__segment *s = g->store->segments[index];
-    memcpy(dh__params_address(g->store, DH_HOME_WEIGHT, 0, s->offset), values,
+    memcpy(dh__params_address(g->store, DH_HOME_WEIGHT, s->offset), values,
            (size_t)s->count * sizeof(float));
     return dh__graph_segment(g, index, DH_HOME_WEIGHT, 0);
 }

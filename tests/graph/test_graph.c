@@ -26,7 +26,7 @@ static void test_accumulation(void **state)
     dh__plan *plan = new_plan(g, arena, DH_FULL_MEM);
     run(plan);
     expect_values(plan, grad, 3, (float[]){5, -1, 4});
-    const float *stored = dh__params_address(store, DH_HOME_GRAD, 0, 0);
+    const float *stored = dh__params_address(store, DH_HOME_GRAD, 0);
     assert_true(stored[0] == 5 && stored[1] == -1 && stored[2] == 4);
     dh__plan_free(plan);
     dh__arena_free(arena);
@@ -59,7 +59,7 @@ static void test_place(void **state)
     run(plan);
     for (int i = 0; i < 3; i++) {
         const float *stored =
-            dh__params_address(store, DH_HOME_GRAD, 0, store->segments[i]->offset);
+            dh__params_address(store, DH_HOME_GRAD, store->segments[i]->offset);
         assert_true(stored[0] == 19 && stored[1] == 25);
     }
     dh__plan_free(plan);
@@ -125,7 +125,7 @@ static void test_prune(void **state)
     dh__plan *plan = new_plan(g, arena, DH_FULL_MEM);
     assert_int_equal(plan->arena_size, 2 * 64); /* x and y */
     run(plan);
-    assert_true(((float *)dh__params_address(store, DH_HOME_GRAD, 0, 0))[1] == 4);
+    assert_true(((float *)dh__params_address(store, DH_HOME_GRAD, 0))[1] == 4);
     dh__plan_free(plan);
     dh__arena_free(arena);
     dh__params_release(store);
@@ -148,7 +148,7 @@ static void test_prune_spares_updates_of_views(void **state)
     assert_ok(dh__plan_bind(plan));
     memcpy(data_of(plan, x), (float[]){10, 20}, 2 * sizeof(float));
     run(plan);
-    const float *now = dh__params_address(store, DH_HOME_WEIGHT, 0, 0);
+    const float *now = dh__params_address(store, DH_HOME_WEIGHT, 0);
     assert_true(now[0] == 11 && now[1] == 22);
     dh__plan_free(plan);
     dh__arena_free(arena);
@@ -244,7 +244,7 @@ static void test_store(void **state)
         dh_alloc_fail_at(0);
         assert_true(status == DH_OK || status == DH_ENOMEM);
         assert_ok(dh__params_allocate(store, 1));
-        const float *w = dh__params_address(store, DH_HOME_WEIGHT, 0, 0);
+        const float *w = dh__params_address(store, DH_HOME_WEIGHT, 0);
         for (int i = 0; i < 3; i++) assert_true(w[16 * i] == 1 && w[16 * i + 2] == 1);
         like.shape[0] = 4;
         assert_int_equal(dh__params_declare(store, &index, &like, "b"), DH_ESHAPE);

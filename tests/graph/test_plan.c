@@ -13,7 +13,7 @@ static void run_eagerly(const dh__graph *g, const dh__plan *plan, dh_tensor **ma
         dh_view view = g->values[v].view;
         if (g->values[v].home == DH_HOME_INPUT) view.data = dh__plan_view(plan, v)->data;
         if (g->values[v].home == DH_HOME_WEIGHT)
-            view.data = dh__params_address(g->store, DH_HOME_WEIGHT, 0, g->values[v].offset);
+            view.data = dh__params_address(g->store, DH_HOME_WEIGHT, g->values[v].offset);
         if (view.data)
             assert_ok(dh_tensor_from_data(&made[v], view.data, view.dtype, view.ndim, view.shape));
     }

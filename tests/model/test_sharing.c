@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* What models keep apart: parameters declared later, stores shared by two, optimisers' moments,
+ * gradients and statistics after a batch that is refused. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "model_test.h"
+
+static const float *values(dh_model *net, const char *name)
+{
+    dh_tensor *t;
+    assert_ok(dh_model_parameter(&t, net, name));
+    const float *data = dh_tensor_data(t);
+    dh_tensor_free(t); /* the model's memory stays */
+    return data;
+}
+
+static void what_is_declared_later_has_no_values(void **state)
+{
+    (void)state;
+    char before[65], after[65];
+    dh_tensor *t = NULL;
+    dh_model *net = dh_model_new("net");
+    dh_layer *y = dh_dense(dh_input(net, {4}), 3);
+    assert_ok(dh_build(net, y, .loss = "mse"));
+    assert_ok(dh_model_sha256(before, net));
+    dh_dense(y, 20000000, .name = "late");
+    assert_error(dh_model_parameter(&t, net, "late/weight"), DH_ESTATE, "late/weight", "build");
+    assert_ok(dh_model_sha256(after, net));
+    assert_string_equal(before, after);
+    assert_int_equal(dh_model_parameter_count(net), 2);
+    dh_model_free(net);
+}
+
+static void a_file_holds_the_models_own(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/dh_own_XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    dh_model *a = dh_model_new("a"), *b = dh_model_new("b", .share = a), *c = dh_model_new("c");
+    assert_ok(dh_build(a, dh_dense(dh_input(a, {4}), 3, .name = "first"), .loss = "mse"));
+    assert_ok(dh_build(b, dh_dense(dh_input(b, {4}), 2, .name = "second"), .loss = "mse"));
+    assert_ok(dh_build(c, dh_dense(dh_input(c, {4}), 2, .name = "second"), .loss = "mse"));
+    assert_int_equal(dh_model_parameter_count(b), 2);
+    assert_string_equal(dh_model_parameter_name(b, 0), "second/weight");
+    assert_null(dh_model_parameter_name(b, 2));
+    assert_ok(dh_save_weights(b, path));
+    assert_ok(dh_load_weights(c, path));
+    assert_memory_equal(values(b, "second/weight"), values(c, "second/weight"), 8 * sizeof(float));
+    assert_error(dh_load_weights(a, path), DH_EFORMAT, "missing 2 (first/weight, first/bias)",
+                 "extra 2 (second/weight, second/bias)");
+    dh_tensor *t = NULL;
+    assert_error(dh_model_parameter(&t, b, "first/weight"), DH_ENOTFOUND, "first/weight");
+    unlink(path);
+    dh_model_free(a);
+    dh_model_free(b);
+    dh_model_free(c);
+}
+
+static dh_model *linear_model(dh_model *share, dh_optimizer optimizer)
+{
+    dh_model *net = dh_model_new("net", .share = share);
+    dh_layer *y = dh_dense(dh_input(net, {4}), 1, .name = "d", .no_bias = true);
+    assert_ok(dh_build(net, y, .loss = "mse", .optimizer = optimizer, .seed = 3));
+    return net;
+}
+
+/* A rebuilt model starts as a new one does. */
+static void moments_end_with_the_build(void **state)
+{
+    (void)state;
+    dh_tensor *x, *y;
+    assert_ok(dh_tensor_ones(&x, {8, 4}));
+    assert_ok(dh_tensor_ones(&y, {8, 1}));
+    const dh_tensor *xs[] = {x}, *ys[] = {y};
+    dh_optimizer kinds[] = {dh_adam(0.01f), dh_rmsprop(0.01f), dh_sgd(0.01f, .momentum = 0.9f)};
+    for (int first = 0; first < 3; first++)
+        for (int second = 0; second < 3; second++) {
+            float w[4];
+            dh_model *old = linear_model(NULL, kinds[first]);
+            assert_ok(dh_fit(old, x, y, .batch_size = 1, .epochs = 3, .quiet = true));
+            assert_ok(dh_build(old, dh_model_layer(old, "d"), .loss = "mse",
+                               .optimizer = kinds[second], .seed = 3));
+            dh_model *fresh = linear_model(NULL, kinds[second]);
+            memcpy(w, values(old, "d/weight"), sizeof w);
+            memcpy((float *)(uintptr_t)values(fresh, "d/weight"), w, sizeof w);
+            for (int i = 0; i < 3; i++) {
+                assert_ok(dh_train_batch(old, xs, ys, NULL));
+                assert_ok(dh_train_batch(fresh, xs, ys, NULL));
+            }
+            assert_memory_equal(values(old, "d/weight"), values(fresh, "d/weight"), sizeof w);
+            dh_model_free(old);
+            dh_model_free(fresh);
+        }
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+}
+
+/* Each of two models on one store has moments of its own. */
+static void moments_are_the_models(void **state)
+{
+    (void)state;
+    dh_tensor *x, *y;
+    assert_ok(dh_tensor_ones(&x, {8, 4}));
+    assert_ok(dh_tensor_ones(&y, {8, 1}));
+    const dh_tensor *xs[] = {x}, *ys[] = {y};
+    dh_model *a = linear_model(NULL, dh_sgd(0.01f, .momentum = 0.9f));
+    dh_model *b = linear_model(a, dh_rmsprop(0.01f));
+    for (int i = 0; i < 20; i++) {
+        assert_ok(dh_train_batch(a, xs, ys, NULL));
+        assert_ok(dh_train_batch(b, xs, ys, NULL));
+    }
+    for (int k = 0; k < 4; k++) assert_true(isfinite(values(a, "d/weight")[k]));
+    /* and with b's rate 0, a is as if alone */
+    dh_model *alone = linear_model(NULL, dh_sgd(0.01f, .momentum = 0.9f));
+    dh_model *one = linear_model(NULL, dh_sgd(0.01f, .momentum = 0.9f));
+    dh_model *two = linear_model(one, dh_adam(0.01f));
+    assert_ok(dh_model_set_learning_rate(two, 0));
+    for (int i = 0; i < 5; i++) {
+        assert_ok(dh_train_batch(alone, xs, ys, NULL));
+        assert_ok(dh_train_batch(one, xs, ys, NULL));
+        assert_ok(dh_train_batch(two, xs, ys, NULL));
+    }
+    assert_memory_equal(values(one, "d/weight"), values(alone, "d/weight"), 4 * sizeof(float));
+    dh_model *all[] = {a, b, alone, one, two};
+    for (size_t i = 0; i < 5; i++) dh_model_free(all[i]);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+}
+
+static void a_refused_batch_leaves_nothing(void **state)
+{
+    (void)state;
+    char before[65], after[65];
+    dh_tensor *x, *y, *bad;
+    make_blobs(&x, &y, 8, 4, 2, 1);
+    assert_ok(dh_tensor_full(&bad, NAN, {8, 4}));
+    const dh_tensor *xs[] = {x}, *bads[] = {bad}, *ys[] = {y};
+    dh_model *net = dh_model_new("net");
+    dh_layer *h = dh_batch_normalization(dh_dense(dh_input(net, {4}), 3), .name = "bn");
+    assert_ok(dh_build(net, dh_softmax(dh_dense(h, 2)), .loss = "cross_entropy", .seed = 1));
+    assert_ok(dh_train_batch(net, xs, ys, NULL));
+    assert_ok(dh_model_sha256(before, net));
+    assert_error(dh_fit(net, bad, y, .quiet = true), DH_ENUMERIC, "nan");
+    assert_error(dh_train_batch(net, bads, ys, NULL), DH_ENUMERIC, "nan");
+    assert_ok(dh_forward(net, xs, true));
+    assert_ok(dh_model_sha256(after, net)); /* running statistics too */
+    assert_string_equal(before, after);
+    assert_ok(dh_backward(net, ys, NULL));
+    assert_ok(dh_model_sha256(before, net)); /* now they have moved */
+    assert_ok(dh_forward(net, bads, true));
+    assert_error(dh_backward(net, ys, NULL), DH_ENUMERIC, "nan");
+    assert_error(dh_update(net), DH_ESTATE, "update", "no gradients");
+    assert_ok(dh_model_sha256(after, net));
+    assert_string_equal(before, after);
+    dh_model_free(net);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+    dh_tensor_free(bad);
+}
+
+/* The parts of a step do what the whole step does, whatever is asked in between. */
+static void parts_equal_the_whole(void **state)
+{
+    (void)state;
+    char whole[65], parts[65];
+    dh_tensor *x, *y, *labels, *p = NULL;
+    make_blobs(&x, &y, 8, 4, 2, 1);
+    assert_ok(dh_tensor_zeros(&labels, {8}, .dtype = DH_I32));
+    const dh_tensor *xs[] = {x}, *ys[] = {labels};
+    for (int way = 0; way < 2; way++) {
+        dh_model *net = dh_model_new("net");
+        dh_layer *h = dh_batch_normalization(dh_dense(dh_input(net, {4}), 3), .name = "bn");
+        assert_ok(dh_build(net, dh_softmax(dh_dense(h, 2)), .loss = "cross_entropy", .seed = 1));
+        for (int i = 0; i < 3; i++) {
+            if (way == 0) {
+                assert_ok(dh_train_batch(net, xs, ys, NULL));
+                continue;
+            }
+            assert_ok(dh_forward(net, xs, true));
+            assert_ok(dh_backward(net, ys, NULL));
+            assert_ok(dh_eval_batch(net, xs, ys, NULL));
+            assert_ok(dh_predict(&p, net, x));
+            dh_tensor_free(p);
+            assert_ok(dh_update(net));
+        }
+        assert_ok(dh_model_sha256(way ? parts : whole, net));
+        dh_model_free(net);
+    }
+    assert_string_equal(whole, parts);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+    dh_tensor_free(labels);
+}
+
+static void a_refused_fit_ends_the_forward(void **state)
+{
+    (void)state;
+    dh_tensor *x, *y;
+    make_blobs(&x, &y, 8, 4, 2, 1);
+    const dh_tensor *xs[] = {x}, *ys[] = {y};
+    dh_model *net = dh_model_new("net");
+    assert_ok(dh_build(net, dh_softmax(dh_dense(dh_input(net, {4}), 2)), .loss = "cross_entropy"));
+    assert_ok(dh_forward(net, xs, true));
+    assert_error(dh_fit(net, x, y, .class_weight = (float[]){1}, .class_count = 1, .quiet = true),
+                 DH_EINVAL, "class_weight");
+    assert_error(dh_backward(net, ys, NULL), DH_ESTATE, "forward");
+    dh_model_free(net);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_declared_later_has_no_values),
+        cmocka_unit_test(a_file_holds_the_models_own),
+        cmocka_unit_test(moments_end_with_the_build),
+        cmocka_unit_test(moments_are_the_models),
+        cmocka_unit_test(a_refused_batch_leaves_nothing),
+        cmocka_unit_test(parts_equal_the_whole),
+        cmocka_unit_test(a_refused_fit_ends_the_forward),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
