@@ -250,7 +250,9 @@ static void unbuild(dh_model *m)
 {
     dh__stages_free(m);
     dh__slots_clear(&m->slots);
-    for (int i = 0; i < m->metric_count; i++) dh__free(m->metric[i].sums);
+    dh__pass_clear(&m->epoch);
+    dh__pass_clear(&m->once);
+    m->last = NULL;
     memset(m->metric, 0, sizeof m->metric);
     memset(m->goal, 0, sizeof m->goal);
     m->input_count = m->output_count = m->keep_count = m->metric_count = 0;

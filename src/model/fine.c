@@ -19,7 +19,7 @@ static void report(dh_model *model, dh_result *result)
 {
     if (!result) return;
     result->seconds = 0;
-    dh__pass_result(model, result);
+    dh__pass_result(model, &model->once, result);
 }
 
 static dh_status one_batch(dh_model *model, const dh_tensor *const *x, const dh_tensor *const *y,
@@ -40,8 +40,8 @@ static dh_status one_batch(dh_model *model, const dh_tensor *const *x, const dh_
         DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_BACKWARD));
     }
     model->last_rows = data.count;
-    dh__pass_begin(model);
-    DH_TRY(dh__pass_add(model, stage));
+    dh__pass_begin(model, &model->once);
+    DH_TRY(dh__pass_add(model, &model->once, stage));
     report(model, result);
     return DH_OK;
 }
@@ -169,8 +169,8 @@ static dh_status backward(dh_model *model, const dh_tensor *const *y, dh_result 
     model->have_gradients = true;
     model->gradients_of = stage->key;
     model->gradient_rows = rows;
-    dh__pass_begin(model);
-    DH_TRY(dh__pass_add(model, stage));
+    dh__pass_begin(model, &model->once);
+    DH_TRY(dh__pass_add(model, &model->once, stage));
     report(model, result);
     return DH_OK;
 }

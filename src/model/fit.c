@@ -125,7 +125,7 @@ static dh_status one_step(epoch_steps *s, int64_t step)
         dh_error_prefix("epoch %d, step %lld", s->epoch, (long long)step + 1);
         return status;
     }
-    DH_TRY(dh__pass_add(m, stage));
+    DH_TRY(dh__pass_add(m, &m->epoch, stage));
     dh__progress_step(s->progress, m);
     return DH_OK;
 }
@@ -144,18 +144,18 @@ static dh_status train_epoch(fitting *f, int epoch, dh__progress *progress, dh_r
     epoch_steps s = {.f = f, .epoch = epoch, .count = count, .progress = progress};
     double start = dh__now();
     dh__data_key(&s.key, &f->train, m, DH_TRAIN, f->batch);
-    dh__pass_begin(m);
+    dh__pass_begin(m, &m->epoch);
     for (; s.from < count; s.from = s.to) {
         s.to = s.from + together < count ? s.from + together : count;
         dh__team_session(run_steps, &s);
         DH_TRY(s.status);
         if (!f->a.callback) continue;
         result->seconds = dh__now() - start;
-        dh__pass_result(m, result);
+        dh__pass_result(m, &m->epoch, result);
         DH_TRY(tell(f, epoch, s.to, count, result, NULL, false));
     }
     result->seconds = dh__now() - start;
-    dh__pass_result(m, result);
+    dh__pass_result(m, &m->epoch, result);
     m->last_rows = f->batch;
     m->have_gradients = false;
     return DH_OK;

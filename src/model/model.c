@@ -45,7 +45,8 @@ void dh_model_free(dh_model *model)
     if (!model) return;
     dh__stages_free(model);
     dh__arena_free(model->arena);
-    for (int i = 0; i < model->metric_count; i++) dh__free(model->metric[i].sums);
+    dh__pass_clear(&model->epoch);
+    dh__pass_clear(&model->once);
     dh__free(model->history);
     dh__slots_clear(&model->slots);
     dh__net_clear(&model->net);
@@ -65,10 +66,10 @@ const char *dh_model_metric_name(const dh_model *model, int index)
 
 int dh_model_metric_values(const dh_model *model, int index, double *out, int room)
 {
-    if (!model || index < 0 || index >= model->metric_count) return 0;
-    const dh__model_metric *m = &model->metric[index];
-    for (int k = 0; out && k < m->count && k < room; k++) out[k] = m->sums[k];
-    return m->count;
+    if (!model || index < 0 || index >= model->metric_count || !model->last) return 0;
+    const dh__pass *pass = model->last;
+    for (int k = 0; out && k < pass->count[index] && k < room; k++) out[k] = pass->sums[index][k];
+    return pass->count[index];
 }
 
 /* --- layers and parameters by name --------------------------------------------------------------

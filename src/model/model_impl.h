@@ -46,9 +46,15 @@ typedef struct dh__model_metric {
     int output;
     dh__metric metric;
     dh_layer *fn_target, *fn_result;
-    double *sums; /* of the pass in progress, or of the last one */
-    int count;
 } dh__model_metric;
+
+/* Figures added up over batches. */
+typedef struct dh__pass {
+    double loss, losses[DH_MAX_IO];
+    int64_t samples;
+    double *sums[DH_MAX_METRICS]; /* count[i] of each */
+    int count[DH_MAX_METRICS];
+} dh__pass;
 
 struct dh_model {
     dh__net net; /* first: layers see a model as its net */
@@ -75,8 +81,9 @@ struct dh_model {
     int64_t gradient_rows;
     dh_epoch *history;
     int history_count;
-    double loss_sum, losses_sum[DH_MAX_IO]; /* of the pass in progress */
-    int64_t samples;
+    dh__pass epoch,
+        once; /* of fit's epoch; of evaluations and single batches, also amid an epoch */
+    const dh__pass *last;
 };
 
 /* The store's indices of the model's own parameters, in the order of its layers; freed by the
@@ -107,9 +114,11 @@ dh_status dh__feed(dh__stage *stage, const dh_model *model, const dh__data *data
                    const int64_t *order, int64_t begin, int64_t rows, bool inputs, bool targets);
 
 /* --- pass.c: running stages and adding up figures --- */
-void dh__pass_begin(dh_model *model);
-dh_status dh__pass_add(dh_model *model, const dh__stage *stage); /* adds the last run's figures */
-void dh__pass_result(const dh_model *model, dh_result *out);
+void dh__pass_begin(dh_model *model, dh__pass *pass);
+/* Adds the last run's figures. */
+dh_status dh__pass_add(dh_model *model, dh__pass *pass, const dh__stage *stage);
+void dh__pass_result(const dh_model *model, const dh__pass *pass, dh_result *out);
+void dh__pass_clear(dh__pass *pass);
 /* Loss of the last run; DH_ENUMERIC naming the layer when it is not finite. */
 dh_status dh__check_loss(dh_model *model, dh__stage *stage);
 dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update);

@@ -43,13 +43,20 @@ dh_status dh__ready(const dh_model *model, bool needs_loss, const char *who)
     return DH_OK;
 }
 
-void dh__pass_begin(dh_model *model)
+void dh__pass_begin(dh_model *model, dh__pass *pass)
 {
-    model->loss_sum = 0;
-    model->samples = 0;
-    memset(model->losses_sum, 0, sizeof model->losses_sum);
+    pass->loss = 0;
+    pass->samples = 0;
+    memset(pass->losses, 0, sizeof pass->losses);
     for (int i = 0; i < model->metric_count; i++)
-        for (int k = 0; k < model->metric[i].count; k++) model->metric[i].sums[k] = 0;
+        for (int k = 0; k < pass->count[i]; k++) pass->sums[i][k] = 0;
+    model->last = pass;
+}
+
+void dh__pass_clear(dh__pass *pass)
+{
+    for (int i = 0; i < DH_MAX_METRICS; i++) dh__free(pass->sums[i]);
+    memset(pass, 0, sizeof *pass);
 }
 
 static double scalar_of(const dh__stage *stage, dh_value value)
@@ -59,48 +66,48 @@ static double scalar_of(const dh__stage *stage, dh_value value)
 }
 
 /* Room for a metric's sums is made when its first batch shows how many there are. */
-static dh_status add_metric(dh__model_metric *metric, const dh_view *v)
+static dh_status add_metric(dh__pass *pass, int i, const dh_view *v)
 {
     int n = (int)dh__view_count(v);
-    if (metric->count != n) {
+    if (pass->count[i] != n) {
         double *sums = dh__calloc((size_t)n, sizeof *sums);
         if (!sums) return DH_ENOMEM;
-        dh__free(metric->sums);
-        metric->sums = sums;
-        metric->count = n;
+        dh__free(pass->sums[i]);
+        pass->sums[i] = sums;
+        pass->count[i] = n;
     }
     for (int k = 0; k < n; k++)
-        metric->sums[k] += dh__load(v->dtype, (const char *)v->data + (size_t)k * sizeof(float));
+        pass->sums[i][k] += dh__load(v->dtype, (const char *)v->data + (size_t)k * sizeof(float));
     return DH_OK;
 }
 
-dh_status dh__pass_add(dh_model *model, const dh__stage *stage)
+dh_status dh__pass_add(dh_model *model, dh__pass *pass, const dh__stage *stage)
 {
     double rows = (double)stage->plan->rows;
-    if (stage->loss != DH_NO_VALUE) model->loss_sum += rows * scalar_of(stage, stage->loss);
+    if (stage->loss != DH_NO_VALUE) pass->loss += rows * scalar_of(stage, stage->loss);
     for (int o = 0; o < model->output_count; o++)
         if (stage->losses[o] != DH_NO_VALUE)
-            model->losses_sum[o] += rows * scalar_of(stage, stage->losses[o]);
+            pass->losses[o] += rows * scalar_of(stage, stage->losses[o]);
     for (int i = 0; i < model->metric_count; i++)
         if (stage->metric[i] != DH_NO_VALUE)
-            DH_TRY(add_metric(&model->metric[i], dh__plan_view(stage->plan, stage->metric[i])));
-    model->samples += stage->plan->rows;
+            DH_TRY(add_metric(pass, i, dh__plan_view(stage->plan, stage->metric[i])));
+    pass->samples += stage->plan->rows;
     return DH_OK;
 }
 
-void dh__pass_result(const dh_model *model, dh_result *out)
+void dh__pass_result(const dh_model *model, const dh__pass *pass, dh_result *out)
 {
-    double seconds = out->seconds, n = model->samples > 0 ? (double)model->samples : NAN;
+    double seconds = out->seconds, n = pass->samples > 0 ? (double)pass->samples : NAN;
     memset(out, 0, sizeof *out);
     out->seconds = seconds;
-    out->samples = model->samples;
-    out->loss = model->loss_sum / n;
+    out->samples = pass->samples;
+    out->loss = pass->loss / n;
     out->loss_count = model->output_count;
-    for (int o = 0; o < model->output_count; o++) out->losses[o] = model->losses_sum[o] / n;
+    for (int o = 0; o < model->output_count; o++) out->losses[o] = pass->losses[o] / n;
     out->metric_count = model->metric_count;
     for (int i = 0; i < model->metric_count; i++) {
-        const dh__model_metric *m = &model->metric[i];
-        out->metrics[i] = m->count ? m->metric.finish(m->sums, m->count, n) : NAN;
+        const dh__metric *m = &model->metric[i].metric;
+        out->metrics[i] = pass->count[i] ? m->finish(pass->sums[i], pass->count[i], n) : NAN;
     }
 }
 
@@ -179,7 +186,7 @@ static dh_status evaluate_batches(dh_model *model, const dh__data *data, int64_t
     double start = dh__now();
     int64_t bound = batch < data->count ? batch : data->count;
     dh__data_key(&key, data, model, DH_EVAL, bound);
-    dh__pass_begin(model);
+    dh__pass_begin(model, &model->once);
     for (int64_t i = 0; i < data->count; i += batch) {
         int64_t rows = data->count - i < batch ? data->count - i : batch;
         DH_TRY(dh__stage_get(&stage, model, &key, rows));
@@ -187,10 +194,11 @@ static dh_status evaluate_batches(dh_model *model, const dh__data *data, int64_t
         model->current = stage;
         model->forward_training = false;
         DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_BACKWARD));
-        DH_TRY(dh__pass_add(model, stage));
+        DH_TRY(dh__check_loss(model, stage));
+        DH_TRY(dh__pass_add(model, &model->once, stage));
     }
     out->seconds = dh__now() - start;
-    dh__pass_result(model, out);
+    dh__pass_result(model, &model->once, out);
     return DH_OK;
 }
 

@@ -32,14 +32,14 @@ void dh__progress_step(dh__progress *p, const dh_model *model)
     p->last = now;
     char line[512];
     dh_result r = {0};
-    double rate = (double)model->samples / (now - p->start);
-    dh__pass_result(model, &r);
+    double rate = (double)model->epoch.samples / (now - p->start);
+    dh__pass_result(model, &model->epoch, &r);
     size_t at = (size_t)dh__format(line, sizeof line, "epoch %d/%d  %3.0f%%", p->epoch, p->epochs,
-                                   100 * (double)model->samples / (double)p->total);
+                                   100 * (double)model->epoch.samples / (double)p->total);
     at = add_figures(line, sizeof line, at, model, &r, "");
     if (at < sizeof line)
         dh__format(line + at, sizeof line - at, "  %.0f samples/s  ETA %.0f s", rate,
-                   (double)(p->total - model->samples) / rate);
+                   (double)(p->total - model->epoch.samples) / rate);
     dh__log(DH_LOG_PROGRESS, "%s", line);
 }
 

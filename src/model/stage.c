@@ -169,6 +169,19 @@ static dh_status store_gradients(making *m, int count, const int *segments, cons
     return g->emitter.status;
 }
 
+/* Part of the loss, in evaluation too; of frozen parameters it is not. */
+static dh_status add_regularization(making *m)
+{
+    dh__graph *g = m->graph;
+    int *segments = dh__calloc((size_t)g->store->count + 1, sizeof *segments);
+    if (!segments) return DH_ENOMEM;
+    dh_value reg = dh__regularization_emit(g, used_segments(m, segments), segments);
+    dh__free(segments);
+    if (reg == DH_NO_VALUE || m->stage->loss == DH_NO_VALUE) return g->emitter.status;
+    keep(m, &m->stage->loss, dh_emit2(&g->emitter, DH_OP_ADD, NULL, m->stage->loss, reg));
+    return g->emitter.status;
+}
+
 static dh_status add_training(making *m)
 {
     dh__graph *g = m->graph;
@@ -179,11 +192,7 @@ static dh_status add_training(making *m)
     dh_status status = segments && wrt ? DH_OK : DH_ENOMEM;
     if (!status) {
         int n = used_segments(m, segments);
-        dh_value reg = dh__regularization_emit(g, n, segments), total = m->stage->loss;
-        if (reg != DH_NO_VALUE) {
-            total = dh_emit2(&g->emitter, DH_OP_ADD, NULL, total, reg);
-            if (total != DH_NO_VALUE) keep(m, &m->stage->loss, total);
-        }
+        dh_value total = m->stage->loss;
         dh_fill_attr one = {1.0 / (model->accumulate > 1 ? model->accumulate : 1)};
         dh_value seed = dh_emit1(&g->emitter, DH_OP_FILL_LIKE, &one, total);
         for (int i = 0; i < n; i++) {
@@ -208,6 +217,7 @@ static dh_status emit_all(making *m)
     m->graph->phase = DH_BACKWARD;
     DH_TRY(add_losses(m));
     DH_TRY(add_metrics(m));
+    DH_TRY(add_regularization(m));
     if (m->stage->key.mode == DH_TRAIN) {
         DH_REQUIRE(m->stage->loss != DH_NO_VALUE, DH_ESTATE,
                    "training needs a loss; build gave none");

@@ -253,6 +253,63 @@ static void accumulated_batches_are_one_large_batch(void **state)
     dh_tensor_free(y);
 }
 
+typedef struct asked {
+    dh_tensor *x, *y;
+} asked;
+
+static dh_status evaluate_amid(const dh_event *e, void *payload)
+{
+    const asked *a = payload;
+    dh_result result;
+    return dh_evaluate(e->model, a->x, a->y, .result = &result, .quiet = true);
+}
+
+/* What a callback evaluates is not added to the epoch's figures. */
+static void a_callback_may_evaluate(void **state)
+{
+    (void)state;
+    asked a;
+    double loss[2], accuracy[2];
+    make_blobs(&a.x, &a.y, 40, 4, 2, 7);
+    for (int way = 0; way < 2; way++) {
+        int count;
+        dh_model *net = dh_model_new("net");
+        assert_ok(dh_build(net, dh_softmax(dh_dense(dh_input(net, {4}), 2)), .seed = 1,
+                           .loss = "cross_entropy", .metrics = {"accuracy"}));
+        assert_ok(dh_fit(net, a.x, a.y, .batch_size = 8, .quiet = true,
+                         .callback = way ? evaluate_amid : NULL, .payload = &a));
+        const dh_epoch *history = dh_model_history(net, &count);
+        loss[way] = history[0].train.loss;
+        accuracy[way] = history[0].train.metrics[0];
+        dh_model_free(net);
+    }
+    assert_true(loss[0] == loss[1] && accuracy[0] == accuracy[1]);
+    dh_tensor_free(a.x);
+    dh_tensor_free(a.y);
+}
+
+static void evaluation_sees_what_training_sees(void **state)
+{
+    (void)state;
+    dh_tensor *x, *y;
+    dh_result trained, evaluated;
+    make_blobs(&x, &y, 8, 4, 2, 7);
+    const dh_tensor *xs[] = {x}, *ys[] = {y};
+    dh_model *net = dh_model_new("net");
+    dh_layer *h = dh_dense(dh_input(net, {4}), 2, .weight_reg = {.l1 = 0.3f, .l2 = 0.7f});
+    assert_ok(dh_build(net, dh_softmax(h), .loss = "cross_entropy", .seed = 1));
+    assert_ok(dh_eval_batch(net, xs, ys, &evaluated));
+    assert_ok(dh_train_batch(net, xs, ys, &trained));
+    assert_true(evaluated.loss == trained.loss);
+    assert_true(evaluated.loss > evaluated.losses[0] + 0.1); /* the penalty */
+    ((float *)dh_tensor_data(x))[3] = INFINITY;
+    assert_error(dh_evaluate(net, x, y, .quiet = true), DH_ENUMERIC, "evaluate: the loss is",
+                 "input");
+    dh_model_free(net);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +321,8 @@ int main(void)
         cmocka_unit_test(a_callback_cancels),
         cmocka_unit_test(nan_names_its_origin_and_spares_the_weights),
         cmocka_unit_test(nan_shows_though_its_row_has_no_class),
+        cmocka_unit_test(a_callback_may_evaluate),
+        cmocka_unit_test(evaluation_sees_what_training_sees),
         cmocka_unit_test(accumulated_batches_are_one_large_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
