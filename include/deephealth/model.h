@@ -76,7 +76,8 @@ typedef struct dh_build_args {
     float clip_value;          /* every gradient element into [-v, v] */
     float clip_norm;           /* each parameter's gradient to at most this norm */
     float clip_global_norm;    /* all gradients together */
-    int accumulate;            /* batches whose gradients are averaged before an update; 0 is 1 */
+    int accumulate;            /* batches of fit whose gradients are averaged before an update
+                                  (an epoch's last may be of fewer); 0 is 1 */
 } dh_build_args;
 /* Checks everything, lays out parameters and draws their initial values (those that a shared store
  * already has are kept). Returns the first failure of any constructor. Losses: mse, mae,
@@ -158,7 +159,8 @@ typedef struct dh_evaluate_args {
     const dh_tensor *sample_weight; /* [N] */
     bool quiet;
 } dh_evaluate_args;
-/* Losses and metrics over data, without training. */
+/* Losses (with penalties of regularisers) and metrics over data, without training. A loss that is not
+ * finite is DH_ENUMERIC and names the first layer that made it. */
 DH_API dh_status dh_evaluate(const dh_evaluate_args *args);
 
 typedef struct dh_predict_args {
@@ -210,9 +212,11 @@ DH_API DH_NODISCARD dh_status dh_model_parameter(dh_tensor **out, const dh_model
 /* The same of its gradient; DH_ESTATE before the first backward. States have none. */
 DH_API DH_NODISCARD dh_status dh_model_gradient(dh_tensor **out, const dh_model *model,
                                                 const char *name);
-/* Freezes (or thaws) a layer's parameters. */
+/* Freezes (or thaws) a layer's parameters in this model, not in others that share them. Gradients
+ * that were made before are gone; a frozen batch normalisation takes its running statistics, as in
+ * Keras. */
 DH_API DH_NODISCARD dh_status dh_layer_freeze(dh_layer *layer, bool frozen);
-/* Scales the learning rate of one parameter, by name. */
+/* Scales the learning rate of one parameter, by name, in all models that share it. */
 DH_API DH_NODISCARD dh_status dh_model_lr_scale(dh_model *model, const char *parameter,
                                                 float scale);
 /* The optimiser's learning rate from the next step on, at least 0. */

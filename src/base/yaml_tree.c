@@ -205,8 +205,8 @@ static dh_status check_keys(yaml_job *job, const pending *children, size_t count
 /* Moves the children from `first` on from the stack into the node. */
 static dh_status finish(yaml_job *job, dh__yaml *node, size_t first)
 {
-    const pending *children = job->stack + first;
     size_t count = job->stack_count - first;
+    const pending *children = count ? job->stack + first : NULL; /* no stack before a first child */
     if (node->kind == DH_YAML_MAP) {
         DH_TRY(check_keys(job, children, count));
         node->keys = arena_alloc(job->tree, count * sizeof *node->keys);

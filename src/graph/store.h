@@ -29,7 +29,6 @@ typedef struct dh__segment {
     int64_t shape[DH_MAX_NDIM], count;
     int64_t offset; /* in its arena, elements, a multiple of 16 */
     bool state;     /* lives in the states' arena and is never trained */
-    bool frozen;
     float lr_scale; /* times the learning rate; 1 by default */
     float l1, l2;   /* regularisation added to the loss */
     bool no_decay;  /* weight decay of optimisers leaves it alone (biases, norms) */

@@ -73,7 +73,7 @@ static dh_value batch_norm_emit(dh__build *b, const void *args, int in_count, co
     dh_norm_attr attr = {
         .axis = axis, .epsilon = (double)a->epsilon, .momentum = (double)a->momentum};
     dh_value out[DH_OP_MAX_OUT];
-    if (!b->training) {
+    if (!b->training || b->layer->frozen) {
         dh_value all[5] = {in[0], gamma, beta, mean, var};
         return dh_emit(to, DH_OP_BATCH_NORM, &attr, 5, all, out) ? DH_NO_VALUE : out[0];
     }

@@ -51,6 +51,7 @@ struct dh_layer {
     int in_count;
     dh_layer **in;
     dh_value sketch;
+    bool frozen; /* not trained; normalisation then takes its running statistics */
     bool target; /* a target of a user's loss: fed, but no input of the model */
 };
 

@@ -76,7 +76,7 @@ void dh__data_key(dh__key *key, const dh__data *data, const dh_model *model, dh_
     memset(key, 0, sizeof *key);
     key->mode = mode;
     key->rows = rows;
-    key->freeze = mode == DH_TRAIN ? model->freeze : 0;
+    key->freeze = mode != DH_PREDICT ? dh__freeze_key(model) : 0;
     key->weighted = mode != DH_PREDICT && (data->sample_weight || data->class_weight);
     for (int o = 0; o < model->output_count && mode != DH_PREDICT; o++) {
         if (!data->y[o]) continue;

@@ -193,7 +193,7 @@ static dh_status update(dh_model *model)
 {
     dh__stage *stage;
     dh__key key = model->gradients_of;
-    key.freeze = model->freeze;
+    key.freeze = dh__freeze_key(model);
     DH_TRY(dh__stage_get(&stage, model, &key, model->gradient_rows));
     stage->plan->step.seed = model->seed;
     stage->plan->step.position = model->steps;

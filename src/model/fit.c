@@ -116,8 +116,11 @@ static dh_status one_step(epoch_steps *s, int64_t step)
     int64_t n = f->train.count, at = step * f->batch;
     int64_t rows = n - at < f->batch ? n - at : f->batch;
     bool update = step + 1 == s->count || (step + 1) % m->accumulate == 0;
-    s->key.freeze = m->freeze;
-    s->key.add = m->accumulate > 1 && step % m->accumulate != 0;
+    int64_t group = m->accumulate, done = step % group;
+    if (group > s->count - (step - done)) group = s->count - (step - done); /* an epoch's last */
+    s->key.freeze = dh__freeze_key(m);
+    s->key.group = group > 1 ? (int)group : 0;
+    s->key.add = done != 0;
     DH_TRY(dh__stage_get(&stage, m, &s->key, rows));
     DH_TRY(dh__feed(stage, m, &f->train, f->order + at, 0, rows, true, true));
     dh_status status = dh__run_train(m, stage, update);

@@ -48,6 +48,7 @@ void dh_model_free(dh_model *model)
     dh__pass_clear(&model->epoch);
     dh__pass_clear(&model->once);
     dh__free(model->history);
+    dh__free(model->frozen);
     dh__slots_clear(&model->slots);
     dh__net_clear(&model->net);
     dh__free(model);
@@ -183,7 +184,6 @@ dh_status dh_model_lr_scale(dh_model *model, const char *parameter, float scale)
     DH_REQUIRE(scale >= 0 && isfinite(scale), DH_EINVAL,
                "model_lr_scale: scale is %g, must be at least 0", (double)scale);
     model->net.store->segments[i]->lr_scale = scale;
-    model->freeze++; /* training plans are made anew */
     return DH_OK;
 }
 
@@ -192,10 +192,19 @@ dh_status dh_layer_freeze(dh_layer *layer, bool frozen)
     DH_NEED(layer, "layer_freeze", "layer");
     dh_model *model = (dh_model *)(void *)layer->net; /* a net is the beginning of its model */
     dh__params *store = layer->net->store;
+    if (model->frozen_count < store->count) {
+        bool *grown = dh__grow(model->frozen, (size_t)model->frozen_count * sizeof *grown,
+                               (size_t)store->count * sizeof *grown);
+        if (!grown) return DH_ENOMEM;
+        memset(grown + model->frozen_count, 0,
+               (size_t)(store->count - model->frozen_count) * sizeof *grown);
+        model->frozen = grown;
+        model->frozen_count = store->count;
+    }
     for (int i = 0; i < store->count; i++)
-        if (owns(layer, store->segments[i]) && !store->segments[i]->state)
-            store->segments[i]->frozen = frozen;
-    model->freeze++;
+        if (owns(layer, store->segments[i])) model->frozen[i] = frozen;
+    for (int l = 0; l < layer->net->count; l++) /* it and where it is applied again */
+        if (layer->net->layers[l]->owner == layer->owner) layer->net->layers[l]->frozen = frozen;
     model->have_gradients = false; /* they are of another set of parameters */
     return DH_OK;
 }

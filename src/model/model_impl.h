@@ -17,7 +17,8 @@ typedef struct dh__key {
     int64_t rows; /* the bound */
     bool add;     /* gradients are added to what is there */
     bool weighted;
-    uint64_t freeze; /* the model's count of changes to what is trained */
+    int group;       /* batches whose gradients are averaged; 0 is 1 */
+    uint64_t freeze; /* dh__freeze_key: what is trained, and how fast */
     struct {
         dh_dtype dtype;
         int ndim;
@@ -69,7 +70,9 @@ struct dh_model {
     dh__slots slots;
     dh__clip clip;
     int accumulate;
-    uint64_t seed, freeze;
+    uint64_t seed;
+    bool *frozen; /* by segment of the store, for the first frozen_count */
+    int frozen_count;
     int64_t updates; /* of the optimiser */
     uint64_t steps;  /* training steps: position of the randomness */
     int64_t epochs;  /* trained: stream of the next permutation */
@@ -89,6 +92,9 @@ struct dh_model {
 /* The store's indices of the model's own parameters, in the order of its layers; freed by the
  * caller. */
 dh_status dh__model_segments(int **out, int *count, const dh_model *model);
+
+/* Tells apart what is trained and with which lr_scale. */
+uint64_t dh__freeze_key(const dh_model *model);
 
 /* The plan for a key, made if there is none; resized to rows. */
 dh_status dh__stage_get(dh__stage **out, dh_model *model, const dh__key *key, int64_t rows);
@@ -143,6 +149,6 @@ void dh__progress_step(dh__progress *p, const dh_model *model);
 void dh__progress_end(dh__progress *p, const dh_model *model, const dh_result *train,
                       const dh_result *validation);
 
-bool dh__trainable(const dh_model *model, const dh__segment *segment);
+bool dh__trainable(const dh_model *model, int segment);
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "model_impl.h"
 
+#define MOST_STAGES 24
+
 /* What one construction carries along. */
 typedef struct making {
     dh_model *model;
@@ -15,10 +17,26 @@ typedef struct making {
     bool *train; /* by segment */
 } making;
 
-bool dh__trainable(const dh_model *model, const dh__segment *segment)
+bool dh__trainable(const dh_model *model, int segment)
 {
-    DH_UNUSED(model);
-    return !segment->state && !segment->frozen;
+    if (model->net.store->segments[segment]->state) return false;
+    return segment >= model->frozen_count || !model->frozen[segment];
+}
+
+uint64_t dh__freeze_key(const dh_model *model)
+{
+    const dh__params *store = model->net.store;
+    uint64_t hash = 1469598103934665603u; /* FNV-1a over what is not as it was born */
+    for (int i = 0; i < store->count; i++) {
+        uint32_t scale, frozen = !dh__trainable(model, i);
+        memcpy(&scale, &store->segments[i]->lr_scale, sizeof scale);
+        if (!store->segments[i]->state && (frozen || store->segments[i]->lr_scale != 1))
+            hash = (((hash ^ (uint64_t)i) * 1099511628211u ^ scale) * 1099511628211u ^ frozen) *
+                   1099511628211u;
+    }
+    for (int l = 0; l < model->net.count; l++)
+        if (model->net.layers[l]->frozen) hash = (hash ^ (uint64_t)l) * 1099511628211u;
+    return hash;
 }
 
 static dh_value feed_value(making *m, const dh_layer *layer)
@@ -139,7 +157,7 @@ static int used_segments(making *m, int *segments)
     int n = 0;
     for (int i = 0; i < store->count; i++) {
         const dh__segment *s = store->segments[i];
-        if (!dh__trainable(m->model, s)) continue;
+        if (!dh__trainable(m->model, i)) continue;
         for (int v = 0; v < m->graph->value_count; v++) {
             const dh__val *val = &m->graph->values[v];
             if (val->home != DH_HOME_WEIGHT || val->offset != s->offset || val->node >= 0) continue;
@@ -193,7 +211,7 @@ static dh_status add_training(making *m)
     if (!status) {
         int n = used_segments(m, segments);
         dh_value total = m->stage->loss;
-        dh_fill_attr one = {1.0 / (model->accumulate > 1 ? model->accumulate : 1)};
+        dh_fill_attr one = {1.0 / (m->stage->key.group > 1 ? m->stage->key.group : 1)};
         dh_value seed = dh_emit1(&g->emitter, DH_OP_FILL_LIKE, &one, total);
         for (int i = 0; i < n; i++) {
             wrt[i] = dh__graph_segment(g, segments[i], DH_HOME_WEIGHT, 0);
@@ -290,6 +308,20 @@ static bool serves(const dh__stage *s, const dh__key *key)
     return key->rows <= s->key.rows && !memcmp(&same, &s->key, sizeof same);
 }
 
+/* A schedule of freezing or of rates per layer makes a plan for each of its states. */
+static void drop_oldest(dh_model *model)
+{
+    int count = 0;
+    dh__stage **at = &model->stages;
+    for (; *at; at = &(*at)->next) {
+        if (++count <= MOST_STAGES || *at == model->current) continue;
+        dh__stage *old = *at;
+        *at = old->next;
+        dh__stage_free(old);
+        return;
+    }
+}
+
 static dh_status make_training_memory(dh_model *model)
 {
     DH_TRY(dh__params_train(model->net.store));
@@ -321,6 +353,7 @@ dh_status dh__stage_get(dh__stage **out, dh_model *model, const dh__key *key, in
     }
     s->next = model->stages;
     model->stages = s;
+    drop_oldest(model);
     *out = s;
     return DH_OK;
 }

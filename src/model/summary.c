@@ -28,6 +28,7 @@ static void add_work(work *w, const dh__stage *stage)
 
 static int64_t parameters_of(const dh_layer *layer, int64_t *trainable)
 {
+    const dh_model *model = (const dh_model *)(const void *)layer->net;
     const dh__params *store = layer->net->store;
     size_t n = strlen(layer->owner);
     int64_t total = 0;
@@ -35,7 +36,7 @@ static int64_t parameters_of(const dh_layer *layer, int64_t *trainable)
         const dh__segment *s = store->segments[i];
         if (strncmp(s->name, layer->owner, n) || s->name[n] != '/') continue;
         total += s->count;
-        if (!s->state && !s->frozen) *trainable += s->count;
+        if (dh__trainable(model, i)) *trainable += s->count;
     }
     return total;
 }
@@ -76,7 +77,7 @@ dh_status dh_model_memory(dh_memory_report *out, dh_model *model, int batch_size
     const dh__params *store = model->net.store;
     bool train = has_loss(model);
     dh__key key = {
-        .mode = train ? DH_TRAIN : DH_PREDICT, .rows = batch_size, .freeze = model->freeze};
+        .mode = train ? DH_TRAIN : DH_PREDICT, .rows = batch_size, .freeze = dh__freeze_key(model)};
     target_guess(&key, model);
     size_t weights = (size_t)store->allocated[0] * sizeof(float);
     r.parameter_bytes = weights + (size_t)store->allocated[1] * sizeof(float);

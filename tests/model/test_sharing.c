@@ -212,6 +212,63 @@ static void a_refused_fit_ends_the_forward(void **state)
     dh_tensor_free(y);
 }
 
+/* Frozen in one model, trained by another on the same store; and thawed again. */
+static void freezing_is_the_models(void **state)
+{
+    (void)state;
+    dh_tensor *x, *y;
+    float w[4];
+    assert_ok(dh_tensor_ones(&x, {8, 4}));
+    assert_ok(dh_tensor_ones(&y, {8, 1}));
+    const dh_tensor *xs[] = {x}, *ys[] = {y};
+    dh_model *a = linear_model(NULL, dh_sgd(0.01f)), *b = linear_model(a, dh_sgd(0.01f));
+    assert_ok(dh_train_batch(a, xs, ys, NULL));
+    assert_ok(dh_train_batch(b, xs, ys, NULL));
+    assert_ok(dh_layer_freeze(dh_model_layer(a, "d"), true));
+    memcpy(w, values(a, "d/weight"), sizeof w);
+    assert_ok(dh_train_batch(a, xs, ys, NULL));
+    assert_memory_equal(w, values(a, "d/weight"), sizeof w);
+    assert_ok(dh_train_batch(b, xs, ys, NULL));
+    assert_memory_not_equal(w, values(a, "d/weight"), sizeof w);
+    memcpy(w, values(a, "d/weight"), sizeof w);
+    assert_ok(dh_layer_freeze(dh_model_layer(a, "d"), false));
+    assert_ok(dh_forward(a, xs, true));
+    assert_ok(dh_backward(a, ys, NULL));
+    assert_ok(dh_layer_freeze(dh_model_layer(a, "d"), true));
+    assert_error(dh_update(a), DH_ESTATE, "no gradients");
+    assert_memory_equal(w, values(a, "d/weight"), sizeof w);
+    dh_model_free(a);
+    dh_model_free(b);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+}
+
+/* A group that an epoch's end cuts short is the mean of what it has; single steps know no groups.
+ */
+static void short_groups_are_means_too(void **state)
+{
+    (void)state;
+    dh_tensor *x, *y;
+    assert_ok(dh_tensor_ones(&x, {8, 4}));
+    assert_ok(dh_tensor_ones(&y, {8, 1}));
+    const dh_tensor *xs[] = {x}, *ys[] = {y};
+    dh_model *net[3];
+    for (int i = 0; i < 3; i++) {
+        net[i] = dh_model_new("net");
+        dh_layer *out = dh_dense(dh_input(net[i], {4}), 1, .name = "d");
+        assert_ok(dh_build(net[i], out, .loss = "mse", .optimizer = dh_sgd(0.1f), .seed = 3,
+                           .accumulate = i ? 4 : 1));
+    }
+    assert_ok(dh_train_batch(net[0], xs, ys, NULL));
+    assert_ok(dh_train_batch(net[1], xs, ys, NULL));
+    assert_ok(dh_fit(net[2], x, y, .batch_size = 8, .quiet = true));
+    for (int i = 1; i < 3; i++)
+        assert_memory_equal(values(net[0], "d/weight"), values(net[i], "d/weight"), 16);
+    for (int i = 0; i < 3; i++) dh_model_free(net[i]);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +279,8 @@ int main(void)
         cmocka_unit_test(a_refused_batch_leaves_nothing),
         cmocka_unit_test(parts_equal_the_whole),
         cmocka_unit_test(a_refused_fit_ends_the_forward),
+        cmocka_unit_test(freezing_is_the_models),
+        cmocka_unit_test(short_groups_are_means_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
