@@ -106,7 +106,8 @@ static dh_status settle_node(dh__plan *plan, int i, bool first)
     DH_REQUIRE(!was_view || view, DH_EUNSUPPORTED, "%s: no view at this size", c->call.op->name);
     if (!view) {
         DH_TRY(dh__op_choose(&c->impl, device->impls(device, n->op), &c->call, device->name));
-        size_t scratch = c->impl->scratch ? c->impl->scratch(&c->call) : 0;
+        size_t scratch;
+        DH_TRY(dh__op_scratch(&scratch, c->impl, &c->call));
         DH_REQUIRE(first || scratch <= c->scratch, DH_EUNSUPPORTED,
                    "%s: needs %zu bytes of scratch, %zu are planned", c->call.op->name, scratch,
                    c->scratch);

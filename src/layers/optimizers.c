@@ -128,7 +128,7 @@ int dh__optimizer_slots(const dh_optimizer *o)
     switch (o->kind) {
     case DH_SGD: return o->momentum > 0;
     case DH_ADAM: return o->amsgrad ? 3 : 2;
-    case DH_NADAM: return 3; /* the third holds the product of its momenta */
+    case DH_NADAM:
     case DH_ADAMW:
     case DH_ADAMAX:
     case DH_ADADELTA: return 2;
@@ -153,8 +153,7 @@ static dh_status update(dh__graph *g, const dh_optimizer *o, const run *r)
     in[n++] = dh__graph_flat(g, DH_HOME_WEIGHT, 0, r->offset, r->count);
     in[n++] = dh__graph_flat(g, DH_HOME_GRAD, 0, r->offset, r->count);
     for (int s = 0; s < slots; s++)
-        in[n++] = dh__graph_flat(g, DH_HOME_SLOT, s, r->offset,
-                                 o->kind == DH_NADAM && s == 2 ? 1 : r->count);
+        in[n++] = dh__graph_flat(g, DH_HOME_SLOT, s, r->offset, r->count);
     dh_sgd_attr sgd = {(double)o->momentum, decay, scale, o->nesterov};
     dh_rmsprop_attr rms = {(double)o->rho, (double)o->epsilon, (double)o->momentum, decay,
                            scale,          o->centered};

@@ -95,7 +95,8 @@ static dh_status promote_inputs(eager *e, const dh_tensor *const *in)
 static dh_status choose_and_run(eager *e)
 {
     DH_TRY(dh__op_choose(&e->impl, e->device->impls(e->device, e->id), &e->call, e->device->name));
-    size_t size = e->impl->scratch ? e->impl->scratch(&e->call) : 0;
+    size_t size;
+    DH_TRY(dh__op_scratch(&size, e->impl, &e->call));
     if (size && !(e->call.scratch = dh__alloc(size))) return DH_ENOMEM;
     DH_TRY(e->impl->run(&e->call));
     return e->device->wait(e->device);
@@ -153,9 +154,13 @@ dh_status dh__eager(int op, const void *attr, int in_count, const dh_tensor *con
     return as_function(status, op);
 }
 
+/* Two tensors may lie on one storage, or on the caller's memory both. */
 static bool overlaps(const dh_tensor *a, const dh_tensor *b)
 {
-    return a->storage == b->storage && a->storage->data != NULL;
+    if (a->storage == b->storage) return a->storage->data != NULL;
+    const char *a0 = a->storage->data, *b0 = b->storage->data;
+    if (!a0 || !b0 || !a->storage->device->host || !b->storage->device->host) return false;
+    return a0 < b0 + b->storage->size && b0 < a0 + a->storage->size;
 }
 
 /* In place is safe where each element is read before it is written; otherwise by way of a copy. */
@@ -185,8 +190,9 @@ dh_status dh__eager_into(int op, const void *attr, int in_count, const dh_tensor
                          dh__shape_text(want, sizeof want, e.out[0].ndim, e.out[0].shape),
                          dh__shape_text(got, sizeof got, out->view.ndim, out->view.shape));
     }
+    /* inverse finds out on the way that a matrix has none */
     bool direct = !status && e.call.out_count == 1 && e.out[0].dtype == out->view.dtype &&
-                  !(e.op->updates[0]) && safe_in_place(&e, in, out);
+                  !e.op->updates[0] && op != DH_OP_INVERSE && safe_in_place(&e, in, out);
     if (direct) {
         e.out[0] = out->view;
         status = choose_and_run(&e);

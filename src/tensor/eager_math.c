@@ -152,17 +152,42 @@ static dh_status extremum(double *value, int op, const dh_tensor *x)
     return status;
 }
 
+/* Replaces *t, a tensor of this function's, by alpha t + beta. */
+static dh_status rescale(dh_tensor **t, double alpha, double beta)
+{
+    dh_tensor *next;
+    DH_TRY(dh_tensor_affine(&next, *t, alpha, beta));
+    dh_tensor_free(*t);
+    *t = next;
+    return DH_OK;
+}
+
+/* In double, by way of 0 .. 1, so that neither a large offset nor a span next to overflow or
+ * underflow loses what x can tell apart. */
 static dh_status normalize(dh_tensor **out, const dh_tensor *x, double low, double high)
 {
     double least, most;
+    dh_tensor *u, *rest = NULL, *sum = NULL, *kept = NULL;
     DH_TRY(dh__named(extremum(&least, DH_OP_MIN, x), "tensor_min", "tensor_normalize"));
     DH_TRY(extremum(&most, DH_OP_MAX, x));
     DH_REQUIRE(isfinite(least) && isfinite(most), DH_ENUMERIC,
                "tensor_normalize: x reaches from %g to %g, must be finite", least, most);
-    double scale = most > least ? (high - low) / (most - least) : 0;
-    if (!isfinite(most - least) || !isfinite(high - low)) /* a span that no double holds */
-        scale = (high / 2 - low / 2) / (most / 2 - least / 2);
-    return dh_tensor_affine(out, x, scale, low - scale * least);
+    double unit = fmax(fabs(least), fabs(most)) < 1e-200 ? 0x1p200 : 0.5;
+    double span = most * unit - least * unit;
+    DH_TRY(dh_tensor_cast(&u, x, DH_F64));
+    dh_status status = rescale(&u, unit, -least * unit);
+    if (!status) status = rescale(&u, span > 0 ? 1 / span : 0, 0);
+    /* low (1 - u) + high u: high - low may overflow */
+    if (!status) status = dh_tensor_affine(&rest, u, -low, low);
+    if (!status) status = rescale(&u, high, 0);
+    if (!status) status = dh_tensor_add(&sum, rest, u);
+    if (!status) status = dh_tensor_clamp(&kept, sum, low, high);
+    if (!status) status = dh_tensor_cast(out, kept, x->view.dtype);
+    dh_tensor_free(kept);
+    dh_tensor_free(sum);
+    dh_tensor_free(rest);
+    dh_tensor_free(u);
+    return status;
 }
 
 dh_status dh_tensor_normalize(dh_tensor **out, const dh_tensor *x, double low, double high)

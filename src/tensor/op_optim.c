@@ -68,7 +68,7 @@ static dh_status infer_sgd(dh_call *call)
     return infer_like_w(call, call->in_count);
 }
 
-enum { ADAM, ADAMW, ADAMAX, NADAM, AMSGRAD };
+enum { AMSGRAD = 4 };
 
 static dh_status infer_adam(dh_call *call)
 {
@@ -77,14 +77,7 @@ static dh_status infer_adam(dh_call *call)
         DH_TRY(need_inputs(call, 5, "w, g, m, v, vmax"));
         return infer_like_w(call, 5);
     }
-    if (attr->variant != NADAM) {
-        DH_TRY(need_inputs(call, 4, "w, g, m, v"));
-        return infer_like_w(call, 4);
-    }
-    DH_TRY(need_inputs(call, 5, "w, g, m, v, mu_product"));
-    DH_REQUIRE(dh__view_count(&call->in[4]) == 1, DH_ESHAPE,
-               "adam_step: mu_product has %lld elements, must have 1",
-               (long long)dh__view_count(&call->in[4]));
+    DH_TRY(need_inputs(call, 4, "w, g, m, v"));
     return infer_like_w(call, 4);
 }
 

@@ -101,6 +101,25 @@ dh_status dh__op_infer(dh_call *call)
     return DH_OK;
 }
 
+/* Formulas of scratch take a few hundred bytes an element at most, and trust sums not to wrap. */
+#define SCRATCH_ELEMENTS (INT64_C(1) << 50)
+
+dh_status dh__op_scratch(size_t *out, const dh_impl *impl, const dh_call *call)
+{
+    *out = 0;
+    if (!impl->scratch) return DH_OK;
+    for (int i = 0; i < call->in_count + call->out_count; i++) {
+        const dh_view *v = i < call->in_count ? &call->in[i] : &call->out[i - call->in_count];
+        char text[DH_SHAPE_TEXT];
+        DH_REQUIRE(dh__view_count(v) <= SCRATCH_ELEMENTS, DH_EOVERFLOW,
+                   "%s: %s has more elements than there can be scratch for, %lld", call->op->name,
+                   dh__shape_text(text, sizeof text, v->ndim, v->shape),
+                   (long long)SCRATCH_ELEMENTS);
+    }
+    *out = impl->scratch(call);
+    return DH_OK;
+}
+
 dh_status dh__op_choose(const dh_impl **out, const dh_impl *const *list, const dh_call *call,
                         const char *device)
 {

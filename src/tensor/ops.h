@@ -38,6 +38,8 @@ const char *dh__dtype_list(char *buffer, size_t size, uint32_t mask);
 /* Checks count, dtypes and attributes and calls infer. */
 dh_status dh__op_infer(dh_call *call);
 
+/* Bytes of scratch; DH_EOVERFLOW where a broadcast view is so large that they cannot be had. */
+dh_status dh__op_scratch(size_t *out, const dh_impl *impl, const dh_call *call);
 /* The first implementation that takes the call; DH_EUNSUPPORTED lists why each refused. */
 dh_status dh__op_choose(const dh_impl **out, const dh_impl *const *list, const dh_call *call,
                         const char *device);

@@ -42,7 +42,8 @@ static void run_adam(const ref_call *c)
     double *w = updated(c, 0, 0), *m = updated(c, 1, 2), *v = updated(c, 2, 3);
     double *extra = c->in_count == 5 ? updated(c, 3, 4) : NULL;
     double mu = nadam_mu(a, t), next = nadam_mu(a, t + 1);
-    if (a->variant == NADAM) extra[0] = (extra[0] == 0 ? 1 : extra[0]) * mu;
+    double product = 1;
+    for (int i = 1; i <= (int)t; i++) product *= nadam_mu(a, i);
     for (int64_t i = 0; i < c->in[0].count; i++) {
         double g = c->in[1].data[i];
         if (a->variant == ADAMW)
@@ -61,7 +62,7 @@ static void run_adam(const ref_call *c)
         if (a->variant == AMSGRAD) second = extra[i] = fmax(extra[i], v[i]);
         double d = sqrt(second / (1 - pow(a->beta2, t))) + a->epsilon;
         if (a->variant == NADAM)
-            w[i] -= lr * ((1 - mu) / (1 - extra[0]) * g + next / (1 - extra[0] * next) * m[i]) / d;
+            w[i] -= lr * ((1 - mu) / (1 - product) * g + next / (1 - product * next) * m[i]) / d;
         else
             w[i] -= lr * mhat / d;
     }

@@ -17,10 +17,10 @@
 static const double gradients[STEPS] = {0.5, -1.25, 0.75};
 static const double rate = 0.125; /* exact in f32, as the step holds it */
 
-/* Runs STEPS updates of w = 1 with state zero; w after each into got. states counts state arrays,
- * the last of them of one element if single. */
+/* Runs STEPS updates of w = 1 with state zero; w after each into got. states counts state arrays.
+ */
 static void train(double got[STEPS], const dh_op *op, const dh_impl *impl, const void *attr,
-                  int states, bool single, dh_dtype dtype)
+                  int states, dh_dtype dtype)
 {
     double buffer[6][N] = {{0}};
     dh_view in[6], out[DH_OP_MAX_OUT];
@@ -28,9 +28,8 @@ static void train(double got[STEPS], const dh_op *op, const dh_impl *impl, const
     memset(in, 0, sizeof in);
     memset(out, 0, sizeof out);
     for (int k = 0; k < 2 + states; k++) {
-        bool one = single && k == 1 + states;
-        in[k] = (dh_view){
-            .dtype = dtype, .ndim = 1, .shape = {one ? 1 : N}, .stride = {1}, .data = buffer[k]};
+        in[k] =
+            (dh_view){.dtype = dtype, .ndim = 1, .shape = {N}, .stride = {1}, .data = buffer[k]};
     }
     size_t size = dh_dtype_size(dtype);
     for (int i = 0; i < N; i++) dh__store(dtype, (char *)buffer[0] + (size_t)i * size, 1);
@@ -53,12 +52,12 @@ static void train(double got[STEPS], const dh_op *op, const dh_impl *impl, const
 }
 
 static void expect(const double want[STEPS], const dh_op *op, const dh_impl *const *list,
-                   const void *attr, int states, bool single)
+                   const void *attr, int states)
 {
     static const dh_dtype dtypes[] = {DH_F64, DH_F32};
     for (int d = 0; d < 2; d++) {
         double got[STEPS], tolerance = d ? 2e-6 : 1e-13;
-        train(got, op, list[0], attr, states, single, dtypes[d]);
+        train(got, op, list[0], attr, states, dtypes[d]);
         for (int t = 0; t < STEPS; t++)
             if (!(fabs(got[t] - want[t]) <= tolerance))
                 fail_msg("%s %s, step %d: %.15g, must be %.15g", op->name, dh_dtype_name(dtypes[d]),
@@ -71,19 +70,19 @@ static void sgd(void **state)
     DH_UNUSED(state);
     dh_sgd_attr attr = {.lr_scale = 1};
     /* 1 - 0.125 * 0.5, then + 0.125 * 1.25, then - 0.125 * 0.75 */
-    expect((double[]){0.9375, 1.09375, 1.0}, &dh_op_sgd_step, dh_cpu_sgd_step, &attr, 0, false);
+    expect((double[]){0.9375, 1.09375, 1.0}, &dh_op_sgd_step, dh_cpu_sgd_step, &attr, 0);
     attr.lr_scale = 2;
-    expect((double[]){0.875, 1.1875, 1.0}, &dh_op_sgd_step, dh_cpu_sgd_step, &attr, 0, false);
+    expect((double[]){0.875, 1.1875, 1.0}, &dh_op_sgd_step, dh_cpu_sgd_step, &attr, 0);
     attr = (dh_sgd_attr){.lr_scale = 1, .momentum = 0.5};
     /* m = 0.5, -1, 0.25 */
-    expect((double[]){0.9375, 1.0625, 1.03125}, &dh_op_sgd_step, dh_cpu_sgd_step, &attr, 1, false);
+    expect((double[]){0.9375, 1.0625, 1.03125}, &dh_op_sgd_step, dh_cpu_sgd_step, &attr, 1);
     attr.nesterov = true;
     /* g + m / 2 = 0.75, -1.75, 0.875 */
-    expect((double[]){0.90625, 1.125, 1.015625}, &dh_op_sgd_step, dh_cpu_sgd_step, &attr, 1, false);
+    expect((double[]){0.90625, 1.125, 1.015625}, &dh_op_sgd_step, dh_cpu_sgd_step, &attr, 1);
     attr = (dh_sgd_attr){.lr_scale = 1, .weight_decay = 0.5};
     /* g + w / 2 = 1, -0.8125, 1.23828125 */
-    expect((double[]){0.875, 0.9765625, 0.821777343750}, &dh_op_sgd_step, dh_cpu_sgd_step, &attr, 0,
-           false);
+    expect((double[]){0.875, 0.9765625, 0.821777343750}, &dh_op_sgd_step, dh_cpu_sgd_step, &attr,
+           0);
 }
 
 enum { ADAM, ADAMW, ADAMAX, NADAM, AMSGRAD };
@@ -122,8 +121,7 @@ static void adam_family(void **state)
             }
             want[t - 1] = w;
         }
-        bool five = variant == NADAM || variant == AMSGRAD;
-        expect(want, &dh_op_adam_step, dh_cpu_adam_step, &attr, five ? 3 : 2, variant == NADAM);
+        expect(want, &dh_op_adam_step, dh_cpu_adam_step, &attr, variant == AMSGRAD ? 3 : 2);
     }
 }
 
@@ -143,8 +141,7 @@ static void rmsprop(void **state)
             w -= rate * (momentum ? buf : d);
             want[t] = w;
         }
-        expect(want, &dh_op_rmsprop_step, dh_cpu_rmsprop_step, &attr, 1 + centered + momentum,
-               false);
+        expect(want, &dh_op_rmsprop_step, dh_cpu_rmsprop_step, &attr, 1 + centered + momentum);
     }
 }
 
@@ -158,7 +155,7 @@ static void adagrad_adadelta(void **state)
         w -= rate * gradients[t] / (sqrt(s) + 0.25);
         want[t] = w;
     }
-    expect(want, &dh_op_adagrad_step, dh_cpu_adagrad_step, &attr, 1, false);
+    expect(want, &dh_op_adagrad_step, dh_cpu_adagrad_step, &attr, 1);
     w = 1, s = 0;
     for (int t = 0; t < STEPS; t++) {
         s = 0.5 * s + 0.5 * gradients[t] * gradients[t];
@@ -167,7 +164,7 @@ static void adagrad_adadelta(void **state)
         w -= rate * d;
         want[t] = w;
     }
-    expect(want, &dh_op_adadelta_step, dh_cpu_adadelta_step, &attr, 2, false);
+    expect(want, &dh_op_adadelta_step, dh_cpu_adadelta_step, &attr, 2);
 }
 
 static void clipping(void **state)
@@ -219,8 +216,7 @@ static void bad_input(void **state)
     dh_adam_attr adam = {AMSGRAD, 0.9, 0.999, 1e-8, 0, 1};
     refuses(infer(&dh_op_adam_step, &adam, 4, same), DH_EINVAL, "vmax");
     adam.variant = NADAM;
-    refuses(infer(&dh_op_adam_step, &adam, 5, same), DH_ESHAPE,
-            "mu_product has 3 elements, must have 1");
+    refuses(infer(&dh_op_adam_step, &adam, 5, same), DH_EINVAL, "5 inputs");
     adam.beta1 = 1;
     refuses(infer(&dh_op_adam_step, &adam, 5, same), DH_EINVAL, "beta1");
     dh_rmsprop_attr rms = {0.9, 1e-8, 0.9, 0, 1, true};

@@ -305,12 +305,17 @@ static dh_status run_solve(const dh_call *call, solve_fn solve)
     return DH_OK;
 }
 
+/* OpenBLAS's thread count is the process's, and so are its buffers where it was built with OpenMP:
+ * callers from threads of their own take turns. One thread, so that bits don't tell the number. */
 static dh_status run_lapack(const dh_call *call)
 {
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&mutex);
     int threads = lapack.get_threads && lapack.set_threads ? lapack.get_threads() : 1;
     if (threads > 1) lapack.set_threads(1);
     dh_status status = run_solve(call, call->op == &dh_op_det ? lapack_det : lapack_inverse);
     if (threads > 1) lapack.set_threads(threads);
+    pthread_mutex_unlock(&mutex);
     return status;
 }
 

@@ -115,17 +115,18 @@ static dh_status sgd_run(const dh_call *call)
     return DH_OK;
 }
 
-/* The product of nadam's momenta is state; 0, what state begins with, stands for the empty product.
+/* The product of nadam's momenta follows from the update's number; past 1e-18 it is of no account.
  */
-static void nadam_rates(const dh_call *call, dh__rule_step *s, double lr, double t)
+static void nadam_rates(dh__rule_step *s, double lr, int64_t t)
 {
-    const double psi = 0.004, base = 0.96;
-    double mu = s->beta1 * (1 - 0.5 * pow(base, t * psi));
-    double next = s->beta1 * (1 - 0.5 * pow(base, (t + 1) * psi));
-    const dh_view *state = call->out_count > 3 ? updated(call, 3, 4) : &call->in[4];
-    double product = dh__load(state->dtype, state->data);
-    product = (product == 0 ? 1 : product) * mu;
-    dh__store(state->dtype, state->data, product);
+    const double ratio = pow(0.96, 0.004);
+    double product = 1, power = 1;
+    for (int64_t i = 1; i <= t && product > 1e-18; i++) {
+        power *= ratio;
+        product *= s->beta1 * (1 - 0.5 * power);
+    }
+    double mu = s->beta1 * (1 - 0.5 * pow(ratio, (double)t));
+    double next = s->beta1 * (1 - 0.5 * pow(ratio, (double)t + 1));
     s->rate_gradient = lr * (1 - mu) / (1 - product);
     s->rate = lr * next / (1 - product * next);
 }
@@ -144,7 +145,7 @@ static dh_status adam_run(const dh_call *call)
                        .beta2 = a->beta2,
                        .root = 1 / sqrt(1 - pow(a->beta2, t)),
                        .epsilon = a->epsilon};
-    if (a->variant == NADAM) nadam_rates(call, &s, lr, t);
+    if (a->variant == NADAM) nadam_rates(&s, lr, call->step->update);
     run_pass(call, rules[a->variant], &s, a->variant == AMSGRAD ? 5 : 4);
     return DH_OK;
 }
