@@ -172,15 +172,18 @@ static dh_status normalize(dh_tensor **out, const dh_tensor *x, double low, doub
     DH_TRY(extremum(&most, DH_OP_MAX, x));
     DH_REQUIRE(isfinite(least) && isfinite(most), DH_ENUMERIC,
                "tensor_normalize: x reaches from %g to %g, must be finite", least, most);
-    double unit = fmax(fabs(least), fabs(most)) < 1e-200 ? 0x1p200 : 0.5;
+    double top = fmax(fabs(least), fabs(most)), far = fmax(fabs(low), fabs(high));
+    double unit = top < 1e-200 ? 0x1p200 : top > 1e200 ? 0x1p-200 : 1;
+    double scale = far > 1e200 ? 0x1p-200 : 1;
     double span = most * unit - least * unit;
     DH_TRY(dh_tensor_cast(&u, x, DH_F64));
     dh_status status = rescale(&u, unit, -least * unit);
     if (!status) status = rescale(&u, span > 0 ? 1 / span : 0, 0);
     /* low (1 - u) + high u: high - low may overflow */
-    if (!status) status = dh_tensor_affine(&rest, u, -low, low);
-    if (!status) status = rescale(&u, high, 0);
+    if (!status) status = dh_tensor_affine(&rest, u, -low * scale, low * scale);
+    if (!status) status = rescale(&u, high * scale, 0);
     if (!status) status = dh_tensor_add(&sum, rest, u);
+    if (!status) status = rescale(&sum, 1 / scale, 0);
     if (!status) status = dh_tensor_clamp(&kept, sum, low, high);
     if (!status) status = dh_tensor_cast(out, kept, x->view.dtype);
     dh_tensor_free(kept);

@@ -92,6 +92,20 @@ static void normalize_loses_nothing(void **state)
     expect_normal((float[]){4, 4, 4}, -3e38, 3e38, (float[]){-3e38f, -3e38f, -3e38f});
 }
 
+/* In f64 up to the largest numbers there are. */
+static void normalize_reaches_far(void **state)
+{
+    (void)state;
+    dh_tensor *x, *y;
+    double v[3] = {-1.7e308, 0, 1.7e308};
+    assert_int_equal(dh_tensor_from_data(&x, v, DH_F64, 1, (int64_t[]){3}), DH_OK);
+    assert_int_equal(dh_tensor_normalize(&y, x, -1.7e308, 1.7e308), DH_OK);
+    for (int i = 0; i < 3; i++)
+        assert_true(fabs(((double *)dh_tensor_data(y))[i] - v[i]) <= 1e-12 * 1.7e308);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+}
+
 #define SIDE 120
 
 typedef struct task {
@@ -141,6 +155,7 @@ int main(void)
         cmocka_unit_test(overlap_is_seen_in_foreign_memory),
         cmocka_unit_test(a_failed_inverse_changes_nothing),
         cmocka_unit_test(normalize_loses_nothing),
+        cmocka_unit_test(normalize_reaches_far),
         cmocka_unit_test(inverses_meet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
