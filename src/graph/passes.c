@@ -67,6 +67,7 @@ dh_status dh__graph_fuse(dh__graph *graph)
 dh_status dh__graph_sort(dh__graph *graph)
 {
     size_t size = (size_t)graph->node_count * sizeof *graph->nodes;
+    if (!size) return DH_OK;
     dh__node **sorted = dh__alloc(size);
     if (!sorted) return DH_ENOMEM;
     int n = 0;
