@@ -134,6 +134,11 @@ static dh_value reshape_emit(dh__build *b, const void *args, int in_count, const
                 b->graph, dh_fail(DH_ESHAPE, "reshape: shape[%d] is %lld, must be -1 or at least 1",
                                   n, (long long)a->shape[n]));
     }
+    for (int i = n + 1; i < DH_MAX_NDIM; i++)
+        if (a->shape[i])
+            return dh__emit_fail(b->graph,
+                                 dh_fail(DH_ESHAPE, "reshape: shape[%d] is 0, shape[%d] is %lld", n,
+                                         i, (long long)a->shape[i]));
     attr.shape.count = n + 1;
     if (hole >= 0 && known > 0 && total % known == 0) attr.shape.v[hole + 1] = total / known;
     if (hole >= 0 ? total % known != 0 : total != known)

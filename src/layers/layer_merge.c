@@ -15,12 +15,19 @@ static dh_value fold(dh__build *b, int op, int in_count, const dh_value *in)
 static const dh_field merge_fields[] = {
     DH_FIELD(dh_merge_args, name, NULL, 0, 0, 0, "name of the layer"), {0}};
 
-/* Counts the inputs of a list ended by NULL; the net of the first one through net. */
-static int inputs_of(dh_layer *const *inputs, dh__net **net)
+/* Counts the inputs of a list ended by NULL; the net of the first one through net. -1 where a layer
+ * follows the NULL: a constructor that failed, most likely. */
+static int inputs_of(dh_layer *const *inputs, dh__net **net, const char *kind)
 {
     int n = 0;
     while (n < DH_MAX_LAYER_INPUTS && inputs[n]) n++;
     *net = n ? inputs[0]->net : NULL;
+    for (int i = n + 1; i < DH_MAX_LAYER_INPUTS; i++) {
+        if (!inputs[i]) continue;
+        dh__net_failed(inputs[i]->net,
+                       dh_fail(DH_EINVAL, "%s: inputs[%d] is NULL, inputs[%d] is not", kind, n, i));
+        return -1;
+    }
     return n;
 }
 
@@ -29,7 +36,8 @@ static dh_layer *merge(const dh_merge_args *args, const dh__layer_def *def, int 
     dh_merge_args a;
     dh__net *net;
     if (dh__args(&a, sizeof a, args, def->kind)) return NULL;
-    int n = inputs_of(a.inputs, &net);
+    int n = inputs_of(a.inputs, &net, def->kind);
+    if (n < 0) return NULL;
     if (n < 2 || n > most) {
         dh_status s = dh_fail(DH_EINVAL, "%s: inputs holds %d before its NULL, takes %s%d",
                               def->kind, n, most > 2 ? "2 to " : "", most);
@@ -90,7 +98,8 @@ dh_layer *(dh_concat)(const dh_concat_args *args)
     dh_concat_args a;
     dh__net *net;
     if (dh__args(&a, sizeof a, args, "concat")) return NULL;
-    int n = inputs_of(a.inputs, &net);
+    int n = inputs_of(a.inputs, &net, "concat");
+    if (n < 0) return NULL;
     if (n < 1) {
         dh_fail(DH_EINVAL, "concat: inputs begins with NULL");
         return NULL;

@@ -23,11 +23,17 @@ dh_value dh__per_sample(dh__graph *graph, dh_value x)
     return dh__emit_reduce(graph, DH_OP_MEAN, x, 1, false);
 }
 
-/* The target in the prediction's dtype; shapes must agree. */
-static dh_value same_as(dh__graph *g, dh_value p, dh_value t)
+dh_value dh__target_like(dh__graph *g, dh_value p, dh_value t)
 {
     if (g->emitter.status || p == DH_NO_VALUE || t == DH_NO_VALUE) return DH_NO_VALUE;
     const dh_view *vp = dh__graph_view(g, p), *vt = dh__graph_view(g, t);
+    if (vt->ndim == 1 && vp->ndim == 2 && vp->shape[1] == 1) {
+        dh_reshape_attr column = {.shape = {2, {-1, 1}}};
+        t = dh_emit1(&g->emitter, DH_OP_RESHAPE, &column, t);
+        vt = dh__graph_view(g, t);
+        vp = dh__graph_view(g, p);
+        if (!vt) return DH_NO_VALUE;
+    }
     char a[DH_SHAPE_TEXT], b[DH_SHAPE_TEXT];
     if (!dh__same_shape(vp, vt))
         return dh__emit_fail(g, dh_fail(DH_ESHAPE, "target is %s, the prediction is %s",
@@ -38,12 +44,12 @@ static dh_value same_as(dh__graph *g, dh_value p, dh_value t)
 
 static dh_value mse(dh__graph *g, dh_value p, dh_value t)
 {
-    return dh__per_sample(g, op1(g, DH_OP_SQR, op2(g, DH_OP_SUB, p, same_as(g, p, t))));
+    return dh__per_sample(g, op1(g, DH_OP_SQR, op2(g, DH_OP_SUB, p, dh__target_like(g, p, t))));
 }
 
 static dh_value mae(dh__graph *g, dh_value p, dh_value t)
 {
-    return dh__per_sample(g, op1(g, DH_OP_ABS, op2(g, DH_OP_SUB, p, same_as(g, p, t))));
+    return dh__per_sample(g, op1(g, DH_OP_ABS, op2(g, DH_OP_SUB, p, dh__target_like(g, p, t))));
 }
 
 /* --- categorical: classes on axis 1, as in [N, C] and [N, C, H, W] -------------------------------
@@ -90,7 +96,7 @@ static dh_value class_target(dh__graph *g, dh_value p, dh_value t)
         vt = dh__graph_view(g, t);
     }
     if (integer && vt && vt->ndim == vp->ndim - 1) return t;
-    return classes_last(g, same_as(g, p, t));
+    return classes_last(g, dh__target_like(g, p, t));
 }
 
 static dh_value cross_entropy_logits(dh__graph *g, dh_value z, dh_value t)
@@ -130,7 +136,7 @@ static dh_value cross_entropy(dh__graph *g, dh_value p, dh_value t)
 /* softplus(z) - z t: the stable form of -t log s(z) - (1 - t) log(1 - s(z)). */
 static dh_value binary_logits(dh__graph *g, dh_value z, dh_value t)
 {
-    dh_value zt = op2(g, DH_OP_MUL, z, same_as(g, z, t));
+    dh_value zt = op2(g, DH_OP_MUL, z, dh__target_like(g, z, t));
     return dh__per_sample(g, op2(g, DH_OP_SUB, op1(g, DH_OP_SOFTPLUS, z), zt));
 }
 
@@ -139,7 +145,7 @@ static dh_value binary(dh__graph *g, dh_value p, dh_value t)
     if (p != DH_NO_VALUE && g->values[p].node >= 0 &&
         g->nodes[g->values[p].node]->op == DH_OP_SIGMOID)
         return binary_logits(g, g->nodes[g->values[p].node]->in[0], t);
-    dh_value y = same_as(g, p, t);
+    dh_value y = dh__target_like(g, p, t);
     dh_value q = dh__emit_scale(g, p, -1, 1), no = dh__emit_scale(g, y, -1, 1);
     dh_value a = op2(g, DH_OP_MUL, y, log_safe(g, p)), b = op2(g, DH_OP_MUL, no, log_safe(g, q));
     return dh__per_sample(g, op1(g, DH_OP_NEG, op2(g, DH_OP_ADD, a, b)));
@@ -148,7 +154,7 @@ static dh_value binary(dh__graph *g, dh_value p, dh_value t)
 /* 1 - 2 sum(t p) / (sum t + sum p), a sample at a time; empty against empty is 0. */
 static dh_value dice(dh__graph *g, dh_value p, dh_value t)
 {
-    dh_value y = same_as(g, p, t);
+    dh_value y = dh__target_like(g, p, t);
     dh_value both = dh__emit_reduce(g, DH_OP_SUM, op2(g, DH_OP_MUL, p, y), 1, false);
     dh_value total = dh__emit_reduce(g, DH_OP_SUM, op2(g, DH_OP_ADD, p, y), 1, false);
     dh_value ratio = op2(g, DH_OP_DIV, dh__emit_scale(g, both, 2, EPSILON),

@@ -57,7 +57,7 @@ static dh_value binary_accuracy(dh__graph *g, dh_value p, dh_value t, int k)
     DH_UNUSED(k);
     dh_value half = dh__graph_scalar(g, DH_F32, 0.5);
     dh_value a = op2(g, DH_OP_GREATER, p, half);
-    dh_value b = op2(g, DH_OP_GREATER, dh__emit_cast(g, t, DH_F32), half);
+    dh_value b = op2(g, DH_OP_GREATER, dh__target_like(g, p, t), half);
     return dh__sum_samples(g, op2(g, DH_OP_EQUAL, a, b));
 }
 
@@ -124,7 +124,7 @@ static void overlap(dh__graph *g, dh_value p, dh_value t, dh_value *both, dh_val
 {
     dh_value half = dh__graph_scalar(g, DH_F32, 0.5);
     dh_value a = dh__emit_cast(g, op2(g, DH_OP_GREATER, p, half), DH_F32);
-    dh_value y = dh__emit_cast(g, t, DH_F32);
+    dh_value y = dh__target_like(g, p, t);
     dh_value b = dh__emit_cast(g, op2(g, DH_OP_GREATER, y, half), DH_F32);
     *both = dh__emit_reduce(g, DH_OP_SUM, op2(g, DH_OP_MUL, a, b), 1, false);
     *sizes = dh__emit_reduce(g, DH_OP_SUM, op2(g, DH_OP_ADD, a, b), 1, false);

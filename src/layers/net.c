@@ -62,6 +62,13 @@ void dh__net_clear(dh__net *net)
     memset(net, 0, sizeof *net);
 }
 
+void dh__net_truncate(dh__net *net, int count)
+{
+    while (net->count > count) layer_free(net->layers[--net->count]);
+    net->status = DH_OK;
+    net->error[0] = 0;
+}
+
 dh_layer *dh__net_failed(dh__net *net, dh_status status)
 {
     if (net && !net->status) {

@@ -89,6 +89,10 @@ dh_status dh__sketch_error(dh_status status);
 dh_layer *dh__input_new(dh__net *net, const char *name, dh_dtype dtype, int ndim,
                         const int64_t *shape_with_batch, bool target);
 
+/* Drops the layers from index count on, which no other layer reads, and the failure they may have
+ * left. */
+void dh__net_truncate(dh__net *net, int count);
+
 dh_layer *dh__find_layer(const dh__net *net, const char *name);
 
 /* --- parameters, for emit functions --- */

@@ -14,6 +14,9 @@
 dh_value dh__loss_emit(dh__graph *graph, const char *name, dh_value prediction, dh_value target);
 dh_status dh__loss_check(const char *name);  /* DH_ENAME offers the near ones */
 const char *dh__loss_name(const char *name); /* the table's own copy, NULL if unknown */
+/* The target in the prediction's dtype and shape; [N] serves for [N, 1], anything else is
+ * DH_ESHAPE. */
+dh_value dh__target_like(dh__graph *graph, dh_value prediction, dh_value target);
 /* Mean over all axes but the batch: [N, ...] -> [N]; a scalar stays. */
 dh_value dh__per_sample(dh__graph *graph, dh_value x);
 /* Regularisation of the listed segments, a scalar; DH_NO_VALUE when there is none. */

@@ -97,6 +97,8 @@ static dh_status build_losses(dh_model *m, const dh_build_args *a)
 {
     DH_REQUIRE(!(a->loss && a->loss_fn), DH_EINVAL, "build: both loss \"%s\" and loss_fn are given",
                a->loss);
+    DH_REQUIRE(!(a->loss_fn && a->losses[0]), DH_EINVAL,
+               "build: both losses[0] \"%s\" and loss_fn are given", a->losses[0]);
     DH_REQUIRE(!(a->loss && a->losses[0]), DH_EINVAL,
                "build: both loss \"%s\" and losses are given", a->loss);
     for (int o = 0; o < DH_MAX_IO; o++) {
@@ -267,6 +269,7 @@ dh_status(dh_build)(const dh_build_args *args)
     DH_NEED(m, "build", "model");
     if (m->net.status) return dh_fail(m->net.status, "%s", m->net.error);
     unbuild(m);
+    int layers = m->net.count; /* a loss_fn adds its own */
     dh_status status = build_outputs(m, &a);
     if (!status) status = build_inputs(m, &a);
     if (!status) status = build_device(m, &a);
@@ -281,9 +284,11 @@ dh_status(dh_build)(const dh_build_args *args)
     }
     if (status) {
         unbuild(m);
+        dh__net_truncate(&m->net, layers);
         return dh__from("build", status);
     }
     m->built = true;
+    m->history_count = 0;
     m->updates = 0;
     m->steps = 0;
     m->epochs = 0;

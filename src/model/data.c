@@ -64,6 +64,9 @@ dh_status dh__data_check(dh__data *data, const dh_model *model, bool with_target
     DH_REQUIRE(!w || (w->view.ndim == 1 && w->view.shape[0] == rows), DH_ESHAPE,
                "%s: sample_weight is %s, needs [%lld]", who,
                dh__shape_text(text, sizeof text, w->view.ndim, w->view.shape), (long long)rows);
+    DH_REQUIRE(!data->class_weight || !data->y[0] || data->y[0]->view.ndim <= 2, DH_ESHAPE,
+               "%s: class_weight is given, y has %d axes, may have 2 at most", who,
+               data->y[0]->view.ndim);
     DH_REQUIRE(rows > 0, DH_ESHAPE, "%s: x has no rows", who);
     data->begin = 0;
     data->count = rows;

@@ -37,6 +37,9 @@ static dh_status check_args(const dh_fit_args *a)
     DH_REQUIRE(a->epochs >= 0, DH_EINVAL, "fit: epochs is %d, must be at least 1", a->epochs);
     DH_REQUIRE(a->validation_split >= 0 && a->validation_split < 1, DH_EINVAL,
                "fit: validation_split is %g, must be in [0, 1)", (double)a->validation_split);
+    bool with_x = a->validation_x || a->validation_xs[0];
+    DH_REQUIRE(with_x || !(a->validation_y || a->validation_ys[0]), DH_EINVAL,
+               "fit: validation_y is given, validation_x is NULL");
     DH_REQUIRE(!a->class_weight || a->class_count > 0, DH_EINVAL,
                "fit: class_weight is given, class_count is %d", a->class_count);
     for (int i = 0; a->class_weight && i < a->class_count; i++)
@@ -316,6 +319,7 @@ dh_status(dh_predict)(const dh_predict_args *args)
     dh_tensor *outs[DH_MAX_IO] = {0};
     DH_TRY(dh__args(&a, sizeof a, args, "predict"));
     DH_REQUIRE(a.out || a.outs, DH_EINVAL, "predict: out is NULL");
+    DH_REQUIRE(!(a.out && a.outs), DH_EINVAL, "predict: both out and outs are given");
     DH_TRY(dh__ready(a.model, false, "predict"));
     DH_REQUIRE(a.batch_size >= 0, DH_EINVAL, "predict: batch_size is %d, must be at least 1",
                a.batch_size);

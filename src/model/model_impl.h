@@ -43,7 +43,7 @@ typedef struct dh__goal { /* the loss of one output */
 } dh__goal;
 
 typedef struct dh__model_metric {
-    char name[48];
+    char name[128];
     int output;
     dh__metric metric;
     dh_layer *fn_target, *fn_result;

@@ -87,7 +87,9 @@ static dh_status add_layers(making *m)
 /* A user's loss or metric: its layers on top of prediction and target. */
 static dh_value user_value(making *m, dh_layer *target, dh_layer *result, int output)
 {
-    dh_value t = dh__emit_cast(m->graph, m->stage->target[output], DH_F32);
+    dh_value t = dh__target_like(m->graph, m->stage->output[output], m->stage->target[output]);
+    t = dh__emit_cast(m->graph, t, DH_F32);
+    if (t == DH_NO_VALUE) return t;
     m->values[target->index] = t;
     dh__net_want(result, m->wanted);
     if (dh__net_emit(&m->model->net, m->graph, m->stage->key.mode == DH_TRAIN, m->wanted,

@@ -151,6 +151,9 @@ static void layers(void **state)
           "reshape \"reshape1\": reshape: x has 12 elements a sample, shape [5, -1] has 5");
     LAYER(dh_reshape(p.image, {-2, 6}),
           "reshape \"reshape1\": reshape: shape[0] is -2, must be -1 or at least 1");
+    LAYER(dh_concat({p.in, NULL, p.in}), "concat: inputs[1] is NULL, inputs[2] is not");
+    LAYER(dh_reshape(p.image, {6, 0, 2}),
+          "reshape \"reshape1\": reshape: shape[1] is 0, shape[2] is 2");
     LAYER(dh_add({p.in}), "add: inputs holds 1 before its NULL, takes 2 to 16");
     LAYER(dh_add({p.in, p.image}),
           "add \"add1\": add: shapes [N, 4] and [N, 2, 6] do not broadcast");
@@ -246,6 +249,45 @@ static dh_layer *turned(dh_layer *target, dh_layer *prediction, void *payload)
 {
     (void)target, (void)payload;
     return dh_operation("permute", {prediction}, .attr = "axes=[1, 0]");
+}
+
+static dh_layer *misspelt(dh_layer *target, dh_layer *prediction, void *payload)
+{
+    (void)target, (void)payload;
+    return dh_operation("squre", {prediction});
+}
+
+static dh_layer *squares(dh_layer *target, dh_layer *prediction, void *payload)
+{
+    (void)payload;
+    return dh_operation("sqr", {dh_subtract({prediction, target})});
+}
+
+/* A loss_fn that fails leaves the model as it was. */
+static void a_failed_build_can_be_tried_again(void **state)
+{
+    (void)state;
+    parts p = make_parts();
+    dh_layer *out = dh_dense(p.in, 1, .name = "out");
+    dh_tensor *x, *y, *column;
+    dh_result r[2];
+    CALL(dh_build(p.net, out, .loss_fn = misspelt),
+         "build: loss_fn: operation \"operation1\": no op \"squre\", did you mean \"sqr\" "
+         "or \"sqrt\"?");
+    assert_ok(dh_build(p.net, out, .loss_fn = squares, .metrics = {"binary_accuracy"}, .seed = 1));
+    assert_ok(dh_tensor_random_normal(&x, {6, 4}, .seed = 2));
+    assert_ok(dh_tensor_random_normal(&y, {6}, .seed = 3));
+    assert_ok(dh_tensor_unsqueeze(&column, y, 1));
+    assert_ok(dh_evaluate(p.net, x, y, .result = &r[0], .quiet = true));
+    assert_ok(dh_evaluate(p.net, x, column, .result = &r[1], .quiet = true));
+    assert_true(r[0].loss == r[1].loss && r[0].metrics[0] == r[1].metrics[0]);
+    CALL(dh_evaluate(p.net, x, x, .quiet = true),
+         "evaluate: target is [6, 4], the prediction is [6, 1]");
+    assert_int_equal(wrong, 0);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+    dh_tensor_free(column);
+    free_parts(&p);
 }
 
 static void building(void **state)
@@ -360,6 +402,8 @@ static void running(void **state)
     CALL(dh_fit(p.net, zero_rows, y), "fit: y of output \"out\" has 6 rows, x has 0");
     CALL(dh_fit(p.net, x, labels),
          "fit: epoch 1, step 1: softmax_cross_entropy: label of row 0 is 7, must be in [0, 3)");
+    CALL(dh_fit(p.net, x, y, .validation_y = y),
+         "fit: validation_y is given, validation_x is NULL");
     CALL(dh_fit(p.net, x, y, .batch_size = -1), "fit: batch_size is -1, must be at least 1");
     CALL(dh_fit(p.net, x, y, .epochs = -1), "fit: epochs is -1, must be at least 1");
     CALL(dh_fit(p.net, x, y, .validation_split = 1),
@@ -381,6 +425,7 @@ static void running(void **state)
     CALL(dh_evaluate(NULL, x, y), "evaluate: model is NULL");
     CALL(dh_evaluate(p.net, x, y, .batch_size = -2),
          "evaluate: batch_size is -2, must be at least 1");
+    CALL(dh_predict(&none, p.net, x, .outs = &none), "predict: both out and outs are given");
     CALL(dh_predict(NULL, p.net, x), "predict: out is NULL");
     CALL(dh_predict(&none, NULL, x), "predict: model is NULL");
     CALL(dh_predict(&none, p.net, wide), "predict: input \"in\" takes [N, 4], x is [6, 5]");
@@ -476,8 +521,12 @@ static void asking(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(null_inputs), cmocka_unit_test(layers), cmocka_unit_test(building),
-        cmocka_unit_test(running),     cmocka_unit_test(asking),
+        cmocka_unit_test(a_failed_build_can_be_tried_again),
+        cmocka_unit_test(null_inputs),
+        cmocka_unit_test(layers),
+        cmocka_unit_test(building),
+        cmocka_unit_test(running),
+        cmocka_unit_test(asking),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,7 +91,8 @@ dh__gemm_plan dh__gemm_make_plan(const dh__gemm *g, const dh__gemm_kernels *kern
     plan.chunk = (int64_t)CHUNK_BLOCKS * kernels->kc[g->f64];
     plan.block_rows = most_rows(g->m, plan.blocks, plan.mr);
     plan.parallel = flops > 2 * DH_GEMM_SMALL;
-    bool far = g->a_row == 1 && g->a_col * plan.size >= FAR_COLUMNS;
+    /* each step of k takes little of a line, and the lines crowd few sets of L1 */
+    bool far = g->a_row == 1 && g->a_col * plan.size >= FAR_COLUMNS && plan.mr * plan.size <= 32;
     bool reread = plan.panels > FEW_PANELS;
     plan.pack_a = !(g->a_row == 1 || g->a_col == 1) ||
                   (reread && (far || !dh__gemm_fits(g->m, g->a_row, plan.k, g->a_col, plan.size)));
