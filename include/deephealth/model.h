@@ -65,7 +65,7 @@ typedef struct dh_build_args {
     const char *losses[DH_MAX_IO]; /* one an output, where there are several */
     dh_loss_fn loss_fn;            /* instead of loss */
     void *loss_payload;
-    float loss_weights[DH_MAX_IO];       /* 0 is 1 */
+    float loss_weights[DH_MAX_IO];       /* 0 is 1, DH_ZERO is 0 */
     const char *metrics[DH_MAX_METRICS]; /* of the first output; "layer:metric" of another */
     dh_loss_fn metric_fn;                /* one more metric, averaged over samples */
     const char *metric_fn_name;          /* default "metric_fn" */
@@ -159,8 +159,8 @@ typedef struct dh_evaluate_args {
     const dh_tensor *sample_weight; /* [N] */
     bool quiet;
 } dh_evaluate_args;
-/* Losses (with penalties of regularisers) and metrics over data, without training. A loss that is not
- * finite is DH_ENUMERIC and names the first layer that made it. */
+/* Losses (with penalties of regularisers) and metrics over data, without training. A loss that is
+ * not finite is DH_ENUMERIC and names the first layer that made it. */
 DH_API dh_status dh_evaluate(const dh_evaluate_args *args);
 
 typedef struct dh_predict_args {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Optimisers are plain values: dh_sgd(0.01f, .momentum = 0.9f). Zero means default. The first
- * argument is the learning rate lr; t counts updates from 1; g is the gradient, w the weight.
- * weight_decay adds weight_decay * w to g (AdamW instead takes lr * weight_decay * w from w) for
- * all parameters but biases and the scale and shift of normalisations. */
+/* Optimisers are plain values: dh_sgd(0.01f, .momentum = 0.9f). Zero means default, and
+ * DH_ZERO zero; dh_build fills the defaults. The first argument is the learning rate lr; t counts
+ * updates from 1; g is the gradient, w the weight. weight_decay adds weight_decay * w to g (AdamW
+ * instead takes lr * weight_decay * w from w) for all parameters but biases and the scale and shift
+ * of normalisations. */
 #ifndef DEEPHEALTH_OPTIMIZERS_H
 #define DEEPHEALTH_OPTIMIZERS_H
 
@@ -25,7 +26,8 @@ typedef enum dh_optimizer_kind {
 } dh_optimizer_kind;
 
 typedef struct dh_optimizer {
-    dh_optimizer_kind kind; /* DH_OPTIMIZER_NONE: the default, SGD with lr 0.01 */
+    dh_optimizer_kind kind; /* DH_OPTIMIZER_NONE: SGD. Each kind reads the numbers of its own
+                               arguments, with their defaults */
     float learning_rate, momentum, beta1, beta2, rho, epsilon, weight_decay;
     bool nesterov, amsgrad, centered;
 } dh_optimizer;

@@ -25,6 +25,11 @@
 #define DH_PRINTF(fmt, first)
 #endif
 
+/* In argument structs 0 means the default. This is the number 0 itself, for members of type float
+ * and double whose default is another: dh_sgd(DH_ZERO), .beta1 = DH_ZERO. It is the negative zero.
+ */
+#define DH_ZERO (-0.0f)
+
 #ifdef __cplusplus
 extern "C" {
 #endif

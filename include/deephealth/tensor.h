@@ -42,8 +42,8 @@ typedef struct dh_random_args {
     int64_t shape[DH_MAX_NDIM];
     dh_dtype dtype;     /* default f32 */
     const char *device; /* default "cpu" */
-    /* uniform: low, high (0, 1 when both are 0); normal: mean, standard deviation (0, 1 when both
-     * are 0); bernoulli: a is P(1), default 0.5 */
+    /* uniform: low, high (0, 1 when both are 0); normal: mean, standard deviation (default 1);
+     * bernoulli: a is P(1), default 0.5. DH_ZERO is 0 */
     double a, b;
     uint64_t seed, stream;
 } dh_random_args;

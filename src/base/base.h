@@ -4,6 +4,8 @@
 #ifndef DH_BASE_H
 #define DH_BASE_H
 
+#include <math.h>
+
 #include <deephealth/log.h>
 #include <deephealth/memory.h>
 #include <deephealth/status.h>
@@ -81,6 +83,14 @@ const char *dh__suggest_choices(char *buffer, size_t size, const char *name, con
 int dh__choice_index(const char *choices, const char *name);
 /* Copies the index-th name of "a|b|c" into buffer and returns buffer. */
 const char *dh__choice_name(char *buffer, size_t size, const char *choices, int index);
+
+/* --- argument structs --- */
+
+/* Whether a number was left away: 0, but not DH_ZERO. */
+static inline bool dh__absent(double value)
+{
+    return value == 0 && !signbit(value);
+}
 
 /* --- CPU (cpu.c) --- */
 

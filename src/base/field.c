@@ -96,8 +96,8 @@ static bool is_zero(const dh_field *field, const field_value *value)
     case DH_FIELD_INT:
     case DH_FIELD_CHOICE: return value->i == 0;
     case DH_FIELD_INT64: return value->i64 == 0;
-    case DH_FIELD_FLOAT: return value->f == 0;
-    case DH_FIELD_DOUBLE: return value->d == 0;
+    case DH_FIELD_FLOAT: return dh__absent((double)value->f);
+    case DH_FIELD_DOUBLE: return dh__absent(value->d);
     case DH_FIELD_STRING: return value->s == NULL;
     case DH_FIELD_INTS: return value->ints.count == 0;
     case DH_FIELD_OPAQUE: break;
@@ -163,7 +163,7 @@ static dh_status check_real(const dh_field *field, double v, const char *who)
     double min = single ? (double)to_float(field->min) : field->min;
     double max = single ? (double)to_float(field->max) : field->max;
     if (v >= min && v <= max) return DH_OK;
-    return dh_fail(DH_EINVAL, "%s: %s is %.9g, %s", who, field->name, v,
+    return dh_fail(DH_EINVAL, "%s: %s is %.9g, %s", who, field->name, v + 0,
                    describe_range(range, sizeof range, field));
 }
 

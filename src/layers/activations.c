@@ -59,14 +59,14 @@ dh_value dh__activate(dh__graph *graph, const char *name, double alpha, int axis
     if (!row)
         return dh__emit_fail(graph, dh_fail(DH_ENAME, "%s: no activation \"%s\"%s", who, name,
                                             dh__suggest(hint, sizeof hint, name, name_at, NULL)));
-    if (alpha != 0 && row->alpha < 0)
+    if (!dh__absent(alpha) && row->alpha < 0)
         return dh__emit_fail(
             graph,
             dh_fail(DH_EINVAL, "%s: alpha is %g, activation \"%s\" has none", who, alpha, name));
     if (axis != 0 && !row->axis)
         return dh__emit_fail(graph, dh_fail(DH_EINVAL, "%s: axis is %d, activation \"%s\" has none",
                                             who, axis, name));
-    double a = alpha != 0 ? alpha : row->alpha;
+    double a = dh__absent(alpha) ? row->alpha : alpha;
     if (row->op == DH_OP_AFFINE && a == 1) return x;
     dh_affine_attr affine = {a, 0};
     dh_clamp_attr six = {0, 6};

@@ -6,54 +6,49 @@
 
 #include "objective.h"
 
-static float given(float value, float dflt)
-{
-    return value != 0 ? value : dflt;
-}
-
+/* The numbers as they were given; dh__optimizer_check fills what was left away. */
 dh_optimizer(dh_sgd)(const dh_sgd_args *args)
 {
     dh_sgd_args a;
     if (dh__args(&a, sizeof a, args, "sgd")) return (dh_optimizer){.learning_rate = NAN};
     return (dh_optimizer){.kind = DH_SGD,
-                          .learning_rate = given(a.learning_rate, 0.01f),
+                          .learning_rate = a.learning_rate,
                           .momentum = a.momentum,
                           .weight_decay = a.weight_decay,
                           .nesterov = a.nesterov};
 }
 
-static dh_optimizer adam(const dh_adam_args *args, dh_optimizer_kind kind, float rate, float decay,
-                         const char *who)
+static dh_optimizer adam(const dh_adam_args *args, dh_optimizer_kind kind, const char *who)
 {
     dh_adam_args a;
     if (dh__args(&a, sizeof a, args, who)) return (dh_optimizer){.learning_rate = NAN};
     return (dh_optimizer){.kind = kind,
-                          .learning_rate = given(a.learning_rate, rate),
-                          .beta1 = given(a.beta1, 0.9f),
-                          .beta2 = given(a.beta2, 0.999f),
-                          .epsilon = given(a.epsilon, 1e-8f),
-                          .weight_decay = given(a.weight_decay, decay),
+                          .learning_rate = a.learning_rate,
+                          .beta1 = a.beta1,
+                          .beta2 = a.beta2,
+                          .epsilon = a.epsilon,
+                          .weight_decay = a.weight_decay,
                           .amsgrad = a.amsgrad};
 }
 
 dh_optimizer(dh_adam)(const dh_adam_args *args)
 {
-    return adam(args, DH_ADAM, 0.001f, 0, "adam");
+    return adam(args, DH_ADAM, "adam");
 }
 
 dh_optimizer(dh_adamw)(const dh_adam_args *args)
 {
-    return adam(args, DH_ADAMW, 0.001f, 0.01f, "adamw");
+    return adam(args, DH_ADAMW, "adamw");
 }
 
 dh_optimizer(dh_adamax)(const dh_adam_args *args)
 {
-    return adam(args, DH_ADAMAX, 0.002f, 0, "adamax");
+    return adam(args, DH_ADAMAX, "adamax");
 }
 
 dh_optimizer(dh_nadam)(const dh_adam_args *args)
 {
-    return adam(args, DH_NADAM, 0.002f, 0, "nadam");
+    return adam(args, DH_NADAM, "nadam");
 }
 
 dh_optimizer(dh_rmsprop)(const dh_rmsprop_args *args)
@@ -61,9 +56,9 @@ dh_optimizer(dh_rmsprop)(const dh_rmsprop_args *args)
     dh_rmsprop_args a;
     if (dh__args(&a, sizeof a, args, "rmsprop")) return (dh_optimizer){.learning_rate = NAN};
     return (dh_optimizer){.kind = DH_RMSPROP,
-                          .learning_rate = given(a.learning_rate, 0.01f),
-                          .rho = given(a.rho, 0.99f),
-                          .epsilon = given(a.epsilon, 1e-8f),
+                          .learning_rate = a.learning_rate,
+                          .rho = a.rho,
+                          .epsilon = a.epsilon,
                           .momentum = a.momentum,
                           .weight_decay = a.weight_decay,
                           .centered = a.centered};
@@ -74,8 +69,8 @@ dh_optimizer(dh_adagrad)(const dh_adagrad_args *args)
     dh_adagrad_args a;
     if (dh__args(&a, sizeof a, args, "adagrad")) return (dh_optimizer){.learning_rate = NAN};
     return (dh_optimizer){.kind = DH_ADAGRAD,
-                          .learning_rate = given(a.learning_rate, 0.01f),
-                          .epsilon = given(a.epsilon, 1e-10f),
+                          .learning_rate = a.learning_rate,
+                          .epsilon = a.epsilon,
                           .weight_decay = a.weight_decay};
 }
 
@@ -84,29 +79,50 @@ dh_optimizer(dh_adadelta)(const dh_adadelta_args *args)
     dh_adadelta_args a;
     if (dh__args(&a, sizeof a, args, "adadelta")) return (dh_optimizer){.learning_rate = NAN};
     return (dh_optimizer){.kind = DH_ADADELTA,
-                          .learning_rate = given(a.learning_rate, 1),
-                          .rho = given(a.rho, 0.9f),
-                          .epsilon = given(a.epsilon, 1e-6f),
+                          .learning_rate = a.learning_rate,
+                          .rho = a.rho,
+                          .epsilon = a.epsilon,
                           .weight_decay = a.weight_decay};
 }
 
-static const char *const names[] = {"none",  "sgd",     "adam",    "adamw",   "adamax",
-                                    "nadam", "rmsprop", "adagrad", "adadelta"};
+/* The fields that a kind reads: a table's rows, with the defaults of that kind. */
+#define RATE(dflt)    DH_FIELD(dh_optimizer, learning_rate, NULL, dflt, 0, 1e6, "step size")
+#define MOMENTUM      DH_FIELD(dh_optimizer, momentum, NULL, 0, 0, 1, "of the gradient's running sum")
+#define BETA1         DH_FIELD(dh_optimizer, beta1, NULL, 0.9, 0, BELOW_1, "of the first moment")
+#define BETA2         DH_FIELD(dh_optimizer, beta2, NULL, 0.999, 0, BELOW_1, "of the second moment")
+#define RHO(dflt)     DH_FIELD(dh_optimizer, rho, NULL, dflt, 0, BELOW_1, "of the running square")
+#define EPSILON(dflt) DH_FIELD(dh_optimizer, epsilon, NULL, dflt, 0, 1, "keeps quotients finite")
+#define DECAY(dflt)   DH_FIELD(dh_optimizer, weight_decay, NULL, dflt, 0, 1e3, "pull of weights to 0")
+#define BELOW_1       0.9999999
+
+static const dh_field sgd_fields[] = {RATE(0.01), MOMENTUM, DECAY(0), {0}};
+static const dh_field adam_fields[] = {RATE(0.001), BETA1, BETA2, EPSILON(1e-8), DECAY(0), {0}};
+static const dh_field adamw_fields[] = {RATE(0.001), BETA1, BETA2, EPSILON(1e-8), DECAY(0.01), {0}};
+static const dh_field adamax_fields[] = {RATE(0.002), BETA1, BETA2, EPSILON(1e-8), DECAY(0), {0}};
+static const dh_field rmsprop_fields[] = {RATE(0.01), RHO(0.99), EPSILON(1e-8),
+                                          MOMENTUM,   DECAY(0),  {0}};
+static const dh_field adagrad_fields[] = {RATE(0.01), EPSILON(1e-10), DECAY(0), {0}};
+static const dh_field adadelta_fields[] = {RATE(1), RHO(0.9), EPSILON(1e-6), DECAY(0), {0}};
+
+static const struct kind {
+    const char *name;
+    const dh_field *fields;
+} kinds[] = {
+    [DH_OPTIMIZER_NONE] = {"none", sgd_fields},
+    [DH_SGD] = {"sgd", sgd_fields},
+    [DH_ADAM] = {"adam", adam_fields},
+    [DH_ADAMW] = {"adamw", adamw_fields},
+    [DH_ADAMAX] = {"adamax", adamax_fields},
+    [DH_NADAM] = {"nadam", adamax_fields},
+    [DH_RMSPROP] = {"rmsprop", rmsprop_fields},
+    [DH_ADAGRAD] = {"adagrad", adagrad_fields},
+    [DH_ADADELTA] = {"adadelta", adadelta_fields},
+};
 
 const char *dh__optimizer_name(const dh_optimizer *optimizer)
 {
-    return names[optimizer->kind];
+    return kinds[optimizer->kind].name;
 }
-
-static const dh_field optimizer_fields[] = {
-    DH_FIELD(dh_optimizer, learning_rate, NULL, 0, 0, 1e6, "step size"),
-    DH_FIELD(dh_optimizer, momentum, NULL, 0, 0, 1, "of the gradient's running sum"),
-    DH_FIELD(dh_optimizer, beta1, NULL, 0, 0, 0.9999999, "of the first moment"),
-    DH_FIELD(dh_optimizer, beta2, NULL, 0, 0, 0.9999999, "of the second moment"),
-    DH_FIELD(dh_optimizer, rho, NULL, 0, 0, 0.9999999, "of the running square"),
-    DH_FIELD(dh_optimizer, epsilon, NULL, 0, 0, 1, "keeps quotients finite"),
-    DH_FIELD(dh_optimizer, weight_decay, NULL, 0, 0, 1e3, "pull of weights to 0"),
-    {0}};
 
 dh_status dh__optimizer_check(dh_optimizer *optimizer)
 {
@@ -116,11 +132,13 @@ dh_status dh__optimizer_check(dh_optimizer *optimizer)
     if (!kind) {
         DH_REQUIRE(!isnan(optimizer->learning_rate), DH_EINVAL,
                    "optimizer: its arguments were refused");
-        *optimizer = (dh_optimizer){.kind = DH_SGD, .learning_rate = 0.01f};
+        optimizer->kind = DH_SGD;
+        kind = DH_SGD;
     }
     char who[64];
-    dh__format(who, sizeof who, "optimizer \"%s\"", names[kind ? kind : DH_SGD]);
-    return dh_field_check(optimizer_fields, optimizer, who);
+    dh__format(who, sizeof who, "optimizer \"%s\"", kinds[kind].name);
+    dh_field_fill(kinds[kind].fields, optimizer);
+    return dh_field_check(kinds[kind].fields, optimizer, who);
 }
 
 int dh__optimizer_slots(const dh_optimizer *o)

@@ -110,7 +110,7 @@ static dh_status build_losses(dh_model *m, const dh_build_args *a)
         DH_REQUIRE(isfinite(weight) && weight >= 0, DH_EINVAL,
                    "build: loss_weights[%d] is %g, must be at least 0", o, (double)weight);
         if (o >= m->output_count) continue;
-        m->goal[o].weight = weight != 0 ? weight : 1;
+        m->goal[o].weight = dh__absent((double)weight) ? 1 : weight;
         if (name && *name && strcmp(name, "none")) {
             dh_status status = dh__loss_check(name);
             if (status) return status;

@@ -254,7 +254,7 @@ dh_status(dh_tensor_random_normal)(dh_tensor **out, const dh_random_args *args)
 {
     dh_random_args a;
     DH_TRY(open_args(&a, out, args, "tensor_random_normal"));
-    if (a.a == 0 && a.b == 0) a.b = 1;
+    if (dh__absent(a.b)) a.b = 1;
     DH_REQUIRE(a.b >= 0, DH_EINVAL,
                "tensor_random_normal: b (standard deviation) is %g, must be at least 0", a.b);
     return draw_tensor(out, DRAW_NORMAL, &a, "tensor_random_normal");
@@ -264,7 +264,7 @@ dh_status(dh_tensor_random_bernoulli)(dh_tensor **out, const dh_random_args *arg
 {
     dh_random_args a;
     DH_TRY(open_args(&a, out, args, "tensor_random_bernoulli"));
-    if (a.a == 0) a.a = 0.5;
+    if (dh__absent(a.a)) a.a = 0.5;
     DH_REQUIRE(a.a >= 0 && a.a <= 1, DH_EINVAL,
                "tensor_random_bernoulli: a (probability) is %g, must be in [0, 1]", a.a);
     return draw_tensor(out, DRAW_BERNOULLI, &a, "tensor_random_bernoulli");

@@ -75,10 +75,14 @@ static void defaults_and_fill(void **state)
     assert_int_equal(s.odd.x, 0);
     assert_int_equal(dh_field_check(table, &s, "t"), DH_OK);
     s.stride = 0;
-    s.rate = -0.0f;
+    s.rate = 0;
     s.scale = 3;
     dh_field_fill(table, &s);
     assert_true(s.stride == 1 && s.rate == 0.1f && s.scale == 3);
+    s.rate = DH_ZERO;
+    dh_field_fill(table, &s);
+    dh_field_fill(table, &s);
+    assert_true(s.rate == 0);
     s.stride = 5;
     dh_field_fill(table, &s);
     assert_int_equal(s.stride, 5);

@@ -47,12 +47,21 @@ static void expect_output(dh_layer *(*make)(dh_layer *), int64_t n, const float 
 
 static dh_layer *make_dense(dh_layer *x)
 {
-    return dh_dense(x, 2, .activation = "relu", .weight_init = {"identity", 3, 0},
-                    .bias_init = {"constant", -1, 0});
+    return dh_dense(x, 2, .activation = "relu", .weight_init = {.name = "identity", .a = 3},
+                    .bias_init = {.name = "constant", .a = -1});
 }
 static dh_layer *make_leaky(dh_layer *x)
 {
     return dh_leaky_relu(x, .alpha = 0.5f);
+}
+static dh_layer *make_leaky_zero(dh_layer *x)
+{
+    return dh_leaky_relu(x, .alpha = DH_ZERO);
+}
+static dh_layer *make_dense_zero(dh_layer *x)
+{
+    return dh_dense(x, 2, .activation = "leaky_relu", .alpha = DH_ZERO,
+                    .weight_init = {.name = "identity"});
 }
 static dh_layer *make_leaky_default(dh_layer *x)
 {
@@ -99,6 +108,8 @@ static void values(void **state)
     expect_output(make_dense, 2, (float[]){1, -1}, (double[]){2, 0});
     expect_output(make_leaky, 2, (float[]){2, -2}, (double[]){2, -1});
     expect_output(make_leaky_default, 2, (float[]){2, -2}, (double[]){2, -0.02});
+    expect_output(make_leaky_zero, 2, (float[]){2, -2}, (double[]){2, 0});
+    expect_output(make_dense_zero, 2, (float[]){2, -2}, (double[]){2, 0});
     /* EDDL's fact */
     expect_output(make_softmax, 3, (float[]){.0303f, .2418f, -1.9007f},
                   (double[]){0.420074, 0.519014, 0.060912});
@@ -131,7 +142,7 @@ static void refused(void **state)
     REFUSED(DH_EINVAL, dh_dense(x, 0), "dense", "units", "0");
     REFUSED(DH_EINVAL, dh_dense(x, -3), "dense", "-3");
     REFUSED(DH_ENAME, dh_dense(x, 2, .activation = "rleu"), "dense", "rleu", "relu");
-    REFUSED(DH_ENAME, dh_dense(x, 2, .weight_init = {"he_norml", 0, 0}), "he_norml", "he_normal");
+    REFUSED(DH_ENAME, dh_dense(x, 2, .weight_init = {.name = "he_norml"}), "he_norml", "he_normal");
     REFUSED(DH_ENAME, dh_activation(x, "sotfmax"), "sotfmax", "softmax");
     REFUSED(DH_EINVAL, dh_dropout(x, 1), "dropout", "rate");
     REFUSED(DH_EINVAL, dh_dropout(x, -0.1f), "dropout", "rate");

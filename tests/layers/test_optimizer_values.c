@@ -20,8 +20,9 @@ static dh_model *line(const dh_build_args *more, bool bias, dh_regularizer reg)
 {
     dh_model *net = dh_model_new("line");
     dh_layer *x = dh_input(net, {1});
-    dh_layer *y = dh_dense(x, 1, .no_bias = !bias, .weight_init = {"constant", 1, 0},
-                           .bias_init = {"constant", 1, 0}, .weight_reg = reg, .name = "d");
+    dh_layer *y =
+        dh_dense(x, 1, .no_bias = !bias, .weight_init = {.name = "constant", .a = 1},
+                 .bias_init = {.name = "constant", .a = 1}, .weight_reg = reg, .name = "d");
     dh_build_args args = *more;
     args.struct_size = sizeof args;
     args.model = net;
@@ -250,10 +251,41 @@ static void accumulation(void **state)
     dh_tensor_free(y);
 }
 
+/* What is left away has the kind's default; DH_ZERO is none. */
+static void zeros_and_defaults(void **state)
+{
+    (void)state;
+    double still[STEPS] = {1, 1, 1, 1, 1}, want[STEPS], w = 1, v = 0;
+    follow(dh_sgd(DH_ZERO, .momentum = 0.9f), still);
+    for (int t = 0; t < STEPS; t++) { /* adam without a first moment */
+        double g = gradients[t];
+        v = 0.999 * v + 0.001 * g * g;
+        w -= 0.1 * g / (sqrt(v / (1 - pow(0.999, t + 1))) + 1e-8);
+        want[t] = w;
+    }
+    follow(dh_adam(0.1f, .beta1 = DH_ZERO), want);
+    for (int t = 0; t < STEPS; t++) want[t] = 1;
+    follow((dh_optimizer){.kind = DH_ADAMW, .learning_rate = DH_ZERO}, want);
+    double m = 0, square = 0;
+    w = 1;
+    for (int t = 0; t < STEPS; t++) { /* adamw without decay, filled by hand */
+        double g = gradients[t];
+        m = 0.9 * m + 0.1 * g;
+        square = 0.999 * square + 0.001 * g * g;
+        w -= 0.1 * (m / (1 - pow(0.9, t + 1))) / (sqrt(square / (1 - pow(0.999, t + 1))) + 1e-8);
+        want[t] = w;
+    }
+    follow((dh_optimizer){.kind = DH_ADAMW, .learning_rate = 0.1f, .weight_decay = DH_ZERO}, want);
+    w = 1;
+    for (int t = 0; t < STEPS; t++) want[t] = w -= 0.25 * gradients[t];
+    follow((dh_optimizer){.learning_rate = 0.25f}, want);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sgd),
+        cmocka_unit_test(zeros_and_defaults),
         cmocka_unit_test(adam),
         cmocka_unit_test(nadam),
         cmocka_unit_test(rmsprop),

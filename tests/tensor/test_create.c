@@ -132,9 +132,9 @@ static moments moments_of(dh_tensor *t)
 static void test_random_moments(void **state)
 {
     (void)state;
+    dh_tensor *t = NULL;
+    moments m;
     for (uint64_t seed = 0; seed < 3; seed++) {
-        dh_tensor *t = NULL;
-        moments m;
         assert_int_equal(dh_tensor_random_uniform(&t, {COUNT}, .seed = seed), DH_OK);
         m = moments_of(t);
         CLOSE(m.mean, 0.5, sqrt(1 / 12.0));
@@ -161,6 +161,17 @@ static void test_random_moments(void **state)
         CLOSE(m.mean, 0.3, sqrt(0.21));
         assert_true(m.least == 0 && m.most == 1);
     }
+    /* the deviation's default is 1 and P(1)'s is 1/2, unless zero itself is meant */
+    assert_int_equal(dh_tensor_random_normal(&t, {COUNT}, .a = 10), DH_OK);
+    m = moments_of(t);
+    CLOSE(m.mean, 10, 1);
+    CLOSE(m.variance, 1, sqrt(2));
+    assert_int_equal(dh_tensor_random_normal(&t, {COUNT}, .a = 10, .b = DH_ZERO), DH_OK);
+    m = moments_of(t);
+    assert_true(m.least == 10 && m.most == 10);
+    assert_int_equal(dh_tensor_random_bernoulli(&t, {COUNT}, .a = DH_ZERO), DH_OK);
+    m = moments_of(t);
+    assert_true(m.least == 0 && m.most == 0);
 }
 
 /* [low, high) holds after rounding to a narrow dtype too. */

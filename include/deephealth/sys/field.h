@@ -80,7 +80,8 @@ DH_API bool dh_field_required(const dh_field *field);
 /* Sets every member of data (of the table's struct type) to its default. Required ones become 0. */
 DH_API void dh_field_defaults(const dh_field *table, void *data);
 
-/* Replaces each member that is zero by its default: the rule of public argument structs. */
+/* Replaces each member that is zero by its default: the rule of public argument structs. DH_ZERO
+ * stays. */
 DH_API void dh_field_fill(const dh_field *table, void *data);
 
 /* Checks every member against its range or choices; who begins the message. NaN is refused. */
