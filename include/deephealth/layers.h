@@ -21,13 +21,17 @@ typedef struct dh_layer dh_layer;
 #define DH_MAX_LAYER_INPUTS 16
 
 /* How weights begin. name: zeros, ones, constant (a), random_normal (mean a, standard deviation b,
- * default 0, 0.05), random_uniform (from a to b, default -0.05, 0.05), truncated_normal (a, b;
- * redrawn beyond 2 b), glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform,
- * lecun_normal, variance_scaling (scale a), orthogonal (gain a), identity (gain a). NULL is each
- * layer's default. */
+ * default 0, 0.05), random_uniform (from a to b, default -0.05, 0.05), truncated_normal (as
+ * random_normal, redrawn beyond 2 b), orthogonal (gain a), identity (gain a), variance_scaling: a
+ * distribution of mean 0 and variance a / fan; and its usual cases, as Keras has them:
+ * glorot_uniform, glorot_normal (1 / fan_avg), he_uniform, he_normal (2 / fan_in), lecun_uniform,
+ * lecun_normal (1 / fan_in), the normal ones truncated. NULL is each layer's default.
+ * {.name = "variance_scaling", .a = 2, .mode = "fan_out"} */
 typedef struct dh_initializer {
     const char *name;
     double a, b;
+    const char *mode;         /* of variance_scaling: "fan_in" (default), "fan_out", "fan_avg" */
+    const char *distribution; /* "truncated_normal" (default), "untruncated_normal", "uniform" */
 } dh_initializer;
 
 /* l1 * sum|w| + l2 * sum w^2 is added to the loss. */

@@ -9,16 +9,22 @@
 
 static float data[COUNT];
 
+static dh__segment segment(int64_t rows, int64_t columns)
+{
+    return (dh__segment){.name = "layer/weight",
+                         .ndim = 2,
+                         .shape = {rows, columns},
+                         .count = rows * columns,
+                         .fan_in = rows,
+                         .fan_out = columns};
+}
+
 static dh__segment draw(const char *name, double a, double b, int64_t rows, int64_t columns,
                         uint64_t seed)
 {
-    dh__segment s = {.name = "layer/weight",
-                     .ndim = 2,
-                     .shape = {rows, columns},
-                     .count = rows * columns,
-                     .fan_in = rows,
-                     .fan_out = columns};
-    assert_ok(dh__initializer_find(&s, &(dh_initializer){name, a, b}, "zeros", "layer/weight"));
+    dh__segment s = segment(rows, columns);
+    dh_initializer init = {.name = name, .a = a, .b = b};
+    assert_ok(dh__initializer_find(&s, &init, "zeros", "layer/weight"));
     assert_ok(s.init(&s, data, seed));
     return s;
 }
@@ -41,13 +47,19 @@ static void moments(void **state)
         {"truncated_normal", 0, 0, 0, 0.05 * 0.87962566, -0.1, 0.1},
         {"truncated_normal", 1, 2, 1, 2 * 0.87962566, -3, 5},
         {"glorot_uniform", 0, 0, 0, 0.063245553, -0.10954452, 0.10954452},
-        {"glorot_normal", 0, 0, 0, 0.063245553, -1, 1},
+        {"glorot_normal", 0, 0, 0, 0.063245553, -0.14380119, 0.14380119},
         {"he_uniform", 0, 0, 0, 0.1, -0.17320509, 0.17320509},
-        {"he_normal", 0, 0, 0, 0.1, -1, 1},
+        {"he_normal", 0, 0, 0, 0.1, -0.22736945, 0.22736945},
         {"lecun_uniform", 0, 0, 0, 0.070710678, -0.12247449, 0.12247449},
-        {"lecun_normal", 0, 0, 0, 0.070710678, -1, 1},
-        {"variance_scaling", 0, 0, 0, 0.070710678, -1, 1},
-        {"variance_scaling", 4, 0, 0, 0.14142136, -1, 1},
+        {"lecun_normal", 0, 0, 0, 0.070710678, -0.16077448, 0.16077448},
+        {"variance_scaling", 0, 0, 0, 0.070710678, -0.16077448, 0.16077448},
+        {"variance_scaling", 4, 0, 0, 0.14142136, -0.32154896, 0.32154896},
+        {"random_normal", 0.5, 0, 0.5, 0.05, 0.1, 0.9},
+        {"random_normal", 0.5, DH_ZERO, 0.5, 0, 0.5, 0.5},
+        {"truncated_normal", 0.5, 0, 0.5, 0.05 * 0.87962566, 0.4, 0.6},
+        {"random_uniform", -1, 0, -0.5, 1 / 3.4641016, -1, 0},
+        {"random_uniform", 0, 2, 1, 2 / 3.4641016, 0, 2},
+        {"identity", DH_ZERO, 0, 0, 0, 0, 0},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
         for (uint64_t seed = 1; seed <= 2; seed++) {
@@ -65,6 +77,32 @@ static void moments(void **state)
                 fail_msg("%s: mean %g", table[i].name, mean);
             if (!(fabs(sqrt(square) - d) <= 5 * d / sqrt(COUNT) + 1e-7))
                 fail_msg("%s: deviation %g, not %g", table[i].name, sqrt(square), d);
+        }
+}
+
+/* The three fans and distributions: 200 in, 300 out, 250 between. */
+static void variance_scaling(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"fan_in", "fan_out", "fan_avg"};
+    static const char *const kinds[] = {"truncated_normal", "untruncated_normal", "uniform"};
+    static const double fans[] = {ROWS, COLS, (ROWS + COLS) / 2.0};
+    for (int m = 0; m < 3; m++)
+        for (int k = 0; k < 3; k++) {
+            dh__segment s = segment(ROWS, COLS);
+            dh_initializer init = {
+                .name = "variance_scaling", .a = 3, .mode = modes[m], .distribution = kinds[k]};
+            assert_ok(dh__initializer_find(&s, &init, "zeros", "layer/weight"));
+            assert_ok(s.init(&s, data, 1));
+            double d = sqrt(3 / fans[m]), square = 0, most = 0;
+            for (int i = 0; i < COUNT; i++) {
+                square += (double)data[i] * (double)data[i] / COUNT;
+                most = fmax(most, fabs((double)data[i]));
+            }
+            if (!(fabs(sqrt(square) - d) <= 5 * d / sqrt(COUNT)))
+                fail_msg("%s, %s: deviation %g, not %g", modes[m], kinds[k], sqrt(square), d);
+            double limit = k == 0 ? 2 * d / 0.87962566 : k == 2 ? sqrt(3) * d : 6 * d;
+            assert_true(most <= limit * 1.000001 && most > (k == 1 ? 3 * d : 0.99 * limit));
         }
 }
 
@@ -118,16 +156,31 @@ static void reproducible(void **state)
     }
 }
 
+static dh_status find(dh_initializer init)
+{
+    dh__segment s = segment(2, 3);
+    return dh__initializer_find(&s, &init, "zeros", "d/weight");
+}
+#define FIND(...) find((dh_initializer){__VA_ARGS__})
+
 static void errors(void **state)
 {
     (void)state;
-    dh__segment s = {.name = "w", .ndim = 1, .shape = {3}, .count = 3};
-    assert_error(
-        dh__initializer_find(&s, &(dh_initializer){"glorot_unifrom", 0, 0}, "zeros", "d/weight"),
-        DH_ENAME, "d/weight", "glorot_unifrom", "\"glorot_uniform\"");
-    assert_error(
-        dh__initializer_find(&s, &(dh_initializer){"constant", NAN, 0}, "zeros", "d/weight"),
-        DH_EINVAL, "d/weight", "nan");
+    assert_error(FIND(.name = "glorot_unifrom"), DH_ENAME, "d/weight", "glorot_unifrom",
+                 "\"glorot_uniform\"");
+    assert_error(FIND(.name = "constant", .a = NAN), DH_EINVAL, "d/weight", "nan");
+    assert_error(FIND(.name = "variance_scaling", .a = -1), DH_EINVAL,
+                 "parameter \"d/weight\": variance_scaling by -1, must be greater than 0");
+    assert_error(FIND(.name = "variance_scaling", .a = DH_ZERO), DH_EINVAL, "by 0,");
+    assert_error(FIND(.name = "variance_scaling", .mode = "fan_ave"), DH_ENAME,
+                 "parameter \"d/weight\": no mode \"fan_ave\"", "fan_avg");
+    assert_error(FIND(.name = "variance_scaling", .distribution = "unifrom"), DH_ENAME,
+                 "no distribution \"unifrom\"", "uniform");
+    assert_error(FIND(.name = "he_normal", .a = 2), DH_EINVAL,
+                 "a is 2, initializer \"he_normal\" has none");
+    assert_error(FIND(.name = "zeros", .mode = "fan_in"), DH_EINVAL,
+                 "mode \"fan_in\" is of variance_scaling, initializer \"zeros\" has none");
+    dh__segment s = segment(1, 3);
     assert_ok(dh__initializer_find(&s, &(dh_initializer){0}, "ones", "d/weight"));
     assert_ok(s.init(&s, data, 1));
     assert_true(data[0] == 1 && data[2] == 1);
@@ -135,8 +188,9 @@ static void errors(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(moments), cmocka_unit_test(orthogonal),
-                                       cmocka_unit_test(identity), cmocka_unit_test(reproducible),
-                                       cmocka_unit_test(errors)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(moments),      cmocka_unit_test(variance_scaling),
+        cmocka_unit_test(orthogonal),   cmocka_unit_test(identity),
+        cmocka_unit_test(reproducible), cmocka_unit_test(errors)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
