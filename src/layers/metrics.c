@@ -153,42 +153,53 @@ static dh_value jaccard(dh__graph *g, dh_value p, dh_value t, int k)
     return dh__sum_samples(g, safe_ratio(g, both, op2(g, DH_OP_SUB, sizes, both)));
 }
 
-/* --- area under the ROC curve: counts above AUC_STEPS thresholds, all elements flattened ---------
+/* --- area under the ROC curve, all elements flattened --------------------------------------------
  */
 
-static dh_value column(dh__graph *g, dh_value x)
+static dh_value flat(dh__graph *g, dh_value x)
 {
-    return dh_emit1(&g->emitter, DH_OP_RESHAPE, &(dh_reshape_attr){.shape = {2, {-1, 1}}}, x);
+    return dh_emit1(&g->emitter, DH_OP_RESHAPE, &(dh_reshape_attr){.shape = {1, {-1}}}, x);
 }
 
+/* A histogram of y: the sum of y over the elements of each bin, [AUC_STEPS]. */
+static dh_value in_bins(dh__graph *g, dh_value bin, dh_value y)
+{
+    double zeros[AUC_STEPS] = {0};
+    dh_value none = dh__graph_const(g, DH_F64, 1, (int64_t[]){AUC_STEPS}, zeros);
+    return dh_emit3(&g->emitter, DH_OP_SCATTER_ADD, &(dh_axis_attr){0}, none, bin, y);
+}
+
+/* Bin b holds the predictions in ((b - 1) / last, b / last], those above b - 1 thresholds at i /
+ * last; what is not a probability goes into the nearest, NaN into the lowest. */
 static dh_value auc(dh__graph *g, dh_value p, dh_value t, int k)
 {
-    double threshold[AUC_STEPS];
+    const double last = AUC_STEPS - 1;
     DH_UNUSED(k);
-    for (int i = 0; i < AUC_STEPS; i++) threshold[i] = (double)i / (AUC_STEPS - 1);
-    threshold[0] = -1e-7;
-    threshold[AUC_STEPS - 1] = 1 + 1e-7;
-    dh_value at = dh__graph_const(g, DH_F32, 1, (int64_t[]){AUC_STEPS}, threshold);
-    dh_value yes = column(g, dh__emit_cast(g, t, DH_F32)), no = dh__emit_scale(g, yes, -1, 1);
-    dh_value above = dh__emit_cast(g, op2(g, DH_OP_GREATER, column(g, p), at), DH_F32);
-    dh_reduce_attr rows = {.axes = {1, {0}}};
-    dh_value parts[2] = {dh_emit1(&g->emitter, DH_OP_SUM, &rows, op2(g, DH_OP_MUL, above, yes)),
-                         dh_emit1(&g->emitter, DH_OP_SUM, &rows, op2(g, DH_OP_MUL, above, no))};
+    dh_value y = flat(g, dh__emit_cast(g, dh__target_like(g, p, t), DH_F64));
+    dh_value x = dh__emit_scale(g, flat(g, dh__emit_cast(g, p, DH_F32)), last, 0);
+    dh_value up = dh_emit1(&g->emitter, DH_OP_CEIL, NULL, x);
+    dh_value held = dh_emit1(&g->emitter, DH_OP_CLAMP, &(dh_clamp_attr){0, last}, up);
+    dh_value bin = dh__emit_cast(g, held, DH_I32);
+    dh_value parts[2] = {in_bins(g, bin, y), in_bins(g, bin, dh__emit_scale(g, y, -1, 1))};
     dh_value out[DH_OP_MAX_OUT];
-    return dh_emit(&g->emitter, DH_OP_CONCAT, &(dh_axis_attr){0}, 2, parts, out) ? DH_NO_VALUE
-                                                                                 : out[0];
+    if (dh_emit(&g->emitter, DH_OP_CONCAT, &(dh_axis_attr){0}, 2, parts, out)) return DH_NO_VALUE;
+    return dh__emit_cast(g, out[0], DH_F32);
 }
 
-/* Trapezoids between neighbouring thresholds; the lowest threshold counts all. */
+/* Trapezoids between neighbouring thresholds, from the highest, which nothing is above, to the
+ * lowest, which everything is above (Fawcett 2006). */
 static double auc_finish(const double *sums, int count, double samples)
 {
     int n = count / 2;
-    const double *tp = sums, *fp = sums + n;
-    double area = 0;
+    const double *positive = sums, *negative = sums + n;
+    double area = 0, tp = 0, fp = 0;
     DH_UNUSED(samples);
-    if (tp[0] <= 0 || fp[0] <= 0) return NAN; /* one class only */
-    for (int i = 0; i + 1 < n; i++) area += (fp[i] - fp[i + 1]) * (tp[i] + tp[i + 1]) / 2;
-    return area / (tp[0] * fp[0]);
+    for (int i = n - 1; i >= 0; i--) {
+        area += negative[i] * (tp + positive[i] / 2);
+        tp += positive[i];
+        fp += negative[i];
+    }
+    return tp > 0 && fp > 0 ? area / (tp * fp) : NAN; /* NaN: one class only */
 }
 
 /* --- confusion matrix: [C, C], rows the true class, columns the predicted -----------------------

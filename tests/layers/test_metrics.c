@@ -82,6 +82,36 @@ static void counts(void **state)
           VALUES(.9, .1, .2, .8, .6, .4), VALUES(0, 1, 1));
 }
 
+/* Against the share of pairs in the right order (Hanley and McNeil 1982), with predictions no two
+ * of which share a bin unless they are equal; and in memory of a few numbers an element. */
+static void area_under_the_curve(void **state)
+{
+    (void)state;
+    enum { ROWS = 61, COLUMNS = 7, COUNT = ROWS * COLUMNS };
+    static double p[COUNT], t[COUNT];
+    double right = 0, pairs = 0;
+    for (int i = 0; i < COUNT; i++) {
+        t[i] = i * 37 % 11 < 4;
+        p[i] = (i * 53 % 190 + 4 * t[i] + 1.5) / 199;
+    }
+    for (int i = 0; i < COUNT; i++)
+        for (int k = 0; k < COUNT; k++) {
+            if (t[i] < 0.5 || t[k] > 0.5) continue;
+            pairs++;
+            right += p[i] > p[k] ? 1 : p[i] < p[k] ? 0 : 0.5;
+        }
+    CHECK(right / pairs, "auc", SHAPE(ROWS, COLUMNS), DH_F32, SHAPE(ROWS, COLUMNS), p, t);
+
+    dh__metric m = {0};
+    const int64_t shape[] = {1000, 100};
+    objective o = open_objective(2, shape, DH_F32, 2, shape);
+    assert_ok(dh__metric_find(&m, "auc"));
+    o.out = m.emit(o.graph, o.p, o.t, m.k);
+    plan_objective(&o, false);
+    assert_true(o.plan->arena_size < 60 * 100000);
+    close_objective(&o);
+}
+
 static void names(void **state)
 {
     (void)state;
@@ -106,8 +136,9 @@ static void names(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(accuracies), cmocka_unit_test(overlaps),
-                                       cmocka_unit_test(errors_of_values), cmocka_unit_test(counts),
-                                       cmocka_unit_test(names)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(accuracies),           cmocka_unit_test(overlaps),
+        cmocka_unit_test(errors_of_values),     cmocka_unit_test(counts),
+        cmocka_unit_test(area_under_the_curve), cmocka_unit_test(names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
