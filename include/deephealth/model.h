@@ -51,7 +51,8 @@ DH_API dh_model *dh_model_new(const dh_model_args *args);
 DH_API void dh_model_free(dh_model *model); /* NULL is fine */
 
 /* A loss of the user's own: composes layers and returns the loss of each sample, [N] or [N, ...]
- * (averaged), or NULL after a failure. */
+ * (averaged), or one number for the batch (which weights of samples and classes cannot scale), or
+ * NULL after a failure. */
 typedef dh_layer *(*dh_loss_fn)(dh_layer *target, dh_layer *prediction, void *payload);
 
 typedef struct dh_build_args {
@@ -128,8 +129,10 @@ typedef struct dh_fit_args {
     float validation_split;                         /* the last part of the data, in [0, 1) */
     const dh_tensor *validation_x, *validation_y;
     const dh_tensor *validation_xs[DH_MAX_IO], *validation_ys[DH_MAX_IO];
-    const dh_tensor *sample_weight; /* [N] */
-    const float *class_weight;      /* one a class of the first output's target */
+    const dh_tensor *sample_weight; /* [N]: times the losses of each sample, of all outputs; the
+                                       rows of validation_split keep theirs */
+    const float *class_weight;      /* one a class of the first output's target: times the first
+                                       output's losses, in training */
     int class_count;
     bool no_shuffle, quiet;
     dh_event_fn callback;

@@ -46,6 +46,24 @@ static dh_status check_target(const dh_model *model, int o, const dh_tensor *y, 
     return DH_OK;
 }
 
+static dh_status check_weights(const dh__data *data, const dh_model *model, int64_t rows,
+                               const char *who)
+{
+    const dh_tensor *w = data->sample_weight, *y = data->y[0];
+    char text[DH_SHAPE_TEXT];
+    DH_REQUIRE(!w || (w->view.ndim == 1 && w->view.shape[0] == rows), DH_ESHAPE,
+               "%s: sample_weight is %s, needs [%lld]", who,
+               dh__shape_text(text, sizeof text, w->view.ndim, w->view.shape), (long long)rows);
+    DH_REQUIRE(!data->class_weight || !y || y->view.ndim <= 2, DH_ESHAPE,
+               "%s: class_weight is given, y has %d axes, may have 2 at most", who, y->view.ndim);
+    const dh_layer *loss = model->goal[0].fn_result;
+    bool scalar = loss && dh__graph_view(model->net.sketch, loss->sketch)->ndim == 0;
+    DH_REQUIRE(!scalar || !(w || data->class_weight), DH_ESHAPE,
+               "%s: %s is given, but loss_fn gives one number for the batch, must give [N]", who,
+               w ? "sample_weight" : "class_weight");
+    return DH_OK;
+}
+
 dh_status dh__data_check(dh__data *data, const dh_model *model, bool with_targets, const char *who)
 {
     DH_REQUIRE(data->x[0], DH_EINVAL, "%s: x is NULL", who);
@@ -59,14 +77,7 @@ dh_status dh__data_check(dh__data *data, const dh_model *model, bool with_target
     }
     for (int o = 0; with_targets && o < model->output_count; o++)
         DH_TRY(check_target(model, o, data->y[o], rows, who));
-    const dh_tensor *w = data->sample_weight;
-    char text[DH_SHAPE_TEXT];
-    DH_REQUIRE(!w || (w->view.ndim == 1 && w->view.shape[0] == rows), DH_ESHAPE,
-               "%s: sample_weight is %s, needs [%lld]", who,
-               dh__shape_text(text, sizeof text, w->view.ndim, w->view.shape), (long long)rows);
-    DH_REQUIRE(!data->class_weight || !data->y[0] || data->y[0]->view.ndim <= 2, DH_ESHAPE,
-               "%s: class_weight is given, y has %d axes, may have 2 at most", who,
-               data->y[0]->view.ndim);
+    DH_TRY(check_weights(data, model, rows, who));
     DH_REQUIRE(rows > 0, DH_ESHAPE, "%s: x has no rows", who);
     data->begin = 0;
     data->count = rows;
@@ -80,7 +91,8 @@ void dh__data_key(dh__key *key, const dh__data *data, const dh_model *model, dh_
     key->mode = mode;
     key->rows = rows;
     key->freeze = mode != DH_PREDICT ? dh__freeze_key(model) : 0;
-    key->weighted = mode != DH_PREDICT && (data->sample_weight || data->class_weight);
+    key->sample_weight = mode != DH_PREDICT && data->sample_weight;
+    key->class_weight = mode != DH_PREDICT && data->class_weight;
     for (int o = 0; o < model->output_count && mode != DH_PREDICT; o++) {
         if (!data->y[o]) continue;
         key->target[o].dtype = data->y[o]->view.dtype;
@@ -171,25 +183,25 @@ static int64_t class_of(const dh_view *y, int64_t row)
     return best;
 }
 
-static dh_status feed_weights(float *to, const dh__data *data, const int64_t *order, int64_t begin,
-                              int64_t rows)
+static void feed_sample_weights(float *to, const dh_view *v, const int64_t *order, int64_t begin,
+                                int64_t rows)
 {
+    int64_t size = (int64_t)dh_dtype_size(v->dtype);
     for (int64_t i = 0; i < rows; i++) {
         int64_t row = order ? order[i] : begin + i;
-        double w = 1;
-        if (data->sample_weight) {
-            const dh_view *v = &data->sample_weight->view;
-            w = dh__load(v->dtype, (const char *)v->data +
-                                       row * v->stride[0] * (int64_t)dh_dtype_size(v->dtype));
-        }
-        if (data->class_weight) {
-            int64_t k = class_of(&data->y[0]->view, row);
-            DH_REQUIRE(k >= 0 && k < data->class_count, DH_EINVAL,
-                       "class_weight: row %lld is of class %lld, there are %d weights",
-                       (long long)row, (long long)k, data->class_count);
-            w *= (double)data->class_weight[k];
-        }
-        to[i] = (float)w;
+        to[i] = (float)dh__load(v->dtype, (const char *)v->data + row * v->stride[0] * size);
+    }
+}
+
+static dh_status feed_class_weights(float *to, const dh__data *data, const int64_t *order,
+                                    int64_t begin, int64_t rows)
+{
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t row = order ? order[i] : begin + i, k = class_of(&data->y[0]->view, row);
+        DH_REQUIRE(k >= 0 && k < data->class_count, DH_EINVAL,
+                   "class_weight: row %lld is of class %lld, there are %d weights", (long long)row,
+                   (long long)k, data->class_count);
+        to[i] = data->class_weight[k];
     }
     return DH_OK;
 }
@@ -205,7 +217,10 @@ dh_status dh__feed(dh__stage *stage, const dh_model *model, const dh__data *data
     for (int o = 0; targets && o < model->output_count; o++)
         if (stage->target[o] != DH_NO_VALUE)
             feed_view(dh__plan_view(plan, stage->target[o]), &data->y[o]->view, order, begin, rows);
-    if (targets && stage->weight != DH_NO_VALUE)
-        DH_TRY(feed_weights(dh__plan_view(plan, stage->weight)->data, data, order, begin, rows));
-    return DH_OK;
+    if (targets && stage->sample_weight != DH_NO_VALUE)
+        feed_sample_weights(dh__plan_view(plan, stage->sample_weight)->data,
+                            &data->sample_weight->view, order, begin, rows);
+    if (!targets || stage->class_weight == DH_NO_VALUE) return DH_OK;
+    return feed_class_weights(dh__plan_view(plan, stage->class_weight)->data, data, order, begin,
+                              rows);
 }

@@ -70,7 +70,6 @@ static dh_status prepare(fitting *f)
             (long long)(f->train.count - kept));
         f->validation = f->train;
         f->validation.class_weight = NULL;
-        f->validation.sample_weight = NULL;
         f->validation.begin = kept;
         f->validation.count -= kept;
         f->train.count = kept;

@@ -16,7 +16,7 @@ typedef struct dh__key {
     dh__mode mode;
     int64_t rows; /* the bound */
     bool add;     /* gradients are added to what is there */
-    bool weighted;
+    bool sample_weight, class_weight; /* losses of samples are multiplied by what is fed */
     int group;       /* batches whose gradients are averaged; 0 is 1 */
     uint64_t freeze; /* dh__freeze_key: what is trained, and how fast */
     struct {
@@ -30,7 +30,9 @@ typedef struct dh__key {
 typedef struct dh__stage {
     dh__key key;
     dh__plan *plan;
-    dh_value input[DH_MAX_IO], target[DH_MAX_IO], weight;
+    dh_value input[DH_MAX_IO], target[DH_MAX_IO];
+    dh_value sample_weight; /* [N], of all outputs */
+    dh_value class_weight;  /* [N], of the first */
     dh_value output[DH_MAX_IO], keep[DH_MAX_IO];
     dh_value loss, losses[DH_MAX_IO], metric[DH_MAX_METRICS];
     struct dh__stage *next;

@@ -137,8 +137,8 @@ static dh_status explain_loss(dh_model *model, dh__stage *stage, double loss)
             DH_REQUIRE(finite_input(dh__plan_view(stage->plan, stage->target[o])), DH_ENUMERIC,
                        "the loss is %g: y of output \"%s\" holds a NaN or infinity in this batch",
                        loss, model->output[o]->name);
-    if (stage->weight != DH_NO_VALUE)
-        DH_REQUIRE(finite_input(dh__plan_view(stage->plan, stage->weight)), DH_ENUMERIC,
+    if (stage->sample_weight != DH_NO_VALUE)
+        DH_REQUIRE(finite_input(dh__plan_view(stage->plan, stage->sample_weight)), DH_ENUMERIC,
                    "the loss is %g: sample_weight holds a NaN or infinity in this batch", loss);
     DH_TRY(dh__plan_find_nan(stage->plan, &scope, &op));
     if (scope < 0)

@@ -60,7 +60,10 @@ static void add_inputs(making *m)
         m->stage->target[o] =
             dh__graph_input(m->graph, key->target[o].dtype, key->target[o].ndim, shape);
     }
-    if (key->weighted) m->stage->weight = dh__graph_input(m->graph, DH_F32, 1, &key->rows);
+    if (key->sample_weight)
+        m->stage->sample_weight = dh__graph_input(m->graph, DH_F32, 1, &key->rows);
+    if (key->class_weight)
+        m->stage->class_weight = dh__graph_input(m->graph, DH_F32, 1, &key->rows);
 }
 
 static void keep(making *m, dh_value *slot, dh_value value)
@@ -98,18 +101,20 @@ static dh_value user_value(making *m, dh_layer *target, dh_layer *result, int ou
     return m->values[result->index];
 }
 
+static dh_value weighted(making *m, dh_value loss, dh_value weight)
+{
+    if (weight == DH_NO_VALUE) return loss;
+    return dh_emit2(&m->graph->emitter, DH_OP_MUL, NULL, loss, weight);
+}
+
 static dh_value sample_losses(making *m, int o)
 {
     const dh__goal *goal = &m->model->goal[o];
-    const dh_view *v;
     dh_value loss = goal->fn_result ? user_value(m, goal->fn_target, goal->fn_result, o)
                                     : dh__loss_emit(m->graph, goal->name, m->stage->output[o],
                                                     m->stage->target[o]);
-    loss = dh__per_sample(m->graph, loss);
-    v = dh__graph_view(m->graph, loss);
-    if (v && m->stage->weight != DH_NO_VALUE && v->ndim == 1)
-        loss = dh_emit2(&m->graph->emitter, DH_OP_MUL, NULL, loss, m->stage->weight);
-    return loss;
+    loss = weighted(m, dh__per_sample(m->graph, loss), m->stage->sample_weight);
+    return o == 0 ? weighted(m, loss, m->stage->class_weight) : loss;
 }
 
 static dh_status add_losses(making *m)
@@ -251,7 +256,7 @@ static void no_values(dh__stage *s)
     for (int i = 0; i < DH_MAX_IO; i++)
         s->input[i] = s->target[i] = s->output[i] = s->keep[i] = s->losses[i] = DH_NO_VALUE;
     for (int i = 0; i < DH_MAX_METRICS; i++) s->metric[i] = DH_NO_VALUE;
-    s->weight = s->loss = DH_NO_VALUE;
+    s->sample_weight = s->class_weight = s->loss = DH_NO_VALUE;
 }
 
 dh_status dh__stage_new(dh__stage **out, dh_model *model, const dh__key *key, dh__memory level)
