@@ -41,12 +41,13 @@ static int64_t parameters_of(const dh_layer *layer, int64_t *trainable)
     return total;
 }
 
+/* "1.50 M", "12 ": a unit follows. */
 static const char *amount(char *text, size_t size, double n)
 {
     static const char units[] = " kMGT";
     int u = 0;
     for (; n >= 1000 && u < 4; u++) n /= 1000;
-    dh__format(text, size, u ? "%.2f %c" : "%.0f", n, units[u]);
+    dh__format(text, size, u ? "%.2f %c" : "%.0f ", n, units[u]);
     return text;
 }
 
@@ -100,30 +101,45 @@ dh_status dh_model_memory(dh_memory_report *out, dh_model *model, int batch_size
     return DH_OK;
 }
 
+static const char *title(char *text, size_t size, const dh_layer *layer)
+{
+    dh__format(text, size, "%s (%s)", layer->name, layer->def->kind);
+    return text;
+}
+
+static void write_layer(dh__text *t, const dh_layer *layer, const work *w, int width, int64_t own)
+{
+    const dh_view *v = dh__graph_view(layer->net->sketch, layer->sketch);
+    char name[128], shape[DH_SHAPE_TEXT], out[64], flops[32];
+    dh__shape_text(shape, sizeof shape, v->ndim, v->shape);
+    const char *rest = strchr(shape, ','); /* the batch is N */
+    dh__format(out, sizeof out, "[N%s", rest ? rest : "]");
+    dh__text_add(t, "%-*s  %-20s %12lld  %10s  %s\n", width, title(name, sizeof name, layer),
+                 v->ndim ? out : "[]", (long long)own, amount(flops, sizeof flops, w->flops),
+                 *w->impl ? w->impl : "-");
+}
+
 static void write_layers(dh__text *t, const dh_model *model, const work *w, const bool *wanted)
 {
-    char shape[DH_SHAPE_TEXT], flops[32];
+    char text[128];
     int64_t total = 0, trainable = 0;
     double all = 0;
-    dh__text_add(t, "model \"%s\"\n%-28s %-22s %12s %10s  %s\n", model->net.name, "layer", "output",
-                 "parameters", "FLOPs", "implementation");
+    int width = 5;
     for (int i = 0; i < model->net.count; i++) {
-        const dh_layer *layer = model->net.layers[i];
+        int length = (int)strlen(title(text, sizeof text, model->net.layers[i]));
+        if (wanted[i] && length > width) width = length;
+    }
+    dh__text_add(t, "model \"%s\"\n%-*s  %-20s %12s  %10s  %s\n", model->net.name, width, "layer",
+                 "output", "parameters", "FLOPs ", "implementation");
+    for (int i = 0; i < model->net.count; i++) {
         if (!wanted[i]) continue;
-        const dh_view *v = dh__graph_view(model->net.sketch, layer->sketch);
-        char name[64], out[64];
-        int64_t own = parameters_of(layer, &trainable);
-        dh__shape_text(shape, sizeof shape, v->ndim, v->shape);
-        const char *rest = strchr(shape, ','); /* the batch is N */
-        dh__format(out, sizeof out, "[N%s", rest ? rest : "]");
-        dh__format(name, sizeof name, "%s (%s)", layer->name, layer->def->kind);
-        dh__text_add(t, "%-28s %-22s %12lld %10s  %s\n", name, v->ndim ? out : "[]", (long long)own,
-                     amount(flops, sizeof flops, w[i].flops), w[i].impl);
+        int64_t own = parameters_of(model->net.layers[i], &trainable);
+        write_layer(t, model->net.layers[i], &w[i], width, own);
         total += own;
         all += w[i].flops;
     }
     dh__text_add(t, "parameters %lld (%lld trainable), forward %s", (long long)total,
-                 (long long)trainable, amount(flops, sizeof flops, all));
+                 (long long)trainable, amount(text, sizeof text, all));
 }
 
 static dh_status write_summary(dh__text *t, dh_model *model, int batch)
