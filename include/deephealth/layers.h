@@ -34,7 +34,8 @@ typedef struct dh_initializer {
     const char *distribution; /* "truncated_normal" (default), "untruncated_normal", "uniform" */
 } dh_initializer;
 
-/* l1 * sum|w| + l2 * sum w^2 is added to the loss. */
+/* l1 * sum|w| + l2 * sum w^2 is added to the loss. It belongs to the parameter: models that share a
+ * store give the same one, or none. */
 typedef struct dh_regularizer {
     float l1, l2;
 } dh_regularizer;

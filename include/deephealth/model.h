@@ -116,7 +116,8 @@ typedef struct dh_event {
     const dh_result *train, *validation; /* so far; validation NULL before it ran */
     bool epoch_end;
 } dh_event;
-/* Called after each step and each epoch. Not DH_OK ends fit with that status. */
+/* Called after each step and each epoch. Not DH_OK ends fit with that status. It may evaluate,
+ * predict, read and write parameters; building or fitting the model is DH_ESTATE. */
 typedef dh_status (*dh_event_fn)(const dh_event *event, void *payload);
 
 typedef struct dh_fit_args {
@@ -209,7 +210,8 @@ DH_API dh_layer *dh_model_layer(const dh_model *model,
 DH_API int dh_model_parameter_count(const dh_model *model);
 DH_API const char *dh_model_parameter_name(const dh_model *model, int index);
 /* A tensor on the parameter's own memory: what is written there is used by the next step. Yours to
- * free. DH_ENOTFOUND offers the near names. */
+ * free; while it is held, a build that would add parameters to the store is DH_ESTATE. DH_ENOTFOUND
+ * offers the near names. */
 DH_API DH_NODISCARD dh_status dh_model_parameter(dh_tensor **out, const dh_model *model,
                                                  const char *name);
 /* The same of its gradient; DH_ESTATE before the first backward. States have none. */

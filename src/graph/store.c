@@ -49,6 +49,11 @@ static dh_status check_same(const dh__segment *have, const dh__segment *want)
     DH_REQUIRE(same, DH_ESHAPE, "parameter \"%s\": is %s in the store, the layer needs %s",
                have->name, dh__shape_text(a, sizeof a, have->ndim, have->shape),
                dh__shape_text(b, sizeof b, want->ndim, want->shape));
+    bool same_penalty = have->l1 == want->l1 && have->l2 == want->l2;
+    DH_REQUIRE(same_penalty || (want->l1 == 0 && want->l2 == 0), DH_EINVAL,
+               "parameter \"%s\": its regularizer is {l1 %g, l2 %g} in the store, the layer wants "
+               "{l1 %g, l2 %g}",
+               have->name, (double)have->l1, (double)have->l2, (double)want->l1, (double)want->l2);
     return DH_OK;
 }
 
@@ -107,6 +112,18 @@ static dh_status enlarge(dh__params *store, dh__storage **arena, int64_t old, in
     return DH_OK;
 }
 
+/* A tensor on an arena that is left behind would show what no model reads any more. */
+static dh_status check_released(const dh__params *store)
+{
+    const dh__storage *arenas[] = {store->weights, store->states, store->grads};
+    for (size_t i = 0; i < DH_COUNT(arenas); i++)
+        DH_REQUIRE(!arenas[i] || atomic_load(&arenas[i]->references) == 1, DH_ESTATE,
+                   "parameters are added to the store while tensors on its %s are held; free them "
+                   "first",
+                   i < 2 ? "parameters" : "gradients");
+    return DH_OK;
+}
+
 static dh_status draw(dh__params *store, dh__segment *s, uint64_t seed)
 {
     float *data = (float *)(s->state ? store->states : store->weights)->data + s->offset;
@@ -116,6 +133,7 @@ static dh_status draw(dh__params *store, dh__segment *s, uint64_t seed)
 dh_status dh__params_allocate(dh__params *store, uint64_t seed)
 {
     int64_t old[2] = {store->allocated[0], store->allocated[1]};
+    if (store->used[0] != old[0] || store->used[1] != old[1]) DH_TRY(check_released(store));
     for (int k = 0; k < 2; k++) {
         dh__storage **arena = k ? &store->states : &store->weights;
         if (*arena && store->used[k] == old[k]) continue;

@@ -56,12 +56,14 @@ void dh__params_retain(dh__params *store);
 void dh__params_release(dh__params *store);
 
 /* Adds a segment (name copied; other fields from `like`), or finds the one of that name, whose
- * shape must agree (DH_ESHAPE names both). The index comes through out. */
+ * shape must agree (DH_ESHAPE names both), and whose regularizer is that of `like` unless that has
+ * none (DH_EINVAL). The index comes through out. */
 dh_status dh__params_declare(dh__params *store, int *out, const dh__segment *like,
                              const char *name);
 int dh__params_find(const dh__params *store, const char *name); /* -1 */
 
-/* Lays out memory for all segments and draws the initial values of those that are new. */
+/* Lays out memory for all segments and draws the initial values of those that are new. DH_ESTATE if
+ * memory must be added while tensors on the store's memory are held. */
 dh_status dh__params_allocate(dh__params *store, uint64_t seed);
 /* Gradients, zeroed when new. */
 dh_status dh__params_train(dh__params *store);

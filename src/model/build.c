@@ -268,6 +268,7 @@ dh_status(dh_build)(const dh_build_args *args)
     dh_model *m = a.model;
     DH_NEED(m, "build", "model");
     if (m->net.status) return dh_fail(m->net.status, "%s", m->net.error);
+    DH_REQUIRE(!m->fitting, DH_ESTATE, "build: model \"%s\" is in fit", m->net.name);
     unbuild(m);
     int layers = m->net.count; /* a loss_fn adds its own */
     dh_status status = build_outputs(m, &a);

@@ -205,10 +205,13 @@ dh_status(dh_fit)(const dh_fit_args *args)
     DH_TRY(dh__args(&f.a, sizeof f.a, args, "fit"));
     f.model = f.a.model;
     DH_TRY(dh__ready(f.model, true, "fit"));
+    DH_REQUIRE(!f.model->fitting, DH_ESTATE, "fit: model \"%s\" is in fit", f.model->net.name);
     DH_TRY(check_args(&f.a));
     int before = dh__enter(f.model);
+    f.model->fitting = true;
     dh_status status = prepare(&f);
     if (!status) status = run_epochs(&f);
+    f.model->fitting = false;
     dh__leave(before);
     dh__free(f.order);
     return dh__from("fit", status);

@@ -61,7 +61,7 @@ typedef struct dh__pass {
 
 struct dh_model {
     dh__net net; /* first: layers see a model as its net */
-    bool built;
+    bool built, fitting; /* fitting: inside dh_fit */
     dh_cs cs;
     dh__arena *arena;
     int input_count, output_count, keep_count, metric_count;

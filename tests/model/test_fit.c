@@ -288,6 +288,38 @@ static void a_callback_may_evaluate(void **state)
     dh_tensor_free(a.y);
 }
 
+static dh_status build_amid(const dh_event *e, void *payload)
+{
+    dh_layer *const *output = payload;
+    return dh_build(e->model, *output, .loss = "mse");
+}
+
+static dh_status fit_amid(const dh_event *e, void *payload)
+{
+    (void)payload;
+    return dh_fit(e->model, NULL, NULL);
+}
+
+/* What fit works on is not taken from under it, and serves again afterwards. */
+static void a_callback_may_not_build_or_fit(void **state)
+{
+    (void)state;
+    dh_tensor *x, *y;
+    make_blobs(&x, &y, 8, 4, 2, 7);
+    dh_model *net = dh_model_new("net");
+    dh_layer *out = dh_dense(dh_input(net, {4}), 2);
+    assert_ok(dh_build(net, out, .loss = "mse"));
+    assert_error(dh_fit(net, x, y, .quiet = true, .callback = build_amid, .payload = &out),
+                 DH_ESTATE, "build: model \"net\" is in fit");
+    assert_error(dh_fit(net, x, y, .quiet = true, .callback = fit_amid), DH_ESTATE,
+                 "fit: model \"net\" is in fit");
+    assert_ok(dh_fit(net, x, y, .quiet = true));
+    assert_ok(dh_build(net, out, .loss = "mse"));
+    dh_model_free(net);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+}
+
 static void evaluation_sees_what_training_sees(void **state)
 {
     (void)state;
@@ -322,6 +354,7 @@ int main(void)
         cmocka_unit_test(nan_names_its_origin_and_spares_the_weights),
         cmocka_unit_test(nan_shows_though_its_row_has_no_class),
         cmocka_unit_test(a_callback_may_evaluate),
+        cmocka_unit_test(a_callback_may_not_build_or_fit),
         cmocka_unit_test(evaluation_sees_what_training_sees),
         cmocka_unit_test(accumulated_batches_are_one_large_batch),
     };

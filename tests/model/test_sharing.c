@@ -59,6 +59,50 @@ static void a_file_holds_the_models_own(void **state)
     dh_model_free(c);
 }
 
+/* A tensor of a parameter never shows what no model uses any more. */
+static void held_tensors_keep_the_store_as_it_is(void **state)
+{
+    (void)state;
+    dh_tensor *t;
+    dh_model *a = dh_model_new("a"), *b = dh_model_new("b", .share = a);
+    assert_ok(dh_build(a, dh_dense(dh_input(a, {4}), 3, .name = "first"), .loss = "mse"));
+    assert_ok(dh_model_parameter(&t, a, "first/weight"));
+    dh_layer *y = dh_dense(dh_input(b, {4}), 3, .name = "first");
+    assert_ok(dh_build(b, y)); /* adds nothing */
+    dh_layer *more = dh_dense(y, 2, .name = "second");
+    assert_error(dh_build(b, more), DH_ESTATE, "build: ", "parameters", "held", "free them first");
+    ((float *)dh_tensor_data(t))[5] = 42;
+    dh_tensor_free(t);
+    assert_ok(dh_build(b, more));
+    assert_true(values(a, "first/weight")[5] == 42 && values(b, "first/weight")[5] == 42);
+    dh_model_free(a);
+    dh_model_free(b);
+}
+
+static void a_regularizer_belongs_to_the_parameter(void **state)
+{
+    (void)state;
+    dh_tensor *x, *y;
+    dh_result r[2];
+    assert_ok(dh_tensor_ones(&x, {4, 4}));
+    assert_ok(dh_tensor_zeros(&y, {4, 3}));
+    dh_model *a = dh_model_new("a");
+    assert_ok(dh_build(a, dh_dense(dh_input(a, {4}), 3, .name = "d", .weight_reg = {.l2 = 0.5f}),
+                       .loss = "mse"));
+    dh_model *b = dh_model_new("b", .share = a), *c = dh_model_new("c", .share = a);
+    assert_ok(dh_build(b, dh_dense(dh_input(b, {4}), 3, .name = "d"), .loss = "mse"));
+    assert_ok(dh_evaluate(a, x, y, .result = &r[0], .quiet = true));
+    assert_ok(dh_evaluate(b, x, y, .result = &r[1], .quiet = true));
+    assert_true(r[0].loss > r[0].losses[0] && r[0].loss == r[1].loss);
+    assert_null(dh_dense(dh_input(c, {4}), 3, .name = "d", .weight_reg = {.l2 = 0.25f}));
+    assert_error(dh_build(c, NULL), DH_EINVAL, "d/weight", "{l1 0, l2 0.5}", "{l1 0, l2 0.25}");
+    dh_model_free(a);
+    dh_model_free(b);
+    dh_model_free(c);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+}
+
 static dh_model *linear_model(dh_model *share, dh_optimizer optimizer)
 {
     dh_model *net = dh_model_new("net", .share = share);
@@ -272,6 +316,8 @@ static void short_groups_are_means_too(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(held_tensors_keep_the_store_as_it_is),
+        cmocka_unit_test(a_regularizer_belongs_to_the_parameter),
         cmocka_unit_test(what_is_declared_later_has_no_values),
         cmocka_unit_test(a_file_holds_the_models_own),
         cmocka_unit_test(moments_end_with_the_build),
