@@ -27,11 +27,6 @@ dh_status dh__write_text(dh__writer *writer, const char *format, ...) DH_PRINTF(
 dh_status dh__writer_commit(dh__writer *writer); /* frees writer in any case */
 void dh__writer_abort(dh__writer *writer);
 
-/* Gzip: out = the inflated bytes (owned; dh__free). At most limit bytes, else DH_EFORMAT. what
- * names the source in messages. Built without zlib: DH_EMISSING. */
-dh_status dh__gunzip(uint8_t **out, size_t *out_size, const uint8_t *data, size_t size,
-                     size_t limit, const char *what);
-
 /* SHA-256 (FIPS 180-4), for checksums of downloads and parameters. */
 typedef struct dh__sha256 {
     uint32_t state[8];

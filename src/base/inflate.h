@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Deflate data whose size is known beforehand. Built without zlib: DH_EMISSING. */
+/* Deflate and gzip data. Built without zlib: DH_EMISSING. */
 #ifndef DH_INFLATE_H
 #define DH_INFLATE_H
 
@@ -18,5 +18,10 @@ dh_status dh__inflate(uint8_t *out, size_t out_size, const uint8_t *data, size_t
 /* The first *out_size bytes of gzip data, or what there is if that is less: *out_size tells. */
 dh_status dh__gunzip_head(uint8_t *out, size_t *out_size, const uint8_t *data, size_t size,
                           const char *what);
+
+/* Gzip: out = the inflated bytes (owned; dh__free). At most limit bytes, else DH_EFORMAT. what
+ * names the source in messages. */
+dh_status dh__gunzip(uint8_t **out, size_t *out_size, const uint8_t *data, size_t size,
+                     size_t limit, const char *what);
 
 #endif

@@ -2,6 +2,7 @@
 #include "base_test.h"
 
 #include "file.h"
+#include "inflate.h"
 
 /* gzip -9 of "deephealth " 400 times. */
 static const uint8_t packed[] = {
