@@ -8,7 +8,8 @@
  * read (a folder, no permission), DH_EFORMAT for one that is damaged, cut short, too long or of
  * another format; the text names the path and, where it helps, the offset. Of every writer:
  * DH_ENOTFOUND for a folder that is not there, DH_EIO for a full disk or no permission. NULL is
- * DH_EINVAL. Names and paths are borrowed for the call. */
+ * DH_EINVAL. Names and paths are borrowed for the call. A file that another process cuts short or
+ * rewrites while it is read gives an error or other values, but for the two functions that map. */
 #ifndef DEEPHEALTH_TENSOR_IO_H
 #define DEEPHEALTH_TENSOR_IO_H
 
@@ -34,15 +35,17 @@ DH_API DH_NODISCARD dh_status dh_tensor_load_npy(dh_tensor **out, const char *pa
 DH_API DH_NODISCARD dh_status dh_tensor_save_npy(const dh_tensor *x, const char *path);
 
 /* .npz: a zip archive of .npy files, stored or deflated (numpy.savez, savez_compressed), zip64 too.
- * Arrays are named without ".npy"; other entries are passed over. An array is read and its CRC
- * checked when it is asked for: a tensor of its own, which outlives the archive. Encrypted entries
- * and other methods: DH_EUNSUPPORTED; deflated ones in a build without zlib: DH_EMISSING. */
+ * Arrays are named without ".npy"; other entries are passed over. */
 typedef struct dh_npz dh_npz;
+/* Reads the archive's directory alone. The file stays open until dh_npz_free. Encrypted entries and
+ * methods other than stored and deflated: DH_EUNSUPPORTED. */
 DH_API DH_NODISCARD dh_status dh_npz_open(dh_npz **out, const char *path);
 DH_API int dh_npz_count(const dh_npz *npz); /* arrays; 0 for NULL */
 DH_API const char *dh_npz_name(const dh_npz *npz,
                                int index); /* borrowed; NULL where there is none */
-/* The array of a name; DH_ENAME offers the near ones. */
+/* The array of a name, read now and its CRC checked: a tensor of its own, which outlives the
+ * archive. DH_ENAME offers the near names; DH_EFORMAT where the array is damaged or the file was
+ * cut short after it was opened; a deflated array in a build without zlib: DH_EMISSING. */
 DH_API DH_NODISCARD dh_status dh_npz_get(dh_tensor **out, const dh_npz *npz, const char *name);
 DH_API void dh_npz_free(dh_npz *npz); /* NULL is fine */
 /* count >= 0 arrays under different names that are not empty (else DH_EINVAL), of any shape and any
@@ -97,7 +100,8 @@ DH_API DH_NODISCARD dh_status dh_tensor_load_raw(dh_tensor **out, const char *pa
 DH_API DH_NODISCARD dh_status dh_tensor_save_raw(const dh_tensor *x, const char *path);
 /* The same on the file's pages, read when they are touched; the tensor holds the mapping, which
  * goes with its last view. What is written to the tensor stays in memory, the file does not change.
- * The file must not be truncated while the tensor lives. */
+ * The file must keep its length while the tensor lives: where another process cuts it, touching the
+ * pages that are gone ends this one with SIGBUS, which no library can turn into an error. */
 DH_API DH_NODISCARD dh_status dh_tensor_map_raw(dh_tensor **out, const char *path, dh_dtype dtype,
                                                 int ndim, const int64_t *shape);
 
@@ -112,17 +116,21 @@ DH_API DH_NODISCARD dh_status dh_tensor_load_idx(dh_tensor **out, const char *pa
 /* --- safetensors ---------------------------------------------------------------------------------
  */
 
-/* Named tensors in one file (Hugging Face's safetensors): u64 header size, JSON header, data.
- * Tensors lie on the file's pages as those of dh_tensor_map_raw do, and keep them after the reader
- * is freed. The header is at most 100 MB and is checked whole when the file is opened (DH_EFORMAT);
- * a dtype that is none of ours or more than 8 axes: DH_EUNSUPPORTED. */
+/* Named tensors in one file (Hugging Face's safetensors): u64 header size, JSON header, data. */
 typedef struct dh_safetensors dh_safetensors;
+/* Reads the header alone, at most 100 MB, and checks it whole (DH_EFORMAT); a dtype that is none of
+ * ours or more than 8 axes: DH_EUNSUPPORTED. The file stays open until dh_safetensors_free. */
 DH_API DH_NODISCARD dh_status dh_safetensors_open(dh_safetensors **out, const char *path);
 DH_API int dh_safetensors_count(const dh_safetensors *file); /* 0 for NULL */
 /* In the header's order; borrowed; NULL where there is none. */
 DH_API const char *dh_safetensors_name(const dh_safetensors *file, int index);
-/* The tensor of a name, in the file's shape and dtype; DH_ENAME offers the near ones. */
+/* The tensor of a name, in the file's shape and dtype, read now; DH_ENAME offers the near ones,
+ * DH_EFORMAT where the file was cut short after it was opened. */
 DH_API DH_NODISCARD dh_status dh_safetensors_get(dh_tensor **out, const dh_safetensors *file,
+                                                 const char *name);
+/* The same on the file's pages, for files larger than the memory: under the terms of
+ * dh_tensor_map_raw. The tensor outlives the reader. A copy where the data are not aligned. */
+DH_API DH_NODISCARD dh_status dh_safetensors_map(dh_tensor **out, const dh_safetensors *file,
                                                  const char *name);
 /* The text under key in the file's metadata; borrowed; NULL where there is none. */
 DH_API const char *dh_safetensors_metadata(const dh_safetensors *file, const char *key);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading whole files, mapped where that works, and making directories. */
+/* Reading files, whole and in places, and making directories. */
 #include "file.h"
 
 #include "base_impl.h"
@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,20 +54,27 @@ static dh_status read_stream(dh__bytes *out, int fd, size_t size, const char *pa
     return DH_OK;
 }
 
-static dh_status read_open_file(dh__bytes *out, int fd, const char *path)
+/* Opens path; *size is that of a regular file, 0 where it is not known beforehand. */
+static dh_status open_file(int *fd, size_t *size, const char *path)
 {
     struct stat info;
-    if (fstat(fd, &info) != 0) return fail_errno("read", path, errno);
-    DH_REQUIRE(!S_ISDIR(info.st_mode), DH_EIO, "read \"%s\": it is a directory, not a file", path);
-    DH_REQUIRE(S_ISREG(info.st_mode) || S_ISFIFO(info.st_mode), DH_EIO,
-               "read \"%s\": it is a device, not a file", path);
-    if (!S_ISREG(info.st_mode) || info.st_size <= 0) return read_stream(out, fd, 0, path);
-    DH_REQUIRE((uintmax_t)info.st_size < PTRDIFF_MAX, DH_EOVERFLOW,
-               "read \"%s\": %lld bytes do not fit into memory", path, (long long)info.st_size);
-    size_t size = (size_t)info.st_size;
-    void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (data == MAP_FAILED) return read_stream(out, fd, size, path);
-    *out = (dh__bytes){.data = data, .size = size, .mapped = true};
+    do *fd = open(path, O_RDONLY | O_CLOEXEC);
+    while (*fd < 0 && errno == EINTR);
+    if (*fd < 0) return fail_errno("open", path, errno);
+    dh_status status = DH_OK;
+    if (fstat(*fd, &info) != 0)
+        status = fail_errno("read", path, errno);
+    else if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode))
+        status = dh_fail(DH_EIO, "read \"%s\": it is a %s, not a file", path,
+                         S_ISDIR(info.st_mode) ? "directory" : "device");
+    else if ((uintmax_t)info.st_size >= PTRDIFF_MAX)
+        status = dh_fail(DH_EOVERFLOW, "read \"%s\": %lld bytes do not fit into memory", path,
+                         (long long)info.st_size);
+    if (status) {
+        (void)close(*fd);
+        return status;
+    }
+    *size = S_ISREG(info.st_mode) ? (size_t)info.st_size : 0;
     return DH_OK;
 }
 
@@ -76,22 +82,75 @@ dh_status dh__file_read(dh__bytes *out, const char *path)
 {
     DH_REQUIRE(out && path, DH_EINVAL, "file_read: %s is NULL", out ? "path" : "out");
     int fd;
-    do fd = open(path, O_RDONLY | O_CLOEXEC);
-    while (fd < 0 && errno == EINTR);
-    if (fd < 0) return fail_errno("open", path, errno);
-    dh_status status = read_open_file(out, fd, path);
+    size_t size;
+    DH_TRY(open_file(&fd, &size, path));
+    dh_status status = read_stream(out, fd, size, path);
     (void)close(fd);
     return status;
 }
 
 void dh__bytes_free(dh__bytes *bytes)
 {
-    if (!bytes || !bytes->data) return;
-    if (bytes->mapped)
-        (void)munmap((void *)(uintptr_t)bytes->data, bytes->size);
-    else
-        dh__free((void *)(uintptr_t)bytes->data);
+    if (!bytes) return;
+    dh__free(bytes->data);
     *bytes = (dh__bytes){0};
+}
+
+dh_status dh__input_open(dh__input *out, const char *path)
+{
+    DH_REQUIRE(out && path, DH_EINVAL, "input_open: %s is NULL", out ? "path" : "out");
+    int fd;
+    size_t size;
+    DH_TRY(open_file(&fd, &size, path));
+    if (size > 0) {
+        *out = (dh__input){.size = size, .is_file = true, .fd = fd};
+        return DH_OK;
+    }
+    dh__bytes bytes;
+    dh_status status = read_stream(&bytes, fd, 0, path);
+    (void)close(fd);
+    if (!status) *out = (dh__input){.data = bytes.data, .owned = bytes.data, .size = bytes.size};
+    return status;
+}
+
+dh__input dh__input_memory(const void *bytes, size_t size)
+{
+    return (dh__input){.data = bytes, .size = size};
+}
+
+static dh_status fail_short(size_t end, size_t offset, size_t size)
+{
+    return dh_fail(DH_EFORMAT, "ends after %zu bytes, %zu from offset %zu were expected", end, size,
+                   offset);
+}
+
+dh_status dh__input_read(const dh__input *input, void *out, size_t offset, size_t size)
+{
+    if (offset > input->size || size > input->size - offset)
+        return fail_short(input->size, offset, size);
+    if (!input->is_file) {
+        if (size) memcpy(out, input->data + offset, size);
+        return DH_OK;
+    }
+    for (size_t used = 0; used < size;) {
+        size_t part = size - used < (size_t)1 << 30 ? size - used : (size_t)1 << 30;
+        ssize_t got = pread(input->fd, (uint8_t *)out + used, part, (off_t)(offset + used));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0)
+            return dh_fail(DH_EIO, "%zu bytes from offset %zu: %s", size, offset,
+                           dh__errno_text(errno));
+        if (got == 0) return fail_short(offset + used, offset, size);
+        used += (size_t)got;
+    }
+    return DH_OK;
+}
+
+void dh__input_close(dh__input *input)
+{
+    if (!input) return;
+    if (input->is_file) (void)close(input->fd);
+    dh__free(input->owned);
+    *input = (dh__input){0};
 }
 
 bool dh__file_exists(const char *path)

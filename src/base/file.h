@@ -1,19 +1,35 @@
 /* SPDX-License-Identifier: MIT */
-/* Files: read whole or mapped; written to a temporary name beside the target, synced and renamed,
- * so that a crash or a full disk leaves the old file as it was. */
+/* Files: read whole or in places; written to a temporary name beside the target, synced and
+ * renamed, so that a crash or a full disk leaves the old file as it was. Nothing is mapped here: a
+ * mapping faults where another process cuts the file short. */
 #ifndef DH_FILE_H
 #define DH_FILE_H
 
 #include "base.h"
 
-/* Bytes of a whole file, mapped read-only where that works, else read. Errors name path. */
+/* Bytes of a whole file, in memory. Errors name path. */
 typedef struct dh__bytes {
-    const uint8_t *data;
+    uint8_t *data;
     size_t size;
-    bool mapped;
 } dh__bytes;
 dh_status dh__file_read(dh__bytes *out, const char *path);
 void dh__bytes_free(dh__bytes *bytes);
+
+/* A file that is read in places, or bytes in memory that stand for one. What is no regular file (a
+ * pipe) is read whole when it is opened. Threads may share it for reading. */
+typedef struct dh__input {
+    const uint8_t *data;
+    uint8_t *owned;
+    size_t size; /* when it was opened */
+    bool is_file;
+    int fd; /* of a file; else data */
+} dh__input;
+dh_status dh__input_open(dh__input *out, const char *path);
+dh__input dh__input_memory(const void *bytes, size_t size); /* borrows; to be closed or not */
+/* Copies size bytes from offset on. DH_EFORMAT where there are fewer, by now too: a file may get
+ * shorter after it was opened. The text names no file: callers put theirs in front. */
+dh_status dh__input_read(const dh__input *input, void *out, size_t offset, size_t size);
+void dh__input_close(dh__input *input); /* NULL is fine */
 
 bool dh__file_exists(const char *path);
 dh_status dh__make_dirs(const char *path); /* like mkdir -p */

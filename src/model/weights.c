@@ -5,6 +5,7 @@
 #include <deephealth/tensor_io.h>
 
 #include "model_impl.h"
+#include "safetensors.h"
 
 dh_status dh_save_weights(const dh_model *model, const char *path)
 {
@@ -51,29 +52,26 @@ typedef struct wanted {
     int *list, count;
 } wanted;
 
-static dh_status compare(mismatch *m, const wanted *w, const dh_safetensors *file)
+static void compare(mismatch *m, const wanted *w, const dh_safetensors *file)
 {
     for (int i = 0; i < w->count; i++) {
         const dh__segment *s = w->store->segments[w->list[i]];
-        dh_tensor *t;
         char have[DH_SHAPE_TEXT], want[DH_SHAPE_TEXT], detail[2 * DH_SHAPE_TEXT + 32];
-        bool found = false;
-        for (int k = 0; k < dh_safetensors_count(file) && !found; k++)
-            found = !strcmp(dh_safetensors_name(file, k), s->name);
-        if (!found) {
+        int found = dh__safetensors_find(file, s->name);
+        if (found < 0) {
             note(m->missing, sizeof m->missing, m->missing_count++, "%s%s%s", s->name, "");
             continue;
         }
-        DH_TRY(dh_safetensors_get(&t, file, s->name));
-        bool same = t->view.dtype == DH_F32 && t->view.ndim == s->ndim &&
-                    !memcmp(t->view.shape, s->shape, sizeof s->shape[0] * (size_t)s->ndim);
+        const dh_view *v = dh__safetensors_view(file, found);
+        bool same = v->dtype == DH_F32 && v->ndim == s->ndim &&
+                    !memcmp(v->shape, s->shape, sizeof s->shape[0] * (size_t)s->ndim);
         if (!same) {
-            dh__format(detail, sizeof detail, "%s in the file, %s f32 in the model",
-                       dh_tensor_describe(t, have, sizeof have),
+            dh__format(detail, sizeof detail, "%s %s in the file, %s f32 in the model",
+                       dh__shape_text(have, sizeof have, v->ndim, v->shape),
+                       dh_dtype_name(v->dtype),
                        dh__shape_text(want, sizeof want, s->ndim, s->shape));
             note(m->other, sizeof m->other, m->other_count++, "%s%s (%s)", s->name, detail);
         }
-        dh_tensor_free(t);
     }
     for (int k = 0; k < dh_safetensors_count(file); k++) {
         bool known = false;
@@ -83,13 +81,12 @@ static dh_status compare(mismatch *m, const wanted *w, const dh_safetensors *fil
             note(m->extra, sizeof m->extra, m->extra_count++, "%s%s%s",
                  dh_safetensors_name(file, k), "");
     }
-    return DH_OK;
 }
 
 static dh_status check(const wanted *w, const dh_safetensors *file, const char *path)
 {
     mismatch m = {0};
-    DH_TRY(compare(&m, w, file));
+    compare(&m, w, file);
     if (!m.missing_count && !m.extra_count && !m.other_count) return DH_OK;
     return dh_fail(DH_EFORMAT,
                    "load_weights: \"%s\" does not fit the model: missing %d (%s), extra %d "
@@ -98,7 +95,7 @@ static dh_status check(const wanted *w, const dh_safetensors *file, const char *
                    m.other);
 }
 
-/* All tensors are opened before the first is copied, so that a failure changes nothing. */
+/* All tensors are read before the first is copied, so that a failure changes nothing. */
 static dh_status copy_all(const wanted *w, const dh_safetensors *file)
 {
     const dh__params *store = w->store;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the file formats share. Each parser reads from memory, so that fuzzing needs no files; what
- * is the path or another name for messages, which begin "tensor_load_npy \"path\": ". */
+/* What the file formats share. Each parser reads from memory too, so that fuzzing needs no files;
+ * what is the path or another name for messages, which begin "tensor_load_npy \"path\": ". */
 #ifndef DH_IO_H
 #define DH_IO_H
 
@@ -44,18 +44,23 @@ typedef struct dh__io_block {
     dh_dtype dtype;
     int ndim;
     int64_t shape[DH_MAX_NDIM];
-    const uint8_t *data;
+    const dh__input *input;
+    size_t offset; /* in input */
     size_t size;   /* bytes that are there */
-    size_t offset; /* of data in the file */
     bool big;      /* big-endian */
 } dh__io_block;
 
 /* Bytes that dtype and shape ask for; axes are >= 0. DH_EFORMAT where they fit no memory. */
 dh_status dh__io_size(size_t *out, const dh__io_block *block);
-/* A bool is 0 or 1; DH_EFORMAT names the first byte that is neither. */
-dh_status dh__io_check_bool(const dh__io_block *block);
-/* A new tensor with the block's elements; DH_EFORMAT where size is not what the shape asks for. */
+/* A new tensor with the block's elements; DH_EFORMAT where size is not what the shape asks for, and
+ * where a bool is neither 0 nor 1. */
 dh_status dh__io_tensor(dh_tensor **out, const dh__io_block *block);
+/* The same on the file's pages, writable as a private copy and unmapped with the tensor's storage.
+ * A copy all the same where input is memory or the machine's byte order or alignment asks for one.
+ * io_map.c */
+dh_status dh__io_map(dh_tensor **out, const dh__io_block *block);
+/* data are the block's elements: a bool is 0 or 1; DH_EFORMAT names the first that is neither. */
+dh_status dh__io_check_bool(const dh__io_block *block, const uint8_t *data);
 
 /* x contiguous on the CPU, to be freed. */
 dh_status dh__io_host(dh_tensor **out, const dh_tensor *x, const char *who);
@@ -65,38 +70,23 @@ dh_status dh__io_write_data(dh__writer *writer, const dh_tensor *x);
 dh_status dh__io_check_names(const char *const *names, const dh_tensor *const *tensors, int count,
                              const char *who);
 
-/* Files as base opens them, failures under the name of the function. */
+/* Files as base opens and reads them, failures under the name of the function. */
 dh_status dh__io_read(dh__bytes *out, const char *path, const char *who);
+dh_status dh__io_input(dh__input *out, const char *path, const char *who);
+dh_status dh__io_fetch(void *out, const dh__input *input, size_t offset, size_t size,
+                       const char *who, const char *what);
 dh_status dh__io_open(dh__writer **out, const char *path, const char *who);
 /* Commits where status is DH_OK, else aborts; writer is gone in any case. */
 dh_status dh__io_commit(dh__writer *writer, dh_status status, const char *who);
 
-/* Reads path and parses it. */
+/* Opens path and reads from it. */
 dh_status dh__io_load(dh_tensor **out, const char *path, const char *who,
-                      dh_status (*parse)(dh_tensor **out, const uint8_t *data, size_t size,
-                                         const char *what));
+                      dh_status (*read)(dh_tensor **out, const dh__input *input, const char *what));
 /* Writes path atomically: write gets x on the host, contiguous. */
 dh_status dh__io_save(const dh_tensor *x, const char *path, const char *who,
                       dh_status (*write)(dh__writer *writer, const dh_tensor *x, const char *path,
                                          const void *payload),
                       const void *payload);
-
-/* --- io_map.c: a file's pages, writable as a private copy, shared by tensors --- */
-
-typedef struct dh__mapping {
-    atomic_int references;
-    uint8_t *data;
-    size_t size;
-    bool mapped; /* by us; else bytes owns */
-    dh__bytes bytes;
-} dh__mapping;
-
-dh_status dh__mapping_open(dh__mapping **out, const char *path, const char *who);
-void dh__mapping_retain(dh__mapping *mapping);
-void dh__mapping_release(dh__mapping *mapping); /* NULL is fine */
-/* A tensor on the mapping (elements little-endian, checked against block->size), which it retains;
- * a copy where the machine's byte order or alignment asks for one. */
-dh_status dh__mapping_tensor(dh_tensor **out, dh__mapping *mapping, const dh__io_block *block);
 
 /* --- parsers --- */
 
@@ -111,7 +101,7 @@ dh_status dh__csv_parse(dh_tensor **out, const uint8_t *data, size_t size, const
 /* data is borrowed until dh_npz_free. */
 dh_status dh__npz_parse(dh_npz **out, const uint8_t *data, size_t size, const char *what);
 /* The only array of an archive. */
-dh_status dh__npz_parse_one(dh_tensor **out, const uint8_t *data, size_t size, const char *what);
+dh_status dh__npz_load_one(dh_tensor **out, const char *path);
 
 /* --- io_npy.c: parts that npz uses --- */
 

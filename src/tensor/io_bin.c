@@ -4,12 +4,15 @@
 
 #include "io.h"
 
-static dh_status parse_header(dh__io_block *block, const uint8_t *data, size_t size,
-                              const char *who, const char *what)
+static dh_status read_header(dh__io_block *block, const dh__input *input, const char *who,
+                             const char *what)
 {
-    *block = (dh__io_block){.who = who, .what = what, .dtype = DH_F32};
+    uint8_t data[4 + 4 * DH_MAX_NDIM];
+    size_t size = input->size;
+    *block = (dh__io_block){.who = who, .what = what, .dtype = DH_F32, .input = input};
     DH_REQUIRE(size >= 4, DH_EFORMAT, "%s \"%s\": %zu bytes, the header has at least 4", who, what,
                size);
+    DH_TRY(dh__io_fetch(data, input, 0, size < sizeof data ? size : sizeof data, who, what));
     int32_t ndim = (int32_t)dh__le32(data);
     DH_REQUIRE(ndim >= 0 && ndim <= DH_MAX_NDIM, DH_EFORMAT,
                "%s \"%s\": ndim at offset 0 is %d, must be in [0, %d]", who, what, (int)ndim,
@@ -25,25 +28,24 @@ static dh_status parse_header(dh__io_block *block, const uint8_t *data, size_t s
                    who, what, i, 4 + 4 * i, (int)n);
         block->shape[i] = n;
     }
-    block->data = data + block->offset;
     block->size = size - block->offset;
     return DH_OK;
 }
 
-dh_status dh__bin_parse(dh_tensor **out, const uint8_t *data, size_t size, const char *what)
+static dh_status read_whole(dh_tensor **out, const dh__input *input, const char *what)
 {
     dh__io_block block;
-    DH_TRY(parse_header(&block, data, size, "tensor_load_bin", what));
+    DH_TRY(read_header(&block, input, "tensor_load_bin", what));
     return dh__io_tensor(out, &block);
 }
 
-dh_status dh__bin_parse_rows(dh_tensor **out, const uint8_t *data, size_t size, const char *what,
-                             int64_t first, int64_t last)
+static dh_status read_rows(dh_tensor **out, const dh__input *input, const char *what, int64_t first,
+                           int64_t last)
 {
     const char *who = "tensor_load_bin_rows";
     dh__io_block block;
     size_t whole;
-    DH_TRY(parse_header(&block, data, size, who, what));
+    DH_TRY(read_header(&block, input, who, what));
     DH_REQUIRE(block.ndim > 0, DH_ESHAPE, "%s \"%s\": a scalar has no rows", who, what);
     DH_TRY(dh__io_size(&whole, &block));
     DH_REQUIRE(whole == block.size, DH_EFORMAT,
@@ -55,25 +57,37 @@ dh_status dh__bin_parse_rows(dh_tensor **out, const uint8_t *data, size_t size, 
                what, (long long)first, (long long)last, (long long)rows);
     size_t row = rows ? whole / (size_t)rows : 0; /* divides the whole, so no product overflows */
     block.shape[0] = last - first;
-    block.data += row * (size_t)first;
     block.offset += row * (size_t)first;
     block.size = row * (size_t)(last - first);
     return dh__io_tensor(out, &block);
 }
 
+dh_status dh__bin_parse(dh_tensor **out, const uint8_t *data, size_t size, const char *what)
+{
+    dh__input input = dh__input_memory(data, size);
+    return read_whole(out, &input, what);
+}
+
+dh_status dh__bin_parse_rows(dh_tensor **out, const uint8_t *data, size_t size, const char *what,
+                             int64_t first, int64_t last)
+{
+    dh__input input = dh__input_memory(data, size);
+    return read_rows(out, &input, what, first, last);
+}
+
 dh_status dh_tensor_load_bin(dh_tensor **out, const char *path)
 {
-    return dh__io_load(out, path, "tensor_load_bin", dh__bin_parse);
+    return dh__io_load(out, path, "tensor_load_bin", read_whole);
 }
 
 dh_status dh_tensor_load_bin_rows(dh_tensor **out, const char *path, int64_t first, int64_t last)
 {
     DH_NEED(out, "tensor_load_bin_rows", "out");
     DH_NEED(path, "tensor_load_bin_rows", "path");
-    dh__bytes bytes; /* mapped: only the pages of the rows are read */
-    DH_TRY(dh__io_read(&bytes, path, "tensor_load_bin_rows"));
-    dh_status status = dh__bin_parse_rows(out, bytes.data, bytes.size, path, first, last);
-    dh__bytes_free(&bytes);
+    dh__input input;
+    DH_TRY(dh__io_input(&input, path, "tensor_load_bin_rows"));
+    dh_status status = read_rows(out, &input, path, first, last);
+    dh__input_close(&input);
     return status;
 }
 

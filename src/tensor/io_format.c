@@ -17,7 +17,7 @@ static dh_status save_csv(const dh_tensor *x, const char *path)
 
 static dh_status load_npz(dh_tensor **out, const char *path)
 {
-    return dh__io_load(out, path, "npz_open", dh__npz_parse_one);
+    return dh__npz_load_one(out, path);
 }
 
 /* One array, named as numpy.savez names it. */

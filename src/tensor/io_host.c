@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Between files and tensors: sizes checked before memory is asked for, byte order, atomic writing.
- */
+/* Between files and tensors: sizes checked before memory is asked for, elements read to where they
+ * stay, byte order, atomic writing. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,20 +27,24 @@ dh_status dh__io_size(size_t *out, const dh__io_block *block)
     return DH_OK;
 }
 
-dh_status dh__io_check_bool(const dh__io_block *block)
+dh_status dh__io_check_bool(const dh__io_block *block, const uint8_t *data)
 {
     if (block->dtype != DH_BOOL) return DH_OK;
     for (size_t i = 0; i < block->size; i++)
-        DH_REQUIRE(block->data[i] <= 1, DH_EFORMAT,
+        DH_REQUIRE(data[i] <= 1, DH_EFORMAT,
                    "%s \"%s\": the byte at offset %zu is %u, a bool is 0 or 1", block->who,
-                   block->what, block->offset + i, (unsigned)block->data[i]);
+                   block->what, block->offset + i, (unsigned)data[i]);
     return DH_OK;
 }
 
-static void copy_reversed(uint8_t *out, const uint8_t *in, size_t size, size_t element)
+static void reverse_bytes(uint8_t *data, size_t size, size_t element)
 {
     for (size_t i = 0; i < size; i += element)
-        for (size_t k = 0; k < element; k++) out[i + k] = in[i + element - 1 - k];
+        for (size_t k = 0; k < element / 2; k++) {
+            uint8_t kept = data[i + k];
+            data[i + k] = data[i + element - 1 - k];
+            data[i + element - 1 - k] = kept;
+        }
 }
 
 dh_status dh__io_tensor(dh_tensor **out, const dh__io_block *block)
@@ -53,15 +57,21 @@ dh_status dh__io_tensor(dh_tensor **out, const dh__io_block *block)
                block->who, block->what,
                dh__shape_text(text, sizeof text, block->ndim, block->shape),
                dh_dtype_name(block->dtype), size, block->offset, block->size);
-    DH_TRY(dh__io_check_bool(block));
     dh_tensor *t;
     DH_TRY(dh__tensor_new(&t, dh__cpu(), block->dtype, block->ndim, block->shape));
-    if (size && block->big != DH_HOST_BIG_ENDIAN)
-        copy_reversed(t->view.data, block->data, size, dh_dtype_size(block->dtype));
-    else if (size)
-        memcpy(t->view.data, block->data, size);
-    *out = t;
-    return DH_OK;
+    dh_status status = DH_OK;
+    if (size) {
+        uint8_t *data = t->view.data;
+        status = dh__io_fetch(data, block->input, block->offset, size, block->who, block->what);
+        if (!status) status = dh__io_check_bool(block, data);
+        if (!status && block->big != DH_HOST_BIG_ENDIAN)
+            reverse_bytes(data, size, dh_dtype_size(block->dtype));
+    }
+    if (status)
+        dh_tensor_free(t);
+    else
+        *out = t;
+    return status;
 }
 
 dh_status dh__io_host(dh_tensor **out, const dh_tensor *x, const char *who)
@@ -79,7 +89,8 @@ dh_status dh__io_write_data(dh__writer *writer, const dh_tensor *x)
     uint8_t block[4096];
     for (size_t i = 0; i < size; i += sizeof block) {
         size_t part = size - i < sizeof block ? size - i : sizeof block;
-        copy_reversed(block, (const uint8_t *)x->view.data + i, part, dh_dtype_size(x->view.dtype));
+        memcpy(block, (const uint8_t *)x->view.data + i, part);
+        reverse_bytes(block, part, dh_dtype_size(x->view.dtype));
         DH_TRY(dh__write(writer, block, part));
     }
     return DH_OK;
@@ -121,6 +132,21 @@ dh_status dh__io_read(dh__bytes *out, const char *path, const char *who)
     return status;
 }
 
+dh_status dh__io_input(dh__input *out, const char *path, const char *who)
+{
+    dh_status status = dh__input_open(out, path);
+    if (status) dh_error_prefix("%s", who);
+    return status;
+}
+
+dh_status dh__io_fetch(void *out, const dh__input *input, size_t offset, size_t size,
+                       const char *who, const char *what)
+{
+    dh_status status = dh__input_read(input, out, offset, size);
+    if (status) dh_error_prefix("%s \"%s\"", who, what);
+    return status;
+}
+
 dh_status dh__io_open(dh__writer **out, const char *path, const char *who)
 {
     DH_REQUIRE(path[0], DH_EINVAL, "%s: path is empty", who);
@@ -143,15 +169,14 @@ dh_status dh__io_commit(dh__writer *writer, dh_status status, const char *who)
 }
 
 dh_status dh__io_load(dh_tensor **out, const char *path, const char *who,
-                      dh_status (*parse)(dh_tensor **out, const uint8_t *data, size_t size,
-                                         const char *what))
+                      dh_status (*read)(dh_tensor **out, const dh__input *input, const char *what))
 {
     DH_NEED(out, who, "out");
     DH_NEED(path, who, "path");
-    dh__bytes bytes;
-    DH_TRY(dh__io_read(&bytes, path, who));
-    dh_status status = parse(out, bytes.data, bytes.size, path);
-    dh__bytes_free(&bytes);
+    dh__input input;
+    DH_TRY(dh__io_input(&input, path, who));
+    dh_status status = read(out, &input, path);
+    dh__input_close(&input);
     return status;
 }
 

@@ -51,8 +51,9 @@ static dh_status parse_header(dh__io_block *block, const uint8_t *data, size_t s
 static dh_status parse_plain(dh_tensor **out, const uint8_t *data, size_t size, const char *what)
 {
     dh__io_block block;
+    dh__input input = dh__input_memory(data, size);
     DH_TRY(parse_header(&block, data, size, what));
-    block.data = data + block.offset;
+    block.input = &input;
     block.size = size - block.offset;
     return dh__io_tensor(out, &block);
 }
@@ -91,5 +92,11 @@ dh_status dh__idx_parse(dh_tensor **out, const uint8_t *data, size_t size, const
 
 dh_status dh_tensor_load_idx(dh_tensor **out, const char *path)
 {
-    return dh__io_load(out, path, who, dh__idx_parse);
+    DH_NEED(out, who, "out");
+    DH_NEED(path, who, "path");
+    dh__bytes bytes;
+    DH_TRY(dh__io_read(&bytes, path, who));
+    dh_status status = dh__idx_parse(out, bytes.data, bytes.size, path);
+    dh__bytes_free(&bytes);
+    return status;
 }

@@ -175,7 +175,7 @@ static dh_status parse_dict(cursor *c, npy_header *header)
     return c->at == c->end ? DH_OK : fail_at(c, "the end of the header");
 }
 
-/* Offsets of the header's text into the cursor. */
+/* Offsets of the header's text, by the first bytes of size. */
 static dh_status find_header(cursor *c, const uint8_t *data, size_t size, const char *what)
 {
     DH_REQUIRE(size >= 10 && memcmp(data, "\x93NUMPY", 6) == 0, DH_EFORMAT,
@@ -191,8 +191,26 @@ static dh_status find_header(cursor *c, const uint8_t *data, size_t size, const 
     DH_REQUIRE(length <= size - start, DH_EFORMAT,
                "%s \"%s\": the header has %zu bytes, the file %zu after offset %zu", who, what,
                length, size - start, start);
-    *c = (cursor){.data = data, .at = start, .end = start + length, .what = what};
+    *c = (cursor){.at = start, .end = start + length, .what = what};
     return DH_OK;
+}
+
+static dh_status read_header(npy_header *header, size_t *end, const dh__input *input,
+                             const char *what)
+{
+    cursor c = {0};
+    uint8_t first[12] = {0};
+    size_t size = input->size;
+    DH_TRY(dh__io_fetch(first, input, 0, size < sizeof first ? size : sizeof first, who, what));
+    DH_TRY(find_header(&c, first, size, what));
+    uint8_t *data = dh__alloc(c.end);
+    if (!data) return DH_ENOMEM;
+    dh_status status = dh__io_fetch(data, input, 0, c.end, who, what);
+    c.data = data;
+    *end = c.end;
+    if (!status) status = parse_dict(&c, header);
+    dh__free(data);
+    return status;
 }
 
 /* Column-major data are the reversed shape, row-major: read so and permuted. */
@@ -209,28 +227,33 @@ static dh_status make_fortran(dh_tensor **out, const dh__io_block *block)
     return status;
 }
 
-dh_status dh__npy_parse(dh_tensor **out, const uint8_t *data, size_t size, const char *what)
+static dh_status read_npy(dh_tensor **out, const dh__input *input, const char *what)
 {
-    cursor c = {0};
     npy_header header = {0};
-    DH_TRY(find_header(&c, data, size, what));
-    DH_TRY(parse_dict(&c, &header));
+    size_t end;
+    DH_TRY(read_header(&header, &end, input, what));
     dh__io_block block = {.who = who,
                           .what = what,
                           .dtype = header.dtype,
                           .ndim = header.ndim,
-                          .data = data + c.end,
-                          .size = size - c.end,
-                          .offset = c.end,
+                          .input = input,
+                          .offset = end,
+                          .size = input->size - end,
                           .big = header.big};
     memcpy(block.shape, header.shape, sizeof block.shape);
     return header.fortran && header.ndim > 1 ? make_fortran(out, &block)
                                              : dh__io_tensor(out, &block);
 }
 
+dh_status dh__npy_parse(dh_tensor **out, const uint8_t *data, size_t size, const char *what)
+{
+    dh__input input = dh__input_memory(data, size);
+    return read_npy(out, &input, what);
+}
+
 dh_status dh_tensor_load_npy(dh_tensor **out, const char *path)
 {
-    return dh__io_load(out, path, who, dh__npy_parse);
+    return dh__io_load(out, path, who, read_npy);
 }
 
 /* --- writing ------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ typedef struct array {
 } array;
 
 struct dh_npz {
-    dh__bytes bytes; /* not set where the data are borrowed */
+    dh__input input;
     dh__zip zip;
     char *what, *names;
     array *arrays;        /* in the archive's order */
@@ -60,12 +60,17 @@ static dh_status list_arrays(dh_npz *npz)
     return DH_OK;
 }
 
-dh_status dh__npz_parse(dh_npz **out, const uint8_t *data, size_t size, const char *what)
+/* Takes input, also when it fails. */
+static dh_status open_input(dh_npz **out, dh__input input, const char *what)
 {
     dh_npz *npz = dh__calloc(1, sizeof *npz);
-    if (!npz) return DH_ENOMEM;
+    if (!npz) {
+        dh__input_close(&input);
+        return DH_ENOMEM;
+    }
+    npz->input = input;
     npz->what = dh__strdup(what);
-    dh_status status = npz->what ? dh__zip_open(&npz->zip, data, size, npz->what) : DH_ENOMEM;
+    dh_status status = npz->what ? dh__zip_open(&npz->zip, &npz->input, npz->what) : DH_ENOMEM;
     if (!status) status = list_arrays(npz);
     if (status)
         dh_npz_free(npz);
@@ -74,25 +79,25 @@ dh_status dh__npz_parse(dh_npz **out, const uint8_t *data, size_t size, const ch
     return status;
 }
 
+dh_status dh__npz_parse(dh_npz **out, const uint8_t *data, size_t size, const char *what)
+{
+    return open_input(out, dh__input_memory(data, size), what);
+}
+
 dh_status dh_npz_open(dh_npz **out, const char *path)
 {
     DH_NEED(out, "npz_open", "out");
     DH_NEED(path, "npz_open", "path");
-    dh__bytes bytes;
-    DH_TRY(dh__io_read(&bytes, path, "npz_open"));
-    dh_status status = dh__npz_parse(out, bytes.data, bytes.size, path);
-    if (status)
-        dh__bytes_free(&bytes);
-    else
-        (*out)->bytes = bytes;
-    return status;
+    dh__input input;
+    DH_TRY(dh__io_input(&input, path, "npz_open"));
+    return open_input(out, input, path);
 }
 
 void dh_npz_free(dh_npz *npz)
 {
     if (!npz) return;
     dh__zip_close(&npz->zip);
-    dh__bytes_free(&npz->bytes);
+    dh__input_close(&npz->input);
     dh__free(npz->what);
     dh__free(npz->names);
     dh__free(npz->arrays);
@@ -117,16 +122,15 @@ static const char *name_at(int i, const void *payload)
 
 static dh_status read_array(dh_tensor **out, const dh_npz *npz, const array *a)
 {
-    const uint8_t *data;
-    uint8_t *owned;
+    const dh__zip_entry *entry = &npz->zip.entries[a->entry];
+    uint8_t *data;
     dh__text source = {0};
-    dh__text_add(&source, "%s/%s", npz->what, npz->zip.entries[a->entry].name);
+    dh__text_add(&source, "%s/%s", npz->what, entry->name);
     dh_status status = dh__text_status(&source);
-    if (!status) status = dh__zip_read(&data, &owned, &npz->zip, a->entry);
+    if (!status) status = dh__zip_read(&data, &npz->zip, a->entry);
     if (!status) {
-        size_t size = (size_t)npz->zip.entries[a->entry].size;
-        status = dh__npy_parse(out, data, size, source.data);
-        dh__free(owned);
+        status = dh__npy_parse(out, data, (size_t)entry->size, source.data);
+        dh__free(data);
     }
     dh__text_free(&source);
     return status;
@@ -146,10 +150,10 @@ dh_status dh_npz_get(dh_tensor **out, const dh_npz *npz, const char *name)
     return read_array(out, npz, *found);
 }
 
-dh_status dh__npz_parse_one(dh_tensor **out, const uint8_t *data, size_t size, const char *what)
+dh_status dh__npz_load_one(dh_tensor **out, const char *path)
 {
     dh_npz *npz;
-    DH_TRY(dh__npz_parse(&npz, data, size, what));
+    DH_TRY(dh_npz_open(&npz, path));
     dh_status status;
     if (npz->count == 1)
         status = read_array(out, npz, &npz->arrays[0]);
@@ -157,7 +161,7 @@ dh_status dh__npz_parse_one(dh_tensor **out, const uint8_t *data, size_t size, c
         status = dh_fail(DH_EINVAL,
                          "tensor_load: \"%s\" holds %d arrays, must be 1: dh_npz_get gives them by "
                          "name",
-                         what, npz->count);
+                         path, npz->count);
     dh_npz_free(npz);
     return status;
 }

@@ -21,19 +21,25 @@ static dh_status make_block(dh__io_block *block, const char *who, const char *pa
     return DH_OK;
 }
 
+static dh_status read_raw(dh_tensor **out, dh__io_block *block,
+                          dh_status (*make)(dh_tensor **out, const dh__io_block *block))
+{
+    dh__input input;
+    DH_TRY(dh__io_input(&input, block->what, block->who));
+    block->input = &input;
+    block->size = input.size;
+    dh_status status = make(out, block);
+    dh__input_close(&input);
+    return status;
+}
+
 dh_status dh_tensor_load_raw(dh_tensor **out, const char *path, dh_dtype dtype, int ndim,
                              const int64_t *shape)
 {
     DH_NEED(out, "tensor_load_raw", "out");
     dh__io_block block;
-    dh__bytes bytes;
     DH_TRY(make_block(&block, "tensor_load_raw", path, dtype, ndim, shape));
-    DH_TRY(dh__io_read(&bytes, path, "tensor_load_raw"));
-    block.data = bytes.data;
-    block.size = bytes.size;
-    dh_status status = dh__io_tensor(out, &block);
-    dh__bytes_free(&bytes);
-    return status;
+    return read_raw(out, &block, dh__io_tensor);
 }
 
 dh_status dh_tensor_map_raw(dh_tensor **out, const char *path, dh_dtype dtype, int ndim,
@@ -41,14 +47,8 @@ dh_status dh_tensor_map_raw(dh_tensor **out, const char *path, dh_dtype dtype, i
 {
     DH_NEED(out, "tensor_map_raw", "out");
     dh__io_block block;
-    dh__mapping *mapping;
     DH_TRY(make_block(&block, "tensor_map_raw", path, dtype, ndim, shape));
-    DH_TRY(dh__mapping_open(&mapping, path, "tensor_map_raw"));
-    block.data = mapping->data;
-    block.size = mapping->size;
-    dh_status status = dh__mapping_tensor(out, mapping, &block);
-    dh__mapping_release(mapping);
-    return status;
+    return read_raw(out, &block, dh__io_map);
 }
 
 static dh_status write_raw(dh__writer *writer, const dh_tensor *x, const char *path,

@@ -22,9 +22,8 @@ typedef struct pair {
 } pair;
 
 struct dh_safetensors {
-    dh__mapping *mapping; /* NULL where the bytes are borrowed */
-    const uint8_t *data;  /* of the tensors */
-    size_t data_size, data_offset;
+    dh__input input;
+    size_t data_size, data_offset; /* of the tensors */
     char *what, *strings;
     entry *entries;
     const entry **sorted; /* by name */
@@ -200,15 +199,16 @@ static int compare_keys(const void *a, const void *b)
     return strcmp(((const pair *)a)->key, ((const pair *)b)->key);
 }
 
-static void describe(dh__io_block *block, const dh_safetensors *file, const entry *e)
+static void describe(dh__io_block *block, const dh_safetensors *file, const entry *e,
+                     const char *name)
 {
-    *block = (dh__io_block){.who = who,
+    *block = (dh__io_block){.who = name,
                             .what = file->what,
                             .dtype = e->view.dtype,
                             .ndim = e->view.ndim,
-                            .data = file->data + e->begin,
-                            .size = (size_t)(e->end - e->begin),
-                            .offset = file->data_offset + (size_t)e->begin};
+                            .input = &file->input,
+                            .offset = file->data_offset + (size_t)e->begin,
+                            .size = (size_t)(e->end - e->begin)};
     memcpy(block->shape, e->view.shape, sizeof block->shape);
 }
 
@@ -220,7 +220,7 @@ static dh_status check_tensor(const dh_safetensors *file, entry *e)
                "%s \"%s\": tensor \"%s\" has data_offsets [%llu, %llu], the data have %zu bytes",
                who, file->what, e->name, (unsigned long long)e->begin, (unsigned long long)e->end,
                file->data_size);
-    describe(&block, file, e);
+    describe(&block, file, e, who);
     DH_TRY(dh__io_size(&size, &block));
     char text[DH_SHAPE_TEXT];
     DH_REQUIRE(
@@ -229,7 +229,6 @@ static dh_status check_tensor(const dh_safetensors *file, entry *e)
         file->what, e->name, dh__shape_text(text, sizeof text, block.ndim, block.shape),
         dtype_names[block.dtype], size, block.size);
     dh__view_pack(&e->view);
-    e->view.data = (void *)(uintptr_t)block.data;
     return DH_OK;
 }
 
@@ -275,37 +274,46 @@ static dh_status check_entries(dh_safetensors *file)
     return DH_OK;
 }
 
-static dh_status read_header(dh_safetensors *file, const uint8_t *data, size_t size)
+static dh_status read_header(dh_safetensors *file)
 {
+    uint8_t first[8];
+    size_t size = file->input.size;
     DH_REQUIRE(size >= 8, DH_EFORMAT, "%s \"%s\": %zu bytes, the header's size alone has 8", who,
                file->what, size);
-    uint64_t header = dh__le64(data);
+    DH_TRY(dh__io_fetch(first, &file->input, 0, sizeof first, who, file->what));
+    uint64_t header = dh__le64(first);
     DH_REQUIRE(header <= size - 8 && header <= DH_SAFETENSORS_HEADER_MAX, DH_EFORMAT,
                "%s \"%s\": the header has %llu bytes, must be at most %zu", who, file->what,
                (unsigned long long)header,
                size - 8 < DH_SAFETENSORS_HEADER_MAX ? size - 8 : DH_SAFETENSORS_HEADER_MAX);
     file->data_offset = 8 + (size_t)header;
-    file->data = data + file->data_offset;
     file->data_size = size - file->data_offset;
     file->strings = dh__alloc((size_t)header);
-    if (!file->strings) return DH_ENOMEM;
+    uint8_t *text = file->strings ? dh__alloc((size_t)header) : NULL;
+    if (!text) return DH_ENOMEM;
+    dh_status status = dh__io_fetch(text, &file->input, 8, (size_t)header, who, file->what);
     dh__json json = {.who = who,
                      .what = file->what,
-                     .text = data + 8,
+                     .text = text,
                      .size = (size_t)header,
                      .offset = 8,
                      .strings = file->strings};
-    DH_TRY(parse_header(file, &json));
-    return check_entries(file);
+    if (!status) status = parse_header(file, &json);
+    dh__free(text);
+    return status ? status : check_entries(file);
 }
 
-dh_status dh__safetensors_parse(dh__safetensors **out, const uint8_t *data, size_t size,
-                                const char *what)
+/* Takes input, also when it fails. */
+static dh_status open_input(dh__safetensors **out, dh__input input, const char *what)
 {
     dh_safetensors *file = dh__calloc(1, sizeof *file);
-    if (!file) return DH_ENOMEM;
+    if (!file) {
+        dh__input_close(&input);
+        return DH_ENOMEM;
+    }
+    file->input = input;
     file->what = dh__strdup(what);
-    dh_status status = file->what ? read_header(file, data, size) : DH_ENOMEM;
+    dh_status status = file->what ? read_header(file) : DH_ENOMEM;
     if (status)
         dh__safetensors_free(file);
     else
@@ -313,24 +321,25 @@ dh_status dh__safetensors_parse(dh__safetensors **out, const uint8_t *data, size
     return status;
 }
 
+dh_status dh__safetensors_parse(dh__safetensors **out, const uint8_t *data, size_t size,
+                                const char *what)
+{
+    return open_input(out, dh__input_memory(data, size), what);
+}
+
 dh_status dh__safetensors_open(dh__safetensors **out, const char *path)
 {
     DH_NEED(out, who, "out");
     DH_NEED(path, who, "path");
-    dh__mapping *mapping;
-    DH_TRY(dh__mapping_open(&mapping, path, who));
-    dh_status status = dh__safetensors_parse(out, mapping->data, mapping->size, path);
-    if (status)
-        dh__mapping_release(mapping);
-    else
-        (*out)->mapping = mapping;
-    return status;
+    dh__input input;
+    DH_TRY(dh__io_input(&input, path, who));
+    return open_input(out, input, path);
 }
 
 void dh__safetensors_free(dh__safetensors *file)
 {
     if (!file) return;
-    dh__mapping_release(file->mapping);
+    dh__input_close(&file->input);
     dh__free(file->what);
     dh__free(file->strings);
     dh__free(file->entries);
@@ -371,17 +380,30 @@ int dh__safetensors_find(const dh__safetensors *file, const char *name)
     return found ? (int)(*found - file->entries) : -1;
 }
 
+static dh_status describe_at(dh__io_block *block, dh_tensor **out, const dh__safetensors *file,
+                             int index, const char *name)
+{
+    DH_NEED(out, name, "out");
+    DH_NEED(file, name, "file");
+    DH_REQUIRE(has_index(file, index), DH_EINVAL,
+               "%s \"%s\": index is %d, the file has %zu tensors", name, file->what, index,
+               file->count);
+    describe(block, file, &file->entries[index], name);
+    return DH_OK;
+}
+
 dh_status dh__safetensors_tensor(dh_tensor **out, const dh__safetensors *file, int index)
 {
-    DH_NEED(out, "safetensors_get", "out");
-    DH_NEED(file, "safetensors_get", "file");
-    DH_REQUIRE(has_index(file, index), DH_EINVAL,
-               "safetensors_get \"%s\": index is %d, the file has %zu tensors", file->what, index,
-               file->count);
     dh__io_block block;
-    describe(&block, file, &file->entries[index]);
-    block.who = "safetensors_get";
-    return dh__mapping_tensor(out, file->mapping, &block);
+    DH_TRY(describe_at(&block, out, file, index, "safetensors_get"));
+    return dh__io_tensor(out, &block);
+}
+
+dh_status dh__safetensors_map(dh_tensor **out, const dh__safetensors *file, int index)
+{
+    dh__io_block block;
+    DH_TRY(describe_at(&block, out, file, index, "safetensors_map"));
+    return dh__io_map(out, &block);
 }
 
 int dh__safetensors_metadata_count(const dh__safetensors *file)

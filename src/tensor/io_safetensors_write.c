@@ -168,16 +168,31 @@ static const char *name_at(int i, const void *payload)
     return dh__safetensors_name(payload, i);
 }
 
+static dh_status find(int *index, dh_tensor **out, const dh_safetensors *file, const char *name,
+                      const char *function)
+{
+    DH_NEED(out, function, "out");
+    DH_NEED(file, function, "file");
+    DH_NEED(name, function, "name");
+    *index = dh__safetensors_find(file, name);
+    char hint[256];
+    DH_REQUIRE(*index >= 0, DH_ENAME, "%s: no tensor \"%s\"%s", function, name,
+               dh__suggest(hint, sizeof hint, name, name_at, file));
+    return DH_OK;
+}
+
 dh_status dh_safetensors_get(dh_tensor **out, const dh_safetensors *file, const char *name)
 {
-    DH_NEED(out, "safetensors_get", "out");
-    DH_NEED(file, "safetensors_get", "file");
-    DH_NEED(name, "safetensors_get", "name");
-    int index = dh__safetensors_find(file, name);
-    char hint[256];
-    DH_REQUIRE(index >= 0, DH_ENAME, "safetensors_get: no tensor \"%s\"%s", name,
-               dh__suggest(hint, sizeof hint, name, name_at, file));
+    int index;
+    DH_TRY(find(&index, out, file, name, "safetensors_get"));
     return dh__safetensors_tensor(out, file, index);
+}
+
+dh_status dh_safetensors_map(dh_tensor **out, const dh_safetensors *file, const char *name)
+{
+    int index;
+    DH_TRY(find(&index, out, file, name, "safetensors_map"));
+    return dh__safetensors_map(out, file, index);
 }
 
 const char *dh_safetensors_metadata(const dh_safetensors *file, const char *key)

@@ -10,10 +10,10 @@
 
 typedef struct dh_safetensors dh__safetensors;
 
-/* Maps path. The whole header is checked: at most 100 MB, names unique, dtypes known, each tensor
+/* The whole header is checked: at most 100 MB, names unique, dtypes known, each tensor
  * as long as its shape says, the tensors covering the data without overlap or hole. */
 dh_status dh__safetensors_open(dh__safetensors **out, const char *path);
-/* The same on memory, borrowed until free; its tensors are copies. */
+/* The same on memory, borrowed until free. */
 dh_status dh__safetensors_parse(dh__safetensors **out, const uint8_t *data, size_t size,
                                 const char *what);
 void dh__safetensors_free(dh__safetensors *file); /* NULL is fine; tensors stay valid */
@@ -21,10 +21,11 @@ void dh__safetensors_free(dh__safetensors *file); /* NULL is fine; tensors stay 
 int dh__safetensors_count(const dh__safetensors *file);
 const char *dh__safetensors_name(const dh__safetensors *file, int index); /* borrowed */
 int dh__safetensors_find(const dh__safetensors *file, const char *name);  /* -1: not there */
-/* dtype, shape, strides, and data: in the file, little-endian, perhaps unaligned; borrowed. */
+/* dtype, shape and strides; its data are NULL. Borrowed. */
 const dh_view *dh__safetensors_view(const dh__safetensors *file, int index);
-/* A tensor on the mapped file, which it keeps alive; a copy where the data are not aligned. */
 dh_status dh__safetensors_tensor(dh_tensor **out, const dh__safetensors *file, int index);
+/* On the file's pages; a copy where the data are not aligned. */
+dh_status dh__safetensors_map(dh_tensor **out, const dh__safetensors *file, int index);
 
 int dh__safetensors_metadata_count(const dh__safetensors *file);
 /* The index-th pair in the order of the keys; false where there is none. */

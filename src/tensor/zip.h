@@ -16,19 +16,19 @@ typedef struct dh__zip_entry {
 } dh__zip_entry;
 
 typedef struct dh__zip {
-    const uint8_t *data; /* borrowed */
-    size_t size, directory, directory_size;
+    const dh__input *input; /* borrowed */
+    size_t directory, directory_size;
     const char *what;
     dh__zip_entry *entries;
     char *names;
     int count;
 } dh__zip;
 
-/* data and what must outlive zip; DH_EFORMAT, and DH_EUNSUPPORTED for what is not read. */
-dh_status dh__zip_open(dh__zip *zip, const uint8_t *data, size_t size, const char *what);
+/* input and what must outlive zip; DH_EFORMAT, and DH_EUNSUPPORTED for what is not read. */
+dh_status dh__zip_open(dh__zip *zip, const dh__input *input, const char *what);
 void dh__zip_close(dh__zip *zip);
-/* The bytes of an entry, entry.size of them, their CRC checked; *owned is to be freed. */
-dh_status dh__zip_read(const uint8_t **out, uint8_t **owned, const dh__zip *zip, int index);
+/* The bytes of an entry, entry.size of them, their CRC checked; to be freed. */
+dh_status dh__zip_read(uint8_t **out, const dh__zip *zip, int index);
 
 typedef struct dh__zip_writer {
     dh__writer *writer; /* borrowed */

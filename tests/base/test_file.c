@@ -32,6 +32,68 @@ static void files_are_read(void **state)
     assert_int_equal(live_blocks(), live);
 }
 
+/* Another process may cut a file short at any time: what was read stays, what was not is refused.
+ */
+static void files_cut_short_do_no_harm(void **state)
+{
+    (void)state;
+    enum { SIZE = 100000 };
+    const char *path = test_path("cut");
+    uint8_t *data = malloc(SIZE), *part = malloc(SIZE);
+    assert_true(data && part);
+    for (int i = 0; i < SIZE; i++) data[i] = (uint8_t)(i % 251);
+    write_test_file(path, data, SIZE);
+    dh__bytes bytes;
+    dh__input input;
+    assert_int_equal(dh__file_read(&bytes, path), DH_OK);
+    assert_int_equal(dh__input_open(&input, path), DH_OK);
+    assert_int_equal(input.size, SIZE);
+    assert_int_equal(dh__input_read(&input, part, 70000, 30000), DH_OK);
+    assert_memory_equal(part, data + 70000, 30000);
+    assert_int_equal(truncate(path, 5000), 0);
+    assert_int_equal(bytes.size, SIZE);
+    assert_memory_equal(bytes.data, data, SIZE);
+    dh__bytes_free(&bytes);
+    assert_int_equal(dh__input_read(&input, part, 4000, 1000), DH_OK);
+    CHECK_FAILS(dh__input_read(&input, part, 70000, 30000), DH_EFORMAT,
+                "ends after 70000 bytes, 30000 from offset 70000 were expected");
+    CHECK_FAILS(dh__input_read(&input, part, 4000, 1001), DH_EFORMAT, "ends after 5000 bytes");
+    dh__input_close(&input);
+    dh__input_close(&input);
+    assert_int_equal(unlink(path), 0);
+    free(part);
+    free(data);
+}
+
+static void inputs_are_read_in_places(void **state)
+{
+    (void)state;
+    dh__input input = dh__input_memory("abcdef", 6);
+    char part[8] = "";
+    assert_int_equal(dh__input_read(&input, part, 2, 3), DH_OK);
+    assert_string_equal(part, "cde");
+    assert_int_equal(dh__input_read(&input, NULL, 6, 0), DH_OK);
+    CHECK_FAILS(dh__input_read(&input, part, 6, 1), DH_EFORMAT, "ends after 6 bytes");
+    CHECK_FAILS(dh__input_read(&input, part, 7, 0), DH_EFORMAT, "from offset 7");
+    CHECK_FAILS(dh__input_read(&input, part, 1, SIZE_MAX), DH_EFORMAT, "ends after 6 bytes");
+    assert_string_equal(part, "cde");
+    dh__input_close(&input);
+    dh__input_close(NULL);
+    const char *path = test_path("empty");
+    write_test_file(path, "", 0);
+    assert_int_equal(dh__input_open(&input, path), DH_OK);
+    assert_int_equal(input.size, 0);
+    dh__input_close(&input);
+    CHECK_EACH_ALLOCATION(dh__input_open(&input, path), dh__input_close(&input));
+    assert_int_equal(unlink(path), 0);
+    dh__input before = {.size = 77};
+    CHECK_FAILS(dh__input_open(&before, path), DH_ENOTFOUND, "empty");
+    CHECK_FAILS(dh__input_open(&before, test_dir), DH_EIO, "is a directory");
+    CHECK_FAILS(dh__input_open(&before, NULL), DH_EINVAL, "path is NULL");
+    CHECK_FAILS(dh__input_open(NULL, "x"), DH_EINVAL, "out is NULL");
+    assert_int_equal(before.size, 77);
+}
+
 static void *feed_pipe(void *path)
 {
     FILE *file = fopen(path, "wb");
@@ -110,6 +172,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_read),
+        cmocka_unit_test(files_cut_short_do_no_harm),
+        cmocka_unit_test(inputs_are_read_in_places),
         cmocka_unit_test(pipes_are_read),
         cmocka_unit_test(wrong_paths_are_refused),
         cmocka_unit_test(directories_are_made),

@@ -175,7 +175,7 @@ static void names_and_states_are_in_the_file(void **state)
     remove_all();
 }
 
-/* Loading over a file that is mapped, and the file going away, harm no one. */
+/* Saving over the file that was loaded, and the file going away, harm no one. */
 static void the_file_may_go_after_loading(void **state)
 {
     dh_tensor *x;

@@ -315,6 +315,28 @@ static void written_archives_are_read(void **state)
     dh_tensor_free(b);
 }
 
+/* Another process cuts the archive while it is open, at each page and a little beside it. */
+static void a_cut_archive_is_an_error(void **state)
+{
+    (void)state;
+    const char *path = in_dir("cut.npz");
+    dh_tensor *large = counted(DH_F32, SHAPE(50, 101)), *t = NULL;
+    assert_int_equal(dh_npz_save(path, (const char *const[]){"x"}, (const dh_tensor *[]){large}, 1),
+                     DH_OK);
+    for (long size = 20000; size >= 0; size -= 1000) {
+        dh_npz *npz;
+        assert_int_equal(
+            dh_npz_save(path, (const char *const[]){"x"}, (const dh_tensor *[]){large}, 1), DH_OK);
+        assert_int_equal(dh_npz_open(&npz, path), DH_OK);
+        assert_int_equal(truncate(path, size), 0);
+        EXPECT_FAIL(DH_EFORMAT, dh_npz_get(&t, npz, "x"), "npz_get", "cut.npz\": ends after");
+        assert_null(t);
+        dh_npz_free(npz);
+    }
+    assert_int_equal(unlink(path), 0);
+    dh_tensor_free(large);
+}
+
 static dh_status work(void *context)
 {
     const dh_tensor *const tensors[] = {context, context};
@@ -356,7 +378,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(archives_are_read),         cmocka_unit_test(bad_entries_are_named),
         cmocka_unit_test(inflate_is_exact),          cmocka_unit_test(written_archives_are_read),
-        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(a_cut_archive_is_an_error), cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, open_test_dir, close_test_dir);
 }

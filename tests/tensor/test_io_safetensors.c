@@ -63,7 +63,7 @@ static void files_are_read(void **state)
     assert_int_equal(dh_safetensors_get(&t, file, "empty"), DH_OK);
     expect(t, SHAPE(3, 0), NULL);
     assert_int_equal(dh_safetensors_get(&t, file, "\xf0\x9f\x98\x80"), DH_OK);
-    dh_safetensors_free(file); /* the tensor keeps the file */
+    dh_safetensors_free(file); /* the tensor is a copy */
     expect(t, SHAPE(2), VALUES(1, -1));
     assert_int_equal(unlink(in_dir("a.safetensors")), 0);
     damage(read_tensors, bytes, size, 64, true);
@@ -190,11 +190,11 @@ static void every_dtype_goes_round(void **state)
     assert_string_equal(dh_safetensors_metadata(file, "k"), "v\x01\"");
     for (int d = 0; d < DH_DTYPE_COUNT; d++) {
         assert_string_equal(dh_safetensors_name(file, d), names[d]);
-        /* aligned: on the file's pages, not copied */
-        const dh_view *v = dh__safetensors_view(file, d);
-        assert_int_equal((uintptr_t)v->data % dh_dtype_size(v->dtype), 0);
         assert_int_equal(dh_safetensors_get(&t, file, names[d]), DH_OK);
-        if (!DH_HOST_BIG_ENDIAN) assert_ptr_equal(dh_tensor_data(t), v->data);
+        expect_same(t, tensors[d]);
+        dh_tensor_free(t);
+        assert_int_equal(dh_safetensors_map(&t, file, names[d]), DH_OK);
+        assert_int_equal((uintptr_t)dh_tensor_data(t) % dh_dtype_size(tensors[d]->view.dtype), 0);
         expect_same(t, tensors[d]);
         assert_int_equal(dh_tensor_fill(t, 0), DH_OK); /* a private page, no fault */
         dh_tensor_free(t);
@@ -203,6 +203,8 @@ static void every_dtype_goes_round(void **state)
     expect(t, SHAPE(1, 3), VALUES(5, 0, 1));
     t = NULL;
     EXPECT_FAIL(DH_ENAME, dh_safetensors_get(&t, file, "veiw"), "\"veiw\"",
+                "did you mean \"view\"");
+    EXPECT_FAIL(DH_ENAME, dh_safetensors_map(&t, file, "veiw"), "safetensors_map",
                 "did you mean \"view\"");
     EXPECT_FAIL(DH_EINVAL, dh__safetensors_tensor(&t, file, 99), "index is 99", "15 tensors");
     EXPECT_FAIL(DH_EINVAL, dh_safetensors_get(NULL, file, "view"), "out is NULL",
@@ -274,6 +276,60 @@ static void a_full_disk_leaves_the_old_file(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+/* Another process cuts the file while it is open. */
+static void a_cut_file_is_an_error(void **state)
+{
+    (void)state;
+    const char *path = in_dir("cut"), *const name = "x";
+    dh_tensor *large = counted(DH_F64, SHAPE(50, 101)), *t = NULL, *whole;
+    for (long size = 40000; size >= 0; size -= 4000) {
+        dh_safetensors *file;
+        assert_int_equal(dh_safetensors_save(path, &name, &(const dh_tensor *){large}, 1), DH_OK);
+        assert_int_equal(dh_safetensors_open(&file, path), DH_OK);
+        assert_int_equal(dh_safetensors_get(&whole, file, "x"), DH_OK);
+        assert_int_equal(truncate(path, size), 0);
+        expect_same(whole, large); /* a copy */
+        EXPECT_FAIL(DH_EFORMAT, dh_safetensors_get(&t, file, "x"), "safetensors_get",
+                    "cut\": ends after");
+        EXPECT_FAIL(DH_EFORMAT, dh_safetensors_map(&t, file, "x"), "safetensors_map",
+                    "cut\": ends after");
+        assert_null(t);
+        dh_tensor_free(whole);
+        dh_safetensors_free(file);
+    }
+    assert_int_equal(unlink(path), 0);
+    dh_tensor_free(large);
+}
+
+static void tensors_are_mapped(void **state)
+{
+    (void)state;
+    const char *path = in_dir("map"), *const names[] = {"big", "odd"};
+    dh_tensor *big = counted(DH_F32, SHAPE(300, 301)), *odd = counted(DH_U8, SHAPE(3)), *a, *b, *c;
+    dh_safetensors *file;
+    assert_int_equal(dh_safetensors_save(path, names, (const dh_tensor *[]){big, odd}, 2), DH_OK);
+    assert_int_equal(dh_safetensors_open(&file, path), DH_OK);
+    largest_request = 0;
+    assert_int_equal(dh_safetensors_map(&a, file, "big"), DH_OK);
+    assert_int_equal(dh_safetensors_map(&b, file, "odd"), DH_OK);
+    if (!DH_HOST_BIG_ENDIAN && largest_request > 4096)
+        fail_msg("%zu bytes were asked for, mapping needs none", largest_request);
+    assert_int_equal(dh_safetensors_get(&c, file, "big"), DH_OK);
+    assert_true(largest_request >= 300 * 301 * 4);
+    dh_safetensors_free(file); /* the tensors keep the file's pages */
+    assert_int_equal(unlink(path), 0);
+    expect_same(a, big);
+    expect_same(b, odd);
+    expect_same(c, big);
+    assert_int_equal(dh_tensor_fill(a, 0), DH_OK); /* private pages */
+    expect_same(c, big);
+    dh_tensor_free(a);
+    dh_tensor_free(b);
+    dh_tensor_free(c);
+    dh_tensor_free(big);
+    dh_tensor_free(odd);
+}
+
 static dh_status work(void *context)
 {
     const char *const names[] = {"a", "b"}, *const keys[] = {"k"};
@@ -283,7 +339,7 @@ static dh_status work(void *context)
     dh_status status = dh__safetensors_save(in_dir("w"), 2, names, tensors, 1, keys, keys);
     if (!status) status = dh_safetensors_open(&file, in_dir("w"));
     if (!status) status = dh_safetensors_get(&a, file, "a");
-    if (!status) status = dh_safetensors_get(&b, file, "b");
+    if (!status) status = dh_safetensors_map(&b, file, "b");
     dh_tensor_free(b);
     dh_safetensors_free(file);
     dh_tensor_free(a);
@@ -308,6 +364,8 @@ int main(void)
         cmocka_unit_test(every_dtype_goes_round),
         cmocka_unit_test(bytes_are_as_expected),
         cmocka_unit_test(a_full_disk_leaves_the_old_file),
+        cmocka_unit_test(a_cut_file_is_an_error),
+        cmocka_unit_test(tensors_are_mapped),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, open_test_dir, close_test_dir);

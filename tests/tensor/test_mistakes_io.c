@@ -182,6 +182,11 @@ static void safetensors(void **state)
     EXPECT(DH_EINVAL, "safetensors_get: name is NULL", dh_safetensors_get(&out, file, NULL));
     EXPECT(DH_ENAME, "safetensors_get: no tensor \"wieght\", did you mean \"weight\"?",
            dh_safetensors_get(&out, file, "wieght"));
+    EXPECT(DH_EINVAL, "safetensors_map: out is NULL", dh_safetensors_map(NULL, file, "bias"));
+    EXPECT(DH_EINVAL, "safetensors_map: file is NULL", dh_safetensors_map(&out, NULL, "bias"));
+    EXPECT(DH_EINVAL, "safetensors_map: name is NULL", dh_safetensors_map(&out, file, NULL));
+    EXPECT(DH_ENAME, "safetensors_map: no tensor \"wieght\", did you mean \"weight\"?",
+           dh_safetensors_map(&out, file, "wieght"));
     dh_error_clear();
     assert_int_equal(dh_safetensors_count(NULL), 0);
     assert_null(dh_safetensors_name(NULL, 0));
