@@ -2,14 +2,16 @@
 /* Tensors in files. Readers give contiguous tensors on the CPU that are yours to free; on failure
  * *out is left as it was. A file's size must be exactly what its header asks for: bytes that follow
  * are an error, as is a file that ends early. Writers bring tensors of any strides and device to
- * the CPU first, write beside the target and rename, so that a full disk leaves the old file.
+ * the CPU first, write beside the target and rename, so that a full disk leaves the old file. Where
+ * the path is a symbolic link, what it names is written; a pipe or device is written directly.
  *
  * Errors of every reader: DH_ENOTFOUND for a file that is not there, DH_EIO for one that cannot be
  * read (a folder, no permission), DH_EFORMAT for one that is damaged, cut short, too long or of
  * another format; the text names the path and, where it helps, the offset. Of every writer:
- * DH_ENOTFOUND for a folder that is not there, DH_EIO for a full disk or no permission. NULL is
- * DH_EINVAL. Names and paths are borrowed for the call. A file that another process cuts short or
- * rewrites while it is read gives an error or other values, but for the two functions that map. */
+ * DH_ENOTFOUND for a folder that is not there, DH_EIO for a full disk, a folder or file that may
+ * not be written, or a pipe that nobody reads (SIGPIPE is held back). NULL is DH_EINVAL. Names and
+ * paths are borrowed for the call. A file that another process cuts short or rewrites while it is
+ * read gives an error or other values, but for the two functions that map. */
 #ifndef DEEPHEALTH_TENSOR_IO_H
 #define DEEPHEALTH_TENSOR_IO_H
 

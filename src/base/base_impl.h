@@ -3,6 +3,7 @@
 #ifndef DH_BASE_IMPL_H
 #define DH_BASE_IMPL_H
 
+#include <signal.h>
 #include <stdarg.h>
 
 #include "base.h"
@@ -15,6 +16,14 @@ void dh__text_vadd(dh__text *text, const char *format, va_list args) DH_PRINTF(2
 
 /* Text of an errno value, in English whatever the locale; borrowed, of this thread. */
 const char *dh__errno_text(int number);
+
+/* No SIGPIPE reaches this thread between the two; see sigpipe.c. */
+typedef struct dh__sigpipe {
+    bool active;
+    sigset_t before;
+} dh__sigpipe;
+void dh__sigpipe_hold(dh__sigpipe *held);
+void dh__sigpipe_release(const dh__sigpipe *held);
 
 /* Processors' worth of time that the cgroups of this process grant, rounded up; 0: no limit. */
 int dh__cpu_quota(void);

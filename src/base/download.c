@@ -2,6 +2,8 @@
 /* Downloads through libcurl, which is opened when the first one is asked for. */
 #include "file.h"
 
+#include "base_impl.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -118,10 +120,13 @@ static dh_status perform(download_job *job)
         curl.easy_cleanup(handle);
         return dh_fail(DH_EUNSUPPORTED, "download \"%s\": libcurl refuses an option", job->url);
     }
-    CURLcode code = curl.easy_perform(handle);
+    dh__sigpipe held; /* with CURLOPT_NOSIGNAL libcurl leaves it to us */
     long answer = 0;
+    dh__sigpipe_hold(&held);
+    CURLcode code = curl.easy_perform(handle);
     (void)curl.easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &answer);
     curl.easy_cleanup(handle);
+    dh__sigpipe_release(&held);
     if (code == CURLE_OK) return DH_OK;
     if (job->status != DH_OK) return job->status;
     bool absent = code == CURLE_FILE_COULDNT_READ_FILE || answer == 404 || answer == 410;

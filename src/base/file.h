@@ -35,7 +35,13 @@ bool dh__file_exists(const char *path);
 dh_status dh__make_dirs(const char *path); /* like mkdir -p */
 
 /* An atomic writer. open .. write* .. commit, or abort at any point (NULL is fine). The first
- * failed write is remembered and returned by commit, which then removes the temporary file. */
+ * failed write is remembered and returned by commit, which then removes the temporary file.
+ *   - A symbolic link stays: what it names is replaced, or made where it is not there yet.
+ *   - A file that may not be written (its mode, its owner, a read-only disk) is DH_EIO, though its
+ *     folder would let it be replaced. One that may keeps its mode.
+ *   - The temporary file lies in the target's folder, under a name that is never too long.
+ *   - What is no regular file (a pipe, /dev/stdout) is written directly; a reader that goes away is
+ *     DH_EIO, without SIGPIPE. */
 typedef struct dh__writer dh__writer;
 dh_status dh__writer_open(dh__writer **out, const char *path);
 dh_status dh__write(dh__writer *writer, const void *bytes, size_t size);

@@ -83,8 +83,11 @@ static void put(const char *a, const char *b, const char *c, const char *d)
     int length = dh__format(line, sizeof line, "%s%s%s%s", a, b, c, d);
     if (length <= 0) return;
     size_t size = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
+    dh__sigpipe held; /* a reader of the log that goes away ends no training */
+    dh__sigpipe_hold(&held);
     (void)fwrite(line, 1, size, stderr);
     (void)fflush(stderr);
+    dh__sigpipe_release(&held);
 }
 
 static void put_progress(const char *text, bool terminal)

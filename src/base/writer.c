@@ -10,13 +10,12 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { BUFFER_SIZE = 65536, NAME_TRIES = 100 };
+enum { BUFFER_SIZE = 65536, NAME_TRIES = 100, NAME_KEPT = 100, LINKS_MAX = 40 };
 
 struct dh__writer {
     int fd;
@@ -33,24 +32,67 @@ static dh_status fail_write(const dh__writer *writer, const char *doing, int num
     return dh_fail(DH_EIO, "%s \"%s\": %s", doing, writer->path, dh__errno_text(number));
 }
 
-/* Where path is a symbolic link, the file it points to is replaced, not the link. */
-static dh_status resolve(dh__writer *writer, const char *path, struct stat *info, bool *exists)
+static dh_status fail_open(const char *path, int number)
+{
+    dh_status status = number == ENOENT || number == ENOTDIR ? DH_ENOTFOUND : DH_EIO;
+    return dh_fail(status, "write \"%s\": %s", path, dh__errno_text(number));
+}
+
+/* Where path is a symbolic link, what it names in the end, which need not be there yet. 0 or the
+ * errno of what went wrong. */
+static int follow_links(char path[PATH_MAX])
+{
+    char target[PATH_MAX];
+    for (int i = 0; i < LINKS_MAX; i++) {
+        ssize_t length = readlink(path, target, sizeof target);
+        if (length < 0) return errno == EINVAL || errno == ENOENT ? 0 : errno; /* EINVAL: no link */
+        const char *slash = strrchr(path, '/');
+        size_t folder = slash && target[0] != '/' ? (size_t)(slash - path) + 1 : 0;
+        if (folder + (size_t)length >= PATH_MAX) return ENAMETOOLONG;
+        memcpy(path + folder, target, (size_t)length);
+        path[folder + (size_t)length] = '\0';
+    }
+    return ELOOP;
+}
+
+static dh_status check_length(const char *path)
 {
     size_t length = strlen(path);
     DH_REQUIRE(length + 32 < PATH_MAX, DH_EINVAL, "write: path has %zu bytes, must be at most %d",
                length, PATH_MAX - 33);
-    memcpy(writer->path, path, length + 1);
-    *exists = stat(path, info) == 0;
-    if (!*exists) return DH_OK;
-    DH_REQUIRE(!S_ISDIR(info->st_mode), DH_EIO, "write \"%s\": it is a directory", path);
-    struct stat link;
-    if (lstat(path, &link) == 0 && S_ISLNK(link.st_mode) && S_ISREG(info->st_mode)) {
-        if (!realpath(path, writer->path)) return fail_write(writer, "write", errno);
-        DH_REQUIRE(strlen(writer->path) + 32 < PATH_MAX, DH_EINVAL,
-                   "write: path has %zu bytes, must be at most %d", strlen(writer->path),
-                   PATH_MAX - 33);
-    }
     return DH_OK;
+}
+
+/* Fills path and direct; *mode is that of a regular file there, -1 where there is none. */
+static dh_status resolve(dh__writer *writer, const char *path, int *mode)
+{
+    struct stat info;
+    DH_TRY(check_length(path));
+    memcpy(writer->path, path, strlen(path) + 1);
+    bool exists = stat(path, &info) == 0;
+    if (!exists && errno != ENOENT) return fail_open(path, errno);
+    DH_REQUIRE(!exists || !S_ISDIR(info.st_mode), DH_EIO, "write \"%s\": it is a directory", path);
+    writer->direct = exists && !S_ISREG(info.st_mode);
+    if (writer->direct) return DH_OK;
+    int number = follow_links(writer->path);
+    if (number) return fail_open(path, number);
+    DH_TRY(check_length(writer->path));
+    /* a rename asks the folder alone: a file that may not be written would be replaced */
+    if (exists && faccessat(AT_FDCWD, writer->path, W_OK, AT_EACCESS) != 0)
+        return fail_open(path, errno);
+    *mode = exists ? (int)(info.st_mode & 0777) : -1;
+    return DH_OK;
+}
+
+/* Bytes of path that a temporary name keeps: the folder, and so much of the name that the rest fits
+ * behind it on any file system; no UTF-8 character is cut. */
+static int kept_length(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t length = strlen(name);
+    if (length > NAME_KEPT) length = NAME_KEPT;
+    while (length > 0 && ((uint8_t)name[length] & 0xc0) == 0x80) length--;
+    return (int)((size_t)(name - path) + length);
 }
 
 /* Opened exclusively with mode 0666, so that the umask applies as to any new file (mkstemp gives
@@ -58,13 +100,14 @@ static dh_status resolve(dh__writer *writer, const char *path, struct stat *info
 static int open_temporary(dh__writer *writer)
 {
     static atomic_uint_fast64_t serial;
+    int kept = kept_length(writer->path);
     for (int i = 0; i < NAME_TRIES; i++) {
         struct timespec now = {0};
         (void)clock_gettime(CLOCK_REALTIME, &now);
         uint64_t mix = (uint64_t)getpid() * UINT64_C(0x9E3779B97F4A7C15);
         mix ^= (uint64_t)now.tv_nsec << 20 ^ (uint64_t)now.tv_sec;
         mix += atomic_fetch_add(&serial, 1) * UINT64_C(0xD1B54A32D192ED03);
-        (void)dh__format(writer->temporary, sizeof writer->temporary, "%s.%012llx.tmp",
+        (void)dh__format(writer->temporary, sizeof writer->temporary, "%.*s.%012llx.tmp", kept,
                          writer->path, (unsigned long long)(mix & UINT64_C(0xffffffffffff)));
         int fd = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd >= 0 || (errno != EEXIST && errno != EINTR)) return fd;
@@ -74,17 +117,11 @@ static int open_temporary(dh__writer *writer)
 
 static dh_status open_target(dh__writer *writer, const char *path)
 {
-    struct stat info;
-    bool exists = false;
-    DH_TRY(resolve(writer, path, &info, &exists));
-    writer->direct = exists && !S_ISREG(info.st_mode);
+    int mode = -1;
+    DH_TRY(resolve(writer, path, &mode));
     writer->fd = writer->direct ? open(path, O_WRONLY | O_CLOEXEC) : open_temporary(writer);
-    if (writer->fd < 0) {
-        int number = errno;
-        dh_status status = number == ENOENT || number == ENOTDIR ? DH_ENOTFOUND : DH_EIO;
-        return dh_fail(status, "write \"%s\": %s", path, dh__errno_text(number));
-    }
-    if (exists && !writer->direct) (void)fchmod(writer->fd, info.st_mode & 0777);
+    if (writer->fd < 0) return fail_open(path, errno);
+    if (mode >= 0) (void)fchmod(writer->fd, (mode_t)mode);
     return DH_OK;
 }
 
@@ -107,19 +144,26 @@ dh_status dh__writer_open(dh__writer **out, const char *path)
     return DH_OK;
 }
 
-static void write_out(dh__writer *writer, const char *bytes, size_t size)
+static int write_parts(int fd, const char *bytes, size_t size)
 {
-    while (size > 0 && writer->error == 0) {
+    while (size > 0) {
         size_t part = size < (size_t)1 << 30 ? size : (size_t)1 << 30;
-        ssize_t done = write(writer->fd, bytes, part);
+        ssize_t done = write(fd, bytes, part);
         if (done < 0 && errno == EINTR) continue;
-        if (done < 0) {
-            writer->error = errno ? errno : EIO;
-            return;
-        }
+        if (done < 0) return errno ? errno : EIO;
         bytes += done;
         size -= (size_t)done;
     }
+    return 0;
+}
+
+static void write_out(dh__writer *writer, const char *bytes, size_t size)
+{
+    dh__sigpipe held = {0};
+    if (writer->error) return;
+    if (writer->direct) dh__sigpipe_hold(&held);
+    writer->error = write_parts(writer->fd, bytes, size);
+    dh__sigpipe_release(&held);
 }
 
 static void flush(dh__writer *writer)

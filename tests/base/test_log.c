@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 
@@ -195,6 +196,27 @@ static int child_main(void)
     return 0;
 }
 
+/* Whoever read the log has gone: the process goes on. */
+static void a_closed_pipe_ends_nothing(void **state)
+{
+    (void)state;
+    int ends[2], kept = dup(STDERR_FILENO);
+    void (*handler)(int) = signal(SIGPIPE, SIG_DFL);
+    sigset_t pending;
+    assert_true(kept >= 0);
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(close(ends[0]), 0);
+    assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+    dh__log(DH_LOG_WARNING, "nobody reads this");
+    dh__log(DH_LOG_PROGRESS, "nor this");
+    assert_true(dup2(kept, STDERR_FILENO) >= 0);
+    assert_int_equal(close(kept), 0);
+    assert_int_equal(close(ends[1]), 0);
+    assert_int_equal(sigpending(&pending), 0);
+    assert_int_equal(sigismember(&pending, SIGPIPE), 0);
+    (void)signal(SIGPIPE, handler);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1) return child_main();
@@ -207,6 +229,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(threads_log_at_once),
         cmocka_unit_test(default_callback_writes_lines),
         cmocka_unit_test(terminal_redraws),
+        cmocka_unit_test(a_closed_pipe_ends_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

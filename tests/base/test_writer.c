@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "base_test.h"
 
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -99,6 +102,116 @@ static void modes_and_links(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+/* Links to links, to a folder's file and to what is not there yet: what they name is written. */
+static void links_are_followed(void **state)
+{
+    (void)state;
+    static const char *const links[][2] = {
+        {"l1", "l2"},         {"l2", "sub/l3"},     {"sub/l3", "../sub/there"},
+        {"round1", "round2"}, {"round2", "round1"}, {"lost", "no/such/folder"}};
+    struct stat info;
+    char absolute[1024];
+    assert_int_equal(mkdir(test_path("sub"), 0700), 0);
+    for (size_t i = 0; i < DH_COUNT(links); i++)
+        assert_int_equal(symlink(links[i][1], test_path(links[i][0])), 0);
+    assert_int_equal(write_words(test_path("l1"), "a", 1), DH_OK);
+    check_content(test_path("sub/there"), "a");
+    assert_int_equal(write_words(test_path("l1"), "b", 1), DH_OK);
+    check_content(test_path("sub/there"), "b");
+    (void)snprintf(absolute, sizeof absolute, "%s/sub/far", test_dir);
+    assert_int_equal(symlink(absolute, test_path("absolute")), 0);
+    assert_int_equal(write_words(test_path("absolute"), "c", 1), DH_OK);
+    check_content(absolute, "c");
+    assert_int_equal(unlink(absolute), 0);
+    CHECK_FAILS(write_words(test_path("round1"), "x", 1), DH_EIO, "symbolic links");
+    CHECK_FAILS(write_words(test_path("lost"), "x", 1), DH_ENOTFOUND, "lost\": No such file");
+    for (size_t i = 0; i < DH_COUNT(links); i++) {
+        assert_int_equal(lstat(test_path(links[i][0]), &info), 0);
+        assert_true(S_ISLNK(info.st_mode));
+        assert_int_equal(unlink(test_path(links[i][0])), 0);
+    }
+    assert_int_equal(unlink(test_path("absolute")), 0);
+    assert_int_equal(unlink(test_path("sub/there")), 0);
+    assert_int_equal(rmdir(test_path("sub")), 0);
+}
+
+/* The temporary name is never longer than a name may be, whatever the target's is. */
+static void long_names_are_written(void **state)
+{
+    (void)state;
+    char name[NAME_MAX + 2] = "";
+    for (int i = 0; i < NAME_MAX - 2; i += 3) memcpy(name + i, "\xe2\x82\xac", 4);
+    static const int lengths[] = {99, 102, 234, 240, 255};
+    for (size_t i = 0; i < DH_COUNT(lengths); i++) {
+        char part[NAME_MAX + 2];
+        (void)snprintf(part, sizeof part, "%.*s", lengths[i], name);
+        assert_int_equal(write_words(test_path(part), "old", 1), DH_OK);
+        assert_int_equal(write_words(test_path(part), "new", 1), DH_OK);
+        check_content(test_path(part), "new");
+        assert_int_equal(unlink(test_path(part)), 0);
+    }
+    memset(name, 'n', NAME_MAX + 1);
+    dh__writer *writer = NULL;
+    CHECK_FAILS(dh__writer_open(&writer, test_path(name)), DH_EIO, "File name too long");
+    assert_null(writer);
+}
+
+/* What open would not write, a rename must not replace. */
+static void read_only_files_are_kept(void **state)
+{
+    (void)state;
+    const char *path = test_path("fixed");
+    struct stat info;
+    write_test_file(path, "old", 3);
+    assert_int_equal(chmod(path, 0444), 0);
+    assert_int_equal(chmod(test_dir, 0777), 0);
+    bool root = geteuid() == 0;
+    if (root && seteuid(65534) != 0) skip(); /* root may write any file */
+    dh__writer *writer = NULL;
+    CHECK_FAILS(dh__writer_open(&writer, path), DH_EIO, "fixed\": Permission denied");
+    assert_null(writer);
+    dh_status beside = write_words(test_path("free"), "x", 1);
+    if (root) assert_int_equal(seteuid(0), 0);
+    assert_int_equal(beside, DH_OK);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0444);
+    check_content(path, "old");
+    assert_int_equal(unlink(test_path("free")), 0);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void *read_a_little(void *path)
+{
+    char bytes[100];
+    int fd = open(path, O_RDONLY);
+    if (fd >= 0) {
+        (void)!read(fd, bytes, sizeof bytes);
+        (void)close(fd);
+    }
+    return NULL;
+}
+
+/* A reader that goes away is an error, and SIGPIPE stays as the process has it. */
+static void broken_pipes_are_reported(void **state)
+{
+    (void)state;
+    char *path = (char *)(uintptr_t)test_path("pipe");
+    pthread_t thread;
+    sigset_t before, after, pending;
+    void (*handler)(int) = signal(SIGPIPE, SIG_DFL);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &before), 0);
+    assert_int_equal(pthread_create(&thread, NULL, read_a_little, path), 0);
+    CHECK_FAILS(write_words(path, "0123456789", 1000000), DH_EIO, "pipe\": Broken pipe");
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &after), 0);
+    assert_int_equal(sigismember(&after, SIGPIPE), sigismember(&before, SIGPIPE));
+    assert_int_equal(sigpending(&pending), 0);
+    assert_int_equal(sigismember(&pending, SIGPIPE), 0);
+    (void)signal(SIGPIPE, handler);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void wrong_paths_are_refused(void **state)
 {
     (void)state;
@@ -180,6 +293,10 @@ int main(void)
         cmocka_unit_test(commit_replaces_and_abort_keeps),
         cmocka_unit_test(all_sizes_arrive),
         cmocka_unit_test(modes_and_links),
+        cmocka_unit_test(links_are_followed),
+        cmocka_unit_test(long_names_are_written),
+        cmocka_unit_test(read_only_files_are_kept),
+        cmocka_unit_test(broken_pipes_are_reported),
         cmocka_unit_test(wrong_paths_are_refused),
         cmocka_unit_test(full_device_is_reported),
         cmocka_unit_test(full_disk_keeps_the_old_file),
