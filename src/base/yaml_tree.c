@@ -5,6 +5,7 @@
 #include "yaml_tree.h"
 
 #include "file.h"
+#include "name_tree.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -91,7 +92,7 @@ typedef struct pending {
 } pending;
 
 typedef struct anchor {
-    char *name;
+    dh__name name; /* first: the tree of names gives its address */
     dh__yaml *node;
     int64_t weight; /* nodes below and with it, aliases counted in full */
 } anchor;
@@ -102,8 +103,7 @@ typedef struct yaml_job {
     const char *path;
     pending *stack;
     size_t stack_count, stack_capacity;
-    anchor *anchors;
-    size_t anchor_count, anchor_capacity;
+    dh__name_tree anchors;
     int64_t weight; /* of all nodes so far */
 } yaml_job;
 
@@ -147,11 +147,16 @@ static dh_status count_weight(yaml_job *job, int64_t weight, int line)
 static dh_status set_anchor(yaml_job *job, const yaml_char_t *name, dh__yaml *node, int64_t weight)
 {
     if (!name) return DH_OK;
-    DH_TRY(reserve((void **)&job->anchors, job->anchor_count, &job->anchor_capacity,
-                   sizeof *job->anchors));
-    char *copy = arena_copy(job->tree, name, strlen((const char *)name));
-    if (!copy) return DH_ENOMEM;
-    job->anchors[job->anchor_count++] = (anchor){copy, node, weight};
+    anchor *a = (anchor *)dh__name_find(&job->anchors, (const char *)name);
+    if (!a) {
+        a = arena_alloc(job->tree, sizeof *a);
+        char *copy = a ? arena_copy(job->tree, name, strlen((const char *)name)) : NULL;
+        if (!copy) return DH_ENOMEM;
+        a->name = (dh__name){.text = copy};
+        (void)dh__name_add(&job->anchors, &a->name);
+    }
+    a->node = node;
+    a->weight = weight;
     return DH_OK;
 }
 
@@ -159,14 +164,10 @@ static dh_status find_alias(yaml_job *job, const yaml_event_t *event, dh__yaml *
 {
     const char *name = (const char *)event->data.alias.anchor;
     int line = line_of(event->start_mark);
-    for (size_t i = job->anchor_count; i-- > 0;) {
-        const anchor *a = &job->anchors[i];
-        if (strcmp(a->name, name) != 0) continue;
-        *out = a->node;
-        return count_weight(job, a->weight, line);
-    }
-    return dh_fail(DH_EFORMAT, "%s:%d: alias *%.60s has no anchor before it", job->path, line,
-                   name);
+    const anchor *a = (const anchor *)dh__name_find(&job->anchors, name);
+    DH_REQUIRE(a, DH_EFORMAT, "%s:%d: alias *%.60s has no anchor before it", job->path, line, name);
+    *out = a->node;
+    return count_weight(job, a->weight, line);
 }
 
 static dh_status fill_scalar(yaml_job *job, const yaml_event_t *event, dh__yaml *node)
@@ -328,6 +329,7 @@ dh_status dh__yaml_parse(dh__yaml **out, const char *text, size_t size, const ch
     DH_REQUIRE(size <= max_size, DH_EFORMAT, "%s: %zu bytes, must be at most %zu", path, size,
                max_size);
     yaml_job job = {.path = path};
+    dh__name_tree_init(&job.anchors);
     job.tree = dh__calloc(1, sizeof *job.tree);
     if (!job.tree) return DH_ENOMEM;
     dh_status status = DH_ENOMEM;
@@ -339,7 +341,6 @@ dh_status dh__yaml_parse(dh__yaml **out, const char *text, size_t size, const ch
         status = dh_fail(DH_ENOMEM, "%s: no memory for the parser", path);
     }
     dh__free(job.stack);
-    dh__free(job.anchors);
     if (status == DH_OK)
         *out = &job.tree->root;
     else

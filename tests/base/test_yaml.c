@@ -127,6 +127,26 @@ static void limits_hold(void **state)
     dh__text_free(&text);
 }
 
+/* Each anchor is found again, the later of two of one name, however many there are. */
+static void many_anchors_are_found(void **state)
+{
+    (void)state;
+    if (is_missing()) skip();
+    enum { COUNT = 100000 };
+    dh__yaml *root = NULL;
+    dh__text text = {0};
+    for (int i = 0; i < COUNT; i++) dh__text_add(&text, "- &a%d %d\n", i, i);
+    dh__text_add(&text, "- &a7 again\n");
+    for (int i = 0; i < COUNT; i++) dh__text_add(&text, "- *a%d\n", i);
+    assert_int_equal(dh__text_status(&text), DH_OK);
+    assert_int_equal(dh__yaml_parse(&root, text.data, text.length, "f"), DH_OK);
+    assert_int_equal(root->count, 2 * COUNT + 1);
+    for (int i = 0; i < COUNT; i++)
+        assert_ptr_equal(root->items[COUNT + 1 + i], root->items[i == 7 ? COUNT : i]);
+    dh__yaml_free(root);
+    dh__text_free(&text);
+}
+
 typedef struct options {
     int size;
     float rate;
@@ -211,8 +231,8 @@ static void failing_allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(trees_are_read), cmocka_unit_test(wrong_yaml_is_refused),
-        cmocka_unit_test(limits_hold), cmocka_unit_test(fields_are_filled),
-        cmocka_unit_test(failing_allocations)};
+        cmocka_unit_test(trees_are_read),    cmocka_unit_test(wrong_yaml_is_refused),
+        cmocka_unit_test(limits_hold),       cmocka_unit_test(many_anchors_are_found),
+        cmocka_unit_test(fields_are_filled), cmocka_unit_test(failing_allocations)};
     return cmocka_run_group_tests(tests, make_test_dir, remove_test_dir);
 }
