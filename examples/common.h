@@ -17,8 +17,8 @@ typedef struct example_options {
 bool example_parse(example_options *options, int argc, char **argv, int *exit_code);
 
 /* MNIST from --data, $DEEPHEALTH_DATA/mnist or a download; where it can't be had, generated digits,
- * which is said on stderr. An explicit --data must be there. With --samples N the first N rows of
- * each part. */
+ * which is said on stderr. An explicit --data must be there, and files that are there must be
+ * MNIST's. With --samples N the first N rows of each part. */
 bool example_mnist(const example_options *options, dh_tensor **x_train, dh_tensor **y_train,
                    dh_tensor **x_test, dh_tensor **y_test);
 

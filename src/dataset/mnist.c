@@ -34,19 +34,34 @@ static dh_status locate(char *path, size_t size, const char *dir, int i)
     return DH_OK;
 }
 
+static dh_status download(const char *dir, const char *path, int i)
+{
+    char url[256];
+    DH_TRY(dh__make_dirs(dir));
+    dh__format(url, sizeof url, MIRROR "%s.gz", sources[i].name);
+    dh__log(DH_LOG_INFO, "mnist: downloading %s", sources[i].name);
+    return dh__download(url, path, sources[i].sha256);
+}
+
+/* Whatever keeps a file from being had (no network, no libcurl, a folder that can't be made): it is
+ * not there. So callers tell this from a file that is there and damaged. */
 static dh_status fetch(const char *dir)
 {
-    char path[4096], url[256];
+    char path[4096];
     dh__error before;
     dh__error_save(&before);
     for (int i = 0; i < 4; i++) {
-        if (!locate(path, sizeof path, dir, i)) continue;
+        dh_status status = locate(path, sizeof path, dir, i);
+        if (!status) continue;
+        if (status != DH_ENOTFOUND) return status;
         dh__error_restore(&before); /* it is not there yet: no failure */
-        DH_TRY(dh__make_dirs(dir));
         dh__format(path, sizeof path, "%s/%s.gz", dir, sources[i].name);
-        dh__format(url, sizeof url, MIRROR "%s.gz", sources[i].name);
-        dh__log(DH_LOG_INFO, "mnist: downloading %s", sources[i].name);
-        DH_TRY(dh__download(url, path, sources[i].sha256));
+        status = download(dir, path, i);
+        if (status == DH_ENOMEM) return status;
+        if (!status) continue;
+        dh__error why;
+        dh__error_save(&why);
+        return dh_fail(DH_ENOTFOUND, "\"%s\" is not there and can't be had: %s", path, why.text);
     }
     return DH_OK;
 }

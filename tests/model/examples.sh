@@ -107,6 +107,18 @@ done
 grep -q 'generated digits' "$work/err" || say "the fallback to generated digits is not said: $(cat "$work/err")"
 [ "$(head -c 8 "$work/c.png" | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a ] || say "the curve is no PNG"
 grep -aq '"dense1/weight"' "$work/w.safetensors" || say "the weights name no dense1/weight"
+# Files that are there but damaged are an error, not a reason to fall back.
+mkdir -p "$work/damaged/mnist"
+for name in train-images-idx3 train-labels-idx1 t10k-images-idx3 t10k-labels-idx1; do
+  printf 'no idx file' >"$work/damaged/mnist/$name-ubyte"
+done
+refuse 'train-images-idx3-ubyte' env DEEPHEALTH_DATA="$work/damaged" "$programs/mnist_mlp" "${few[@]}"
+refuse 'must be 00 00' env DEEPHEALTH_DATA="$work/damaged" "$programs/mnist_mlp" "${few[@]}"
+for name in "$work"/damaged/mnist/*; do
+  printf '\037\213 no gzip file either' >"$name.gz"
+  rm "$name"
+done
+refuse 'train-images-idx3-ubyte.gz' env DEEPHEALTH_DATA="$work/damaged" "$programs/mnist_mlp" "${few[@]}"
 refuse '--curve' "$programs/mnist_train_batch" --curve "$work/c.png"
 
 [ $bad = 0 ] && echo "both examples do what their users expect"

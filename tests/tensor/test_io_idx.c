@@ -2,6 +2,8 @@
 /* idx files, and the choice of a format by extension. */
 #include "io_test.h"
 
+#include <deephealth/datasets.h>
+
 #include "inflate.h"
 
 /* [2, 50] u8, all 0 */
@@ -137,12 +139,46 @@ static void extension_chooses(void **state)
     dh_tensor_free(t);
 }
 
+/* Whatever keeps the files from being had, the answer is that they are not there; files that are
+ * there and wrong are another. */
+static void mnist_that_cannot_be_had(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+                                        "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
+    dh_tensor *t[4] = {NULL, NULL, NULL, NULL};
+    assert_int_equal(setenv("https_proxy", "http://127.0.0.1:9", 1), 0); /* no way out */
+    assert_int_equal(setenv("DEEPHEALTH_DATA", test_dir, 1), 0);
+    EXPECT_FAIL(DH_ENOTFOUND, dh_mnist_load(NULL, &t[0], &t[1], &t[2], &t[3]), "mnist_load: \"",
+                "/mnist/train-images-idx3-ubyte.gz\" is not there and can't be");
+    for (int i = 0; i < 4; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "mnist/%s", names[i]);
+        (void)write_file(name, "\0\0\x08\x09 wrong", 10);
+    }
+    EXPECT_FAIL(DH_EFORMAT, dh_mnist_load(NULL, &t[0], &t[1], &t[2], &t[3]),
+                "mnist_load: ", "ndim at offset 3 is 9");
+    for (int i = 0; i < 4; i++) {
+        char name[64];
+        assert_null(t[i]);
+        (void)snprintf(name, sizeof name, "mnist/%s", names[i]);
+        assert_int_equal(unlink(in_dir(name)), 0);
+    }
+    assert_int_equal(rmdir(in_dir("mnist")), 0);
+    (void)write_file("mnist", "", 0); /* no folder can be made */
+    EXPECT_FAIL(DH_ENOTFOUND, dh_mnist_load(NULL, &t[0], &t[1], &t[2], &t[3]), "can't be had",
+                "Not a directory");
+    assert_int_equal(unlink(in_dir("mnist")), 0);
+    assert_int_equal(unsetenv("DEEPHEALTH_DATA"), 0);
+    assert_int_equal(unsetenv("https_proxy"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_is_read), cmocka_unit_test(bad_files_are_named),
         cmocka_unit_test(gzip_is_read),       cmocka_unit_test(mnist_is_read),
-        cmocka_unit_test(extension_chooses),
+        cmocka_unit_test(extension_chooses),  cmocka_unit_test(mnist_that_cannot_be_had),
     };
     return cmocka_run_group_tests(tests, open_test_dir, close_test_dir);
 }
