@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,11 +157,23 @@ dh_cs example_device(const example_options *o)
 /* --- the report ---------------------------------------------------------------------------------
  */
 
+/* JSON has neither nan nor inf. */
+static void write_figure(FILE *f, const char *name, double value)
+{
+    if (isfinite(value))
+        fprintf(f, "\"%s\": %.9g", name, value);
+    else
+        fprintf(f, "\"%s\": null", name);
+}
+
 static void write_figures(FILE *f, const dh_model *model, const dh_result *r)
 {
-    fprintf(f, "\"loss\": %.9g, \"metrics\": {", r->loss);
-    for (int i = 0; i < r->metric_count; i++)
-        fprintf(f, "%s\"%s\": %.9g", i ? ", " : "", dh_model_metric_name(model, i), r->metrics[i]);
+    write_figure(f, "loss", r->loss);
+    fprintf(f, ", \"metrics\": {");
+    for (int i = 0; i < r->metric_count; i++) {
+        fprintf(f, "%s", i ? ", " : "");
+        write_figure(f, dh_model_metric_name(model, i), r->metrics[i]);
+    }
     fprintf(f, "}");
 }
 
@@ -172,7 +185,9 @@ static void write_epochs(FILE *f, const dh_model *model, const dh_epoch *e, int 
         write_figures(f, model, &e[i].train);
         fprintf(f, ", \"validation\": {");
         if (e[i].has_validation) write_figures(f, model, &e[i].validation);
-        fprintf(f, "}, \"seconds\": %.4f}", e[i].train.seconds);
+        fprintf(f, "}, ");
+        write_figure(f, "seconds", e[i].train.seconds);
+        fprintf(f, "}");
     }
     fprintf(f, "\n  ],\n");
 }
@@ -208,9 +223,12 @@ static bool write_json(const example_options *o, dh_model *model, const dh_epoch
             "\"batch_size\": %d,\n",
             o->name, o->device, dh_model_threads(model), o->seed, o->batch_size);
     write_epochs(f, model, epochs, epoch_count);
-    fprintf(f, "  \"test\": {\"loss\": %.9g", test->loss);
-    for (int i = 0; i < test->metric_count; i++)
-        fprintf(f, ", \"%s\": %.9g", dh_model_metric_name(model, i), test->metrics[i]);
+    fprintf(f, "  \"test\": {");
+    write_figure(f, "loss", test->loss);
+    for (int i = 0; i < test->metric_count; i++) {
+        fprintf(f, ", ");
+        write_figure(f, dh_model_metric_name(model, i), test->metrics[i]);
+    }
     fprintf(f,
             "},\n  \"params_sha256\": \"%s\",\n  \"plan_bytes\": %zu,\n"
             "  \"peak_rss_bytes\": %lld\n}\n",
