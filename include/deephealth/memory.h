@@ -30,6 +30,7 @@ DH_API dh_status dh_set_allocator(const dh_allocator *allocator);
  * off. Only that one call fails. */
 DH_API void dh_alloc_fail_at(uint64_t n);
 
+/* Counts of the library's own requests, of all threads; NULL is passed over. */
 DH_API void dh_get_memory_stats(dh_memory_stats *out);
 
 #ifdef __cplusplus

@@ -102,8 +102,8 @@ DH_API void dh_tensor_free(dh_tensor *tensor);
 /* --- what it is ----------------------------------------------------------------------------------
  * NULL gives 0, DH_DTYPE_DEFAULT or NULL. */
 
-DH_API dh_dtype dh_tensor_dtype(const dh_tensor *tensor);
-DH_API int dh_tensor_ndim(const dh_tensor *tensor);
+DH_API dh_dtype dh_tensor_dtype(const dh_tensor *tensor); /* of its elements */
+DH_API int dh_tensor_ndim(const dh_tensor *tensor);       /* axes: 0, a scalar, to 8 */
 /* Length of an axis, negative axes count from the end; -1 if there is no such axis. */
 DH_API int64_t dh_tensor_dim(const dh_tensor *tensor, int axis);
 DH_API const int64_t *dh_tensor_shape(const dh_tensor *tensor);   /* ndim numbers; borrowed */
@@ -158,9 +158,10 @@ DH_API DH_NODISCARD dh_status dh_tensor_permute(dh_tensor **out, const dh_tensor
 /* View with two axes exchanged; negative axes count from the end; DH_EINVAL outside. */
 DH_API DH_NODISCARD dh_status dh_tensor_transpose(dh_tensor **out, const dh_tensor *x, int axis0,
                                                   int axis1);
-/* View without the axes of length 1 (axis = DH_ALL_AXES) or without one such axis; DH_ESHAPE where
- * it has another length. */
 #define DH_ALL_AXES INT32_MIN
+/* View without the axes of length 1 (axis = DH_ALL_AXES) or without one such axis, which counts
+ * from the end where it is negative; DH_ESHAPE where it has another length, DH_EINVAL where there
+ * is no such axis. */
 DH_API DH_NODISCARD dh_status dh_tensor_squeeze(dh_tensor **out, const dh_tensor *x, int axis);
 /* View with an axis of length 1 inserted before axis, which is in [-ndim - 1, ndim]. DH_ESHAPE
  * where x has 8 axes already. */

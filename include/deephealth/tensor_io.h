@@ -96,9 +96,10 @@ DH_API DH_NODISCARD dh_status dh_tensor_save_csv(const dh_tensor *x, const dh_cs
 
 /* Little-endian elements, row-major, and nothing else; the file has exactly as many bytes as dtype
  * and shape say (else DH_EFORMAT). ndim is in 0..8 and every axis >= 0 (DH_ESHAPE); dtype 0 is
- * DH_EDTYPE. Writing takes any shape and dtype. */
+ * DH_EDTYPE. */
 DH_API DH_NODISCARD dh_status dh_tensor_load_raw(dh_tensor **out, const char *path, dh_dtype dtype,
                                                  int ndim, const int64_t *shape);
+/* The elements of x, of any shape and dtype; neither is written, so the reader must know them. */
 DH_API DH_NODISCARD dh_status dh_tensor_save_raw(const dh_tensor *x, const char *path);
 /* The same on the file's pages, read when they are touched; the tensor holds the mapping, which
  * goes with its last view. What is written to the tensor stays in memory, the file does not change.

@@ -93,10 +93,12 @@ DH_API DH_NODISCARD dh_status dh_tensor_nonzero(dh_tensor **out, const dh_tensor
  * ------------------------- */
 
 /* Sorted values in the dtype of x, and the positions along axis that they had, i64; both have the
- * shape of x, each is yours to free. Either of the two may be NULL. dh_tensor_argsort gives the
- * positions alone. */
+ * shape of x, each is yours to free. Either of the two may be NULL. axis counts from the end where
+ * it is negative. */
 DH_API DH_NODISCARD dh_status dh_tensor_sort(dh_tensor **values, dh_tensor **indices,
                                              const dh_tensor *x, int axis, bool descending);
+/* The positions alone: i64 in the shape of x, out[.., i, ..] = where along axis the i-th in order
+ * stood, of equals the one at the lower index first, descending too. */
 DH_API DH_NODISCARD dh_status dh_tensor_argsort(dh_tensor **out, const dh_tensor *x, int axis,
                                                 bool descending);
 /* The k largest (or smallest), best first, of equals the one at the lower index first; values or
