@@ -94,6 +94,8 @@ dh_status dh__npy_parse(dh_tensor **out, const uint8_t *data, size_t size, const
 dh_status dh__bin_parse(dh_tensor **out, const uint8_t *data, size_t size, const char *what);
 dh_status dh__bin_parse_rows(dh_tensor **out, const uint8_t *data, size_t size, const char *what,
                              int64_t first, int64_t last);
+dh_status dh__raw_parse(dh_tensor **out, const uint8_t *data, size_t size, const char *what,
+                        dh_dtype dtype, int ndim, const int64_t *shape);
 dh_status dh__idx_parse(dh_tensor **out, const uint8_t *data, size_t size, const char *what);
 /* args->path does not matter; the delimiter must be given. */
 dh_status dh__csv_parse(dh_tensor **out, const uint8_t *data, size_t size, const char *what,

@@ -21,6 +21,17 @@ static dh_status make_block(dh__io_block *block, const char *who, const char *pa
     return DH_OK;
 }
 
+dh_status dh__raw_parse(dh_tensor **out, const uint8_t *data, size_t size, const char *what,
+                        dh_dtype dtype, int ndim, const int64_t *shape)
+{
+    dh__io_block block;
+    dh__input input = dh__input_memory(data, size);
+    DH_TRY(make_block(&block, "tensor_load_raw", what, dtype, ndim, shape));
+    block.input = &input;
+    block.size = size;
+    return dh__io_tensor(out, &block);
+}
+
 static dh_status read_raw(dh_tensor **out, dh__io_block *block,
                           dh_status (*make)(dh_tensor **out, const dh__io_block *block))
 {
