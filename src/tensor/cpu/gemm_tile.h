@@ -43,22 +43,24 @@ static __attribute__((noinline)) void F(finish_tile)(const dh__gemm_tile *t, con
     }
 
 #define ZERO(i) V x##i##_0 = {0}, x##i##_1 = {0};
-#define FMA(i, q)                                           \
+#define FMA(i)                                              \
     if (i < h) {                                            \
-        V s = F(dh__set)(A_AT(i, q));                       \
+        V s = F(dh__set)(A_AT(i, step));                    \
         x##i##_0 = F(dh__fma)(s, b0, x##i##_0);             \
         if (nv > 1) x##i##_1 = F(dh__fma)(s, b1, x##i##_1); \
     }
-/* One step of k; nothing of the next is loaded before, which would take registers from C. */
+/* One step of k; nothing of the next is loaded before, which would take registers from C. The
+ * step's number is an enum: as a variable gcc would make other code of it. */
 #define STEP(q)                              \
-    {                                        \
+    do {                                     \
+        enum { step = (q) };                 \
         V b0 = F(dh__load)(b), b1 = b0;      \
         if (nv > 1) b1 = F(dh__load)(b + W); \
-        ROWS_OF(FMA, q)                      \
+        ROWS(FMA)                            \
         b += t_b_step;                       \
         if (adjacent) a += t_a_step;         \
         __asm__ volatile("" ::: "memory");   \
-    }
+    } while (0)
 #define SET(i)                                              \
     if (i < h) {                                            \
         T *to = (T *)t->c + i * t->c_row;                   \
@@ -112,15 +114,23 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
             }
         }
         const int steps = 4;
-        STEP(0) STEP(1) STEP(2) STEP(3) ROWS(A_NEXT)
+        STEP(0);
+        STEP(1);
+        STEP(2);
+        STEP(3);
+        ROWS(A_NEXT)
     }
     for (; left >= 4; left -= 4) {
         const int steps = 4;
-        STEP(0) STEP(1) STEP(2) STEP(3) ROWS(A_NEXT)
+        STEP(0);
+        STEP(1);
+        STEP(2);
+        STEP(3);
+        ROWS(A_NEXT)
     }
     for (; left > 0; left--) {
         const int steps = 1;
-        STEP(0)
+        STEP(0);
         ROWS(A_NEXT)
     }
     if (t->cols < nv * W || t->bias || t->act != DH_GEMM_ACT_NONE) {

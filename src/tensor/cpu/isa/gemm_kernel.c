@@ -9,24 +9,15 @@
 #if DH_SIMD_SIZE == 64
 #define MR      14
 #define ROWS(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13)
-#define ROWS_OF(M, q)                                                                         \
-    M(0, q)                                                                                   \
-    M(1, q) M(2, q) M(3, q) M(4, q) M(5, q) M(6, q) M(7, q) M(8, q) M(9, q) M(10, q) M(11, q) \
-        M(12, q) M(13, q)
 #elif defined(__aarch64__)
 #define MR      12
 #define ROWS(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11)
-#define ROWS_OF(M, q) \
-    M(0, q)           \
-    M(1, q) M(2, q) M(3, q) M(4, q) M(5, q) M(6, q) M(7, q) M(8, q) M(9, q) M(10, q) M(11, q)
 #elif DH_SIMD_SIZE == 32
-#define MR            6
-#define ROWS(M)       M(0) M(1) M(2) M(3) M(4) M(5)
-#define ROWS_OF(M, q) M(0, q) M(1, q) M(2, q) M(3, q) M(4, q) M(5, q)
+#define MR      6
+#define ROWS(M) M(0) M(1) M(2) M(3) M(4) M(5)
 #else
-#define MR            4
-#define ROWS(M)       M(0) M(1) M(2) M(3)
-#define ROWS_OF(M, q) M(0, q) M(1, q) M(2, q) M(3, q)
+#define MR      4
+#define ROWS(M) M(0) M(1) M(2) M(3)
 #endif
 
 #define DH_EACH_FLOAT "gemm_tile.h"
