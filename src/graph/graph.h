@@ -73,7 +73,7 @@ dh_status dh__graph_backward(dh__graph *graph, int roots, const dh_value *root, 
 const dh_view *dh__graph_view(const dh__graph *graph, dh_value value);
 
 /* --- passes ---
- * Each leaves an equal graph. Order: fuse, prune, recompute, plan. */
+ * Each leaves an equal graph. Order: sort, fuse, prune, recompute, plan. */
 
 /* Puts the nodes in the order of their phases, which stays theirs inside each. */
 dh_status dh__graph_sort(dh__graph *graph);
