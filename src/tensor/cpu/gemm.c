@@ -61,9 +61,7 @@ static void cut_columns_and_rows(dh__gemm_plan *plan, double flops)
 {
     const dh__gemm *g = plan->g;
     int64_t rows = rows_in_cache(plan->kernels, g->f64);
-    plan->tiles = divide_up(g->m, plan->mr);
-    plan->tile_rows = g->m / plan->tiles;
-    plan->tall_tiles = g->m % plan->tiles;
+    plan->rows = dh__gemm_cut_rows(g->m, plan->mr);
     plan->panels = divide_up(g->n, plan->nr);
     plan->blocks = divide_up(g->m, rows - plan->mr);
     plan->panels_per_strip = at_most(PANELS_MAX, plan->panels);
@@ -74,7 +72,7 @@ static void cut_columns_and_rows(dh__gemm_plan *plan, double flops)
         plan->panels_per_strip--;
     plan->strips = divide_up(plan->panels, plan->panels_per_strip);
     if (plan->blocks * plan->strips < wanted)
-        plan->blocks = at_most(plan->tiles, divide_up(wanted, plan->strips));
+        plan->blocks = at_most(plan->rows.tiles, divide_up(wanted, plan->strips));
 }
 
 dh__gemm_plan dh__gemm_make_plan(const dh__gemm *g, const dh__gemm_kernels *kernels)
@@ -98,7 +96,7 @@ dh__gemm_plan dh__gemm_make_plan(const dh__gemm *g, const dh__gemm_kernels *kern
                   (reread && (far || !dh__gemm_fits(g->m, g->a_row, plan.k, g->a_col, plan.size)));
     bool near = g->b_row * plan.size < DH_GEMM_PAGE; /* else each row costs a TLB entry */
     plan.pack_b =
-        g->b_col != 1 || (plan.tiles > FEW_TILES &&
+        g->b_col != 1 || (plan.rows.tiles > FEW_TILES &&
                           !(near && dh__gemm_fits(plan.k, g->b_row, g->n, g->b_col, plan.size)));
     if (g->m == 1) plan.pack_a = false;
     return plan;

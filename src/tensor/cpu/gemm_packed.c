@@ -37,7 +37,7 @@ static int64_t k_begin(const job *j, int64_t b)
 
 static int64_t first_tile(const job *j, int64_t block)
 {
-    return j->plan->tiles * block / j->plan->blocks;
+    return j->plan->rows.tiles * block / j->plan->blocks;
 }
 
 static void pause_thread(void)
@@ -64,9 +64,9 @@ static char *packed_at(const job *j, int64_t block, int64_t k, int64_t k_count, 
 {
     const dh__gemm_plan *plan = j->plan;
     int64_t t0 = first_tile(j, block), t1 = first_tile(j, block + 1);
-    int64_t row0 = dh__gemm_tile_row(plan, t0);
-    int64_t rows = dh__gemm_tile_row(plan, t1) - row0;
-    int64_t before = rows * k + (dh__gemm_tile_row(plan, t) - row0) * k_count;
+    int64_t row0 = dh__gemm_tile_row(&plan->rows, t0);
+    int64_t rows = dh__gemm_tile_row(&plan->rows, t1) - row0;
+    int64_t before = rows * k + (dh__gemm_tile_row(&plan->rows, t) - row0) * k_count;
     return j->packed[block & 1] + before * plan->size;
 }
 
@@ -81,8 +81,8 @@ static void pack_unit(job *j, int64_t block, int64_t unit)
     /* the strips of the last block with this buffer must be done */
     wait_for(&j->done_strips[block & 1], block / 2 * plan->strips);
     for (; t < end; t++) {
-        int64_t row = dh__gemm_tile_row(plan, t);
-        int h = (int)(dh__gemm_tile_row(plan, t + 1) - row);
+        int64_t row = dh__gemm_tile_row(&plan->rows, t);
+        int h = (int)(dh__gemm_tile_row(&plan->rows, t + 1) - row);
         dh__gemm_pack_a(plan, packed_at(j, block, k, k_count, t), row, h, j->k0 + k, k_count);
     }
     atomic_fetch_add_explicit(&j->packed_units[block & 1], 1, memory_order_release);
@@ -178,8 +178,8 @@ static void make_panel(const job *j, int64_t block, const panel *p, const panel 
     dh__gemm_tile tile = tile_of(j, p);
     const char *packed = plan->pack_a ? packed_at(j, block, p->k, p->k_count, t0) : NULL;
     int64_t part = next ? (next->k_count / (t1 - t0) / PART_ROWS + 1) * PART_ROWS : 0, begin = 0;
-    for (int64_t t = t0, row = dh__gemm_tile_row(plan, t0); t < t1; t++) {
-        int64_t h = dh__gemm_tile_row(plan, t + 1) - row;
+    for (int64_t t = t0, row = dh__gemm_tile_row(&plan->rows, t0); t < t1; t++) {
+        int64_t h = dh__gemm_tile_row(&plan->rows, t + 1) - row;
         int64_t end = next && next->k_count - begin < part ? next->k_count : begin + part;
         make_tile(j, &tile, p, row, h, packed, next, begin, end);
         if (next) pack_rows(j, next, begin, end);
@@ -202,8 +202,8 @@ static void make_rows(job *j, int64_t block, const panel *panels, int64_t count)
     }
     if (plan->pack_a) wait_for(&j->packed_units[block & 1], (block / 2 + 1) * j->units);
     const char *packed = plan->pack_a ? packed_at(j, block, 0, k_count, t0) : NULL;
-    for (int64_t t = t0, row = dh__gemm_tile_row(plan, t0); t < t1; t++) {
-        int64_t h = dh__gemm_tile_row(plan, t + 1) - row;
+    for (int64_t t = t0, row = dh__gemm_tile_row(&plan->rows, t0); t < t1; t++) {
+        int64_t h = dh__gemm_tile_row(&plan->rows, t + 1) - row;
         for (int64_t i = 0; i < count; i++)
             make_tile(j, &tiles[i], &panels[i], row, h, packed, NULL, 0, 0);
         if (plan->pack_a) packed += h * k_count * plan->size;
@@ -267,7 +267,7 @@ void dh__gemm_run_packed(const dh__gemm_plan *plan, void *scratch)
         j.packed[1] = j.packed[0];
         if (plan->pack_a) {
             j.packed[1] += plan->blocks > 1 ? plan->block_rows * j.k_count * plan->size : 0;
-            int64_t most = (plan->tiles + plan->blocks - 1) / plan->blocks;
+            int64_t most = (plan->rows.tiles + plan->blocks - 1) / plan->blocks;
             j.units = j.k_blocks * ((most + TILES_A_UNIT - 1) / TILES_A_UNIT);
         }
         j.per_block = j.units + plan->strips;

@@ -7,15 +7,19 @@
 
 #define PANELS_MAX 8 /* of a strip */
 
+/* Rows of C in tiles of nearly equal height. */
+typedef struct dh__gemm_rows {
+    int64_t tiles, height, tall; /* the first tall tiles have one row more */
+} dh__gemm_rows;
+
 typedef struct dh__gemm_plan {
     const dh__gemm *g;
     const dh__gemm_kernels *kernels;
     int64_t k;             /* 0 where alpha is 0 */
     int64_t size;          /* bytes of an element */
     int64_t mr, nr, lanes; /* lanes: half of nr */
-    int64_t tiles, blocks; /* of rows; the tiles are dealt to the blocks evenly */
-    int64_t tile_rows;     /* of a tile; the first tall_tiles have one more */
-    int64_t tall_tiles;
+    dh__gemm_rows rows;
+    int64_t blocks;         /* of rows, to which the tiles are dealt evenly */
     int64_t panels, strips; /* of columns; a panel has nr */
     int64_t panels_per_strip;
     int64_t chunk;      /* of k, for which A's blocks are packed at a time */
@@ -38,10 +42,16 @@ bool dh__gemm_run_small(const dh__gemm *g, const dh__gemm_kernels *kernels);
 
 dh__gemm_plan dh__gemm_make_plan(const dh__gemm *g, const dh__gemm_kernels *kernels);
 
-/* The first row of tile t. Without a division, which small products would feel. */
-static inline int64_t dh__gemm_tile_row(const dh__gemm_plan *plan, int64_t t)
+static inline dh__gemm_rows dh__gemm_cut_rows(int64_t m, int64_t mr)
 {
-    return t * plan->tile_rows + (t < plan->tall_tiles ? t : plan->tall_tiles);
+    int64_t tiles = (m - 1) / mr + 1;
+    return (dh__gemm_rows){.tiles = tiles, .height = m / tiles, .tall = m % tiles};
+}
+
+/* The first row of tile t. Without a division, which small products would feel. */
+static inline int64_t dh__gemm_tile_row(const dh__gemm_rows *rows, int64_t t)
+{
+    return t * rows->height + (t < rows->tall ? t : rows->tall);
 }
 
 const char *dh__gemm_a_at(const dh__gemm_plan *plan, int64_t i, int64_t p);

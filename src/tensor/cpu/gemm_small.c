@@ -13,7 +13,7 @@ bool dh__gemm_run_small(const dh__gemm *g, const dh__gemm_kernels *kernels)
         g->b_row * size >= DH_GEMM_PAGE || !dh__gemm_fits(g->m, g->a_row, g->k, g->a_col, size) ||
         !dh__gemm_fits(g->k, g->b_row, g->n, g->b_col, size))
         return false;
-    int64_t tiles = (g->m + mr - 1) / mr, tile_rows = g->m / tiles, tall = g->m % tiles;
+    dh__gemm_rows rows = dh__gemm_cut_rows(g->m, mr);
     dh__gemm_tile t = {.a_step = adjacent ? g->a_col : g->a_row,
                        .b_step = g->b_row,
                        .c_row = g->c_row,
@@ -27,12 +27,12 @@ bool dh__gemm_run_small(const dh__gemm *g, const dh__gemm_kernels *kernels)
         t.cols = g->n - col < nr ? g->n - col : nr;
         t.b = (const char *)g->b + col * size;
         t.bias = g->bias ? (const char *)g->bias + col * size : NULL;
-        for (int64_t i = 0, row = 0; i < tiles; i++) {
-            int64_t h = tile_rows + (i < tall);
+        for (int64_t i = 0, row = 0; i < rows.tiles; i++) {
+            int64_t end = dh__gemm_tile_row(&rows, i + 1);
             t.a = (const char *)g->a + row * g->a_row * size;
             t.c = (char *)g->c + (row * g->c_row + col) * size;
-            kernels->tile[g->f64][adjacent](&t, (int)h);
-            row += h;
+            kernels->tile[g->f64][adjacent](&t, (int)(end - row));
+            row = end;
         }
     }
     return true;
