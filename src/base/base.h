@@ -40,8 +40,12 @@ typedef struct dh__error {
 void dh__error_save(dh__error *out);
 void dh__error_restore(const dh__error *saved);
 
-/* A function made of another speaks under its own name: where the last error's text begins with the
- * word from, it begins with to instead. Returns status; DH_OK: nothing is done. */
+/* How a failure gets the name of the function called, on its way up. Both return status and do
+ * nothing where it is DH_OK.
+ * dh__from: what failed inside keeps its text, "who: " goes in front, once.
+ * dh__named: a function made of another speaks as itself: where the last error's text begins with
+ * the word from, it begins with to instead. */
+dh_status dh__from(const char *who, dh_status status);
 dh_status dh__named(dh_status status, const char *from, const char *to);
 
 /* --- log (log.c) --- */

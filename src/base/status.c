@@ -117,6 +117,12 @@ void dh__error_restore(const dh__error *saved)
     memcpy(last_error.text, saved->text, strlen(saved->text) + 1);
 }
 
+dh_status dh__from(const char *who, dh_status status)
+{
+    if (status) dh_error_prefix("%s", who);
+    return status;
+}
+
 dh_status dh__named(dh_status status, const char *from, const char *to)
 {
     size_t size = strlen(from);

@@ -150,6 +150,5 @@ dh_status dh_mnist_load(const char *dir, dh_tensor **x_train, dh_tensor **y_trai
         else
             *out[i] = t[i];
     }
-    if (status) dh_error_prefix("mnist_load");
-    return status;
+    return dh__from("mnist_load", status);
 }

@@ -134,8 +134,6 @@ dh_status dh__evaluate_data(dh_model *model, const dh__data *data, int64_t batch
 dh_status dh__ready(const dh_model *model, bool needs_loss, const char *who);
 
 /* Every public call that computes is between these: the model's thread count holds inside. */
-/* Puts the function's name before the text of a failure. */
-dh_status dh__from(const char *who, dh_status status);
 int dh__enter(const dh_model *model);
 void dh__leave(int before);
 

@@ -6,12 +6,6 @@
 #include "model_impl.h"
 #include "team.h"
 
-dh_status dh__from(const char *who, dh_status status)
-{
-    if (status) dh_error_prefix("%s", who);
-    return status;
-}
-
 int dh__enter(const dh_model *model)
 {
     return dh__team_limit(model->cs.threads);

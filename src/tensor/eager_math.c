@@ -431,8 +431,7 @@ dh_status dh_tensor_apply(dh_tensor *dst, const char *op, const dh_tensor *const
     void *attr = meaning->attr_size ? dh__calloc(1, meaning->attr_size) : NULL;
     if (meaning->attr_size && !attr) return DH_ENOMEM;
     if (attr && meaning->fields) dh_field_defaults(meaning->fields, attr);
-    dh_status status = dh__eager_into(id, attr, in_count, in, dst);
-    if (status) dh_error_prefix("tensor_apply");
+    dh_status status = dh__from("tensor_apply", dh__eager_into(id, attr, in_count, in, dst));
     dh__free(attr);
     return status;
 }

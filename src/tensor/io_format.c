@@ -67,9 +67,7 @@ dh_status dh_tensor_load(dh_tensor **out, const char *path)
     DH_NEED(out, "tensor_load", "out");
     DH_NEED(path, "tensor_load", "path");
     DH_TRY(find_format(&f, path, "tensor_load"));
-    dh_status status = f->load(out, path);
-    if (status) dh_error_prefix("tensor_load");
-    return status;
+    return dh__from("tensor_load", f->load(out, path));
 }
 
 dh_status dh_tensor_save(const dh_tensor *x, const char *path)
@@ -78,7 +76,5 @@ dh_status dh_tensor_save(const dh_tensor *x, const char *path)
     DH_NEED(x, "tensor_save", "x");
     DH_NEED(path, "tensor_save", "path");
     DH_TRY(find_format(&f, path, "tensor_save"));
-    dh_status status = f->save(x, path);
-    if (status) dh_error_prefix("tensor_save");
-    return status;
+    return dh__from("tensor_save", f->save(x, path));
 }

@@ -127,9 +127,7 @@ dh_status dh__io_check_names(const char *const *names, const dh_tensor *const *t
 
 dh_status dh__io_read(dh__bytes *out, const char *path, const char *who)
 {
-    dh_status status = dh__file_read(out, path);
-    if (status) dh_error_prefix("%s", who);
-    return status;
+    return dh__from(who, dh__file_read(out, path));
 }
 
 dh_status dh__io_input(dh__input *out, const char *path, const char *who)
@@ -150,18 +148,12 @@ dh_status dh__io_fetch(void *out, const dh__input *input, size_t offset, size_t 
 dh_status dh__io_open(dh__writer **out, const char *path, const char *who)
 {
     DH_REQUIRE(path[0], DH_EINVAL, "%s: path is empty", who);
-    dh_status status = dh__writer_open(out, path);
-    if (status) dh_error_prefix("%s", who);
-    return status;
+    return dh__from(who, dh__writer_open(out, path));
 }
 
 dh_status dh__io_commit(dh__writer *writer, dh_status status, const char *who)
 {
-    if (!status) {
-        status = dh__writer_commit(writer);
-        if (status) dh_error_prefix("%s", who);
-        return status;
-    }
+    if (!status) return dh__from(who, dh__writer_commit(writer));
     char to[64];
     dh__writer_abort(writer);
     dh__format(to, sizeof to, "%s: write", who); /* write "path": No space left on device */

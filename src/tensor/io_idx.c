@@ -74,12 +74,8 @@ static dh_status parse_gzip(dh_tensor **out, const uint8_t *data, size_t size, c
     DH_REQUIRE(want <= most, DH_EFORMAT,
                "%s \"%s\": the header asks for %zu bytes, %zu of gzip inflate to at most %zu", who,
                what, want, size, most);
-    dh_status status = dh__gunzip(&bytes, &got, data, size, want + block.offset, what);
-    if (status) {
-        dh_error_prefix("%s", who);
-        return status;
-    }
-    status = parse_plain(out, bytes, got, what);
+    DH_TRY(dh__from(who, dh__gunzip(&bytes, &got, data, size, want + block.offset, what)));
+    dh_status status = parse_plain(out, bytes, got, what);
     dh__free(bytes);
     return status;
 }
