@@ -1,27 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The network of mnist_mlp, trained with a loop of one's own: forward, backward, update. */
 #include "common.h"
+#include "mlp.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-
-static dh_model *make_model(const example_options *o)
-{
-    dh_model *net = dh_model_new("mlp");
-    dh_layer *x = dh_input(net, {784});
-    x = dh_dense(x, 1024, .activation = "leaky_relu");
-    x = dh_dense(x, 1024, .activation = "leaky_relu");
-    x = dh_dense(x, 1024, .activation = "leaky_relu");
-    x = dh_softmax(dh_dense(x, 10));
-    if (!dh_build(net, x, .optimizer = dh_sgd(0.01f, .momentum = 0.9f),
-                  .loss = "soft_cross_entropy", .metrics = {"categorical_accuracy"},
-                  .device = example_device(o), .seed = o->seed))
-        return net;
-    dh_perror("build");
-    dh_model_free(net);
-    return NULL;
-}
 
 /* Rows first .. first + rows - 1 of the data in a new order: views where they lie together would do
  * as well; here the rows of `order` are gathered. */
@@ -100,7 +84,7 @@ int main(int argc, char **argv)
     dh_tensor *x_train, *y_train, *x_test, *y_test;
     if (!example_mnist(&o, &x_train, &y_train, &x_test, &y_test)) return 1;
 
-    dh_model *net = make_model(&o);
+    dh_model *net = mlp_new(example_device(&o), o.seed);
     dh_epoch *epochs = calloc((size_t)o.epochs, sizeof *epochs);
     bool ok = net && epochs;
     for (int i = 0; ok && i < o.epochs; i++) {

@@ -222,9 +222,9 @@ class Bench:
             subprocess.run(["strip", "-o", stripped, os.path.join(built, "libdeephealth.so")],
                            check=True)
             subprocess.run([os.environ.get("CC", "cc"), "-O2", "-std=gnu11",
-                            f"-I{ROOT}/include", f"{ROOT}/tests/bench/bench_startup.c", "-o",
-                            binary, f"-L{built}", "-ldeephealth", f"-Wl,-rpath,{built}", "-lm"],
-                           check=True)
+                            f"-I{ROOT}/include", f"-I{ROOT}/examples",
+                            f"{ROOT}/tests/bench/bench_startup.c", "-o", binary, f"-L{built}",
+                            "-ldeephealth", f"-Wl,-rpath,{built}", "-lm"], check=True)
             subprocess.run([binary, "save", weights], check=True)
             runs, dropped, enough = self.startup_runs(binary, weights)
             self.add(workload=f"library_{preset}", unit="bytes", ours=os.path.getsize(stripped))

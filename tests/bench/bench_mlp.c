@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base.h"
+#include "mlp.h"
 
 #define BATCH 100
 
@@ -20,23 +21,6 @@ typedef struct options {
     int threads;
     double seconds;
 } options;
-
-static dh_model *make_model(const options *o)
-{
-    dh_model *net = dh_model_new("mlp");
-    dh_layer *x = dh_input(net, {784});
-    x = dh_dense(x, 1024, .activation = "leaky_relu");
-    x = dh_dense(x, 1024, .activation = "leaky_relu");
-    x = dh_dense(x, 1024, .activation = "leaky_relu");
-    x = dh_softmax(dh_dense(x, 10));
-    if (!dh_build(net, x, .optimizer = dh_sgd(0.01f, .momentum = 0.9f),
-                  .loss = "soft_cross_entropy", .metrics = {"categorical_accuracy"}, .seed = 1,
-                  .device = dh_cs_cpu(.threads = o->threads, .memory = o->memory)))
-        return net;
-    dh_perror("build");
-    dh_model_free(net);
-    return NULL;
-}
 
 /* A line of /proc/self/status in bytes, such as "VmRSS:"; -1 where there is none. */
 static long long status_bytes(const char *key)
@@ -75,7 +59,7 @@ static dh_status measure(const options *o, const dh_tensor *x, const dh_tensor *
 {
     bool reset = reset_peak();
     long long start_rss = status_bytes("VmRSS:");
-    dh_model *net = make_model(o);
+    dh_model *net = mlp_new(dh_cs_cpu(.threads = o->threads, .memory = o->memory), 1);
     if (!net) return dh_error_status();
     dh_status status = warm_up(net, x, y);
     printf("{\"mark\": \"timed\"}\n");

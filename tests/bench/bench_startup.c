@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "mlp.h"
+
 static double cpu_ms(const struct timeval *t)
 {
     return (double)t->tv_sec * 1e3 + (double)t->tv_usec * 1e-3;
@@ -46,12 +48,8 @@ int main(int count, char **args)
         return 2;
     }
     dh_model *net = dh_model_new("mlp");
-    dh_layer *x = dh_input(net, {784});
-    x = dh_dense(x, 1024, .activation = "leaky_relu");
-    x = dh_dense(x, 1024, .activation = "leaky_relu");
-    x = dh_dense(x, 1024, .activation = "leaky_relu");
-    x = dh_softmax(dh_dense(x, 10));
-    if (dh_build(net, x)) return dh_perror("build");
+    dh_layer *out = mlp_layers(net);
+    if (dh_build(net, out)) return dh_perror("build");
     int code = 0;
     if (save) {
         if (dh_save_weights(net, args[2])) code = dh_perror("save");
