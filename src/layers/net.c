@@ -62,9 +62,29 @@ void dh__net_clear(dh__net *net)
     memset(net, 0, sizeof *net);
 }
 
-void dh__net_truncate(dh__net *net, int count)
+static bool is_used(const dh_layer *layer)
 {
-    while (net->count > count) layer_free(net->layers[--net->count]);
+    const dh__net *net = layer->net;
+    for (int i = layer->index + 1; i < net->count; i++) {
+        const dh_layer *later = net->layers[i];
+        if (later->owner == layer->name) return true;
+        for (int k = 0; k < later->in_count; k++)
+            if (later->in[k] == layer) return true;
+    }
+    return false;
+}
+
+void dh__net_drop(dh__net *net)
+{
+    for (int i = net->count - 1; i >= 0; i--) {
+        if (!net->layers[i]->of_build || is_used(net->layers[i])) continue;
+        layer_free(net->layers[i]);
+        net->count--;
+        for (int k = i; k < net->count; k++) {
+            net->layers[k] = net->layers[k + 1];
+            net->layers[k]->index = k;
+        }
+    }
     net->status = DH_OK;
     net->error[0] = 0;
 }

@@ -51,8 +51,9 @@ struct dh_layer {
     int in_count;
     dh_layer **in;
     dh_value sketch;
-    bool frozen; /* not trained; normalisation then takes its running statistics */
-    bool target; /* a target of a user's loss: fed, but no input of the model */
+    bool frozen;   /* not trained; normalisation then takes its running statistics */
+    bool target;   /* a target of a user's loss: fed, but no input of the model */
+    bool of_build; /* made by loss_fn or metric_fn, of dh_build: replaced by the next one */
 };
 
 /* One emission of a net into a graph. */
@@ -89,9 +90,9 @@ dh_status dh__sketch_error(dh_status status);
 dh_layer *dh__input_new(dh__net *net, const char *name, dh_dtype dtype, int ndim,
                         const int64_t *shape_with_batch, bool target);
 
-/* Drops the layers from index count on, which no other layer reads, and the failure they may have
- * left. */
-void dh__net_truncate(dh__net *net, int count);
+/* Drops the layers that a build has made, but those that others read or repeat, and the failure
+ * they may have left. */
+void dh__net_drop(dh__net *net);
 
 dh_layer *dh__find_layer(const dh__net *net, const char *name);
 

@@ -250,6 +250,7 @@ static dh_status try_graph(dh_model *m)
 /* Back to before the build, so that it can be tried again. */
 static void unbuild(dh_model *m)
 {
+    dh__net_drop(&m->net);
     dh__stages_free(m);
     dh__slots_clear(&m->slots);
     dh__pass_clear(&m->epoch);
@@ -270,7 +271,7 @@ dh_status(dh_build)(const dh_build_args *args)
     if (m->net.status) return dh_fail(m->net.status, "%s", m->net.error);
     DH_REQUIRE(!m->fitting, DH_ESTATE, "build: model \"%s\" is in fit", m->net.name);
     unbuild(m);
-    int layers = m->net.count; /* a loss_fn adds its own */
+    int layers = m->net.count;
     dh_status status = build_outputs(m, &a);
     if (!status) status = build_inputs(m, &a);
     if (!status) status = build_device(m, &a);
@@ -283,9 +284,9 @@ dh_status(dh_build)(const dh_build_args *args)
         if (!status) status = try_graph(m);
         dh__leave(before);
     }
+    for (int i = layers; i < m->net.count; i++) m->net.layers[i]->of_build = true;
     if (status) {
         unbuild(m);
-        dh__net_truncate(&m->net, layers);
         return dh__from("build", status);
     }
     m->built = true;

@@ -161,6 +161,59 @@ static void allocation_failures_leave_nothing_behind(void **state)
     dh_tensor_free(y);
 }
 
+/* A loss with a parameter of its own; payload: where its result is left. */
+static dh_layer *learnt_distance(dh_layer *target, dh_layer *prediction, void *payload)
+{
+    dh_layer *scaled = dh_dense(prediction, 1);
+    dh_layer *loss = dh_operation("sqr", {dh_subtract({scaled, target})});
+    if (payload) *(dh_layer **)payload = loss;
+    return loss;
+}
+
+static void learn_a_little(dh_model *net)
+{
+    dh_tensor *x, *y;
+    assert_ok(dh_tensor_random_normal(&x, {10, 4}, .seed = 3));
+    assert_ok(dh_tensor_random_normal(&y, {10, 1}, .seed = 4));
+    assert_ok(dh_fit(net, x, y, .batch_size = 4, .quiet = true));
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+}
+
+/* What loss_fn and metric_fn made goes with the next build; what the user made stays. */
+static void a_build_replaces_the_one_before(void **state)
+{
+    (void)state;
+    dh_memory_report first, again;
+    dh_layer *loss = NULL;
+    dh_model *net = dh_model_new("again");
+    dh_layer *out = dh_dense(dh_input(net, {4}), 1);
+    for (int i = 0; i < 3; i++) {
+        assert_ok(dh_build(net, out, .loss_fn = learnt_distance, .metric_fn = learnt_distance));
+        assert_int_equal(net->net.count, 2 + 4 + 4);
+        assert_int_equal(dh_model_parameter_count(net), 3 * 2);
+        assert_ok(dh_model_memory(i ? &again : &first, net, 8));
+        learn_a_little(net);
+    }
+    assert_int_equal(again.plan_bytes, first.plan_bytes);
+    assert_memory_equal(again.activation_bytes, first.activation_bytes,
+                        sizeof first.activation_bytes);
+
+    dh_layer *late = dh_relu(out, .name = "late");
+    assert_ok(dh_build(net, late, .loss_fn = learnt_distance, .loss_payload = &loss));
+    assert_int_equal(net->net.count, 2 + 1 + 4);
+    assert_ptr_equal(dh_model_layer(net, "late"), late);
+    learn_a_little(net);
+
+    /* what is read by a layer of the user's stays */
+    dh_layer *reader = dh_relu(loss, .name = "reader");
+    assert_ok(dh_build(net, late, .loss = "mse"));
+    assert_int_equal(net->net.count, 2 + 1 + 4 + 1);
+    assert_int_equal(dh_layer_dim(reader, 1), 1);
+    learn_a_little(net);
+    dh_model_free(net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +224,7 @@ int main(void)
         cmocka_unit_test(layers_know_their_shapes),
         cmocka_unit_test(nothing_crashes_on_null),
         cmocka_unit_test(data_is_checked),
+        cmocka_unit_test(a_build_replaces_the_one_before),
         cmocka_unit_test(allocation_failures_leave_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
