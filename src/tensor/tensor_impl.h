@@ -45,6 +45,10 @@ dh_status dh__view_bytes(size_t *out, const dh_view *view, const char *who);
 /* Copies the public argument struct of a caller, old or new, into one of ours, zero-filled. */
 dh_status dh__args(void *out, size_t out_size, const void *args, const char *who);
 
+/* --- create.c --- */
+/* The shape list of an argument struct, ended by 0; a length behind the end is a mistake. */
+dh_status dh__shape_list(int *ndim, int64_t *shape, const int64_t *list, const char *who);
+
 /* --- eager.c --- */
 /* Runs an op on tensors of one device; outputs are new tensors. dtype promotion as the op says. */
 dh_status dh__eager(int op, const void *attr, int in_count, const dh_tensor *const *in,
