@@ -74,9 +74,11 @@ DH_API DH_NODISCARD dh_status dh_tensor_arange(dh_tensor **out, double start, do
  * count >= 0: else DH_EINVAL. dtype 0 is f32. */
 DH_API DH_NODISCARD dh_status dh_tensor_linspace(dh_tensor **out, double start, double stop,
                                                  int64_t count, dh_dtype dtype);
-/* Elements of args->shape, computed in f64 and rounded to the dtype as a cast does; uniform: in [a,
- * b), floats rounded so that b is not reached, integers floored; normal: a + b z; bernoulli: 1 with
- * probability a, else 0. DH_EINVAL where a, b are not finite, a > b (uniform), b < 0 (normal) or a
+/* Elements of args->shape, computed in f64 and rounded to the dtype as a cast does. uniform: in [a,
+ * b), floats a + (b - a) u rounded so that b is not reached, u of 53 bits for f64 and of 24 for the
+ * narrower ones; integers each equally likely from floor(a) up to, without, b, as far as the dtype
+ * reaches. normal: a + b z, z of two u of 24 bits. bernoulli: 1 where u < a, else 0. DH_EINVAL
+ * where a, b are not finite, a > b or the dtype does not hold them (uniform), b < 0 (normal) or a
  * is outside [0, 1] (bernoulli); DH_ENAME for an unknown device. */
 DH_API DH_NODISCARD dh_status dh_tensor_random_uniform(dh_tensor **out, const dh_random_args *args);
 DH_API DH_NODISCARD dh_status dh_tensor_random_normal(dh_tensor **out, const dh_random_args *args);

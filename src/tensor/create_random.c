@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Random tensors. Host numbers are made on the CPU and moved, so that every device has the same. */
+/* Random tensors. Host numbers are made on the CPU and moved, so that every device has the same.
+ * Element i takes word i of the stream; uniform f64 and integers take words 2 i and 2 i + 1. */
+#include <float.h>
 #include <math.h>
 
+#include "move.h"
 #include "rng.h"
 #include "tensor_impl.h"
 
@@ -27,12 +30,31 @@ static double just_below(dh_dtype dtype, double high)
 }
 
 /* Rounding to the dtype must not reach b: it is outside [a, b). */
-static void bound_block(double *out, const dh_random_args *a, dh_dtype dtype, int64_t n)
+static void bound_block(double *out, const dh_random_args *a, int64_t n)
 {
-    bool real = dh_dtype_is_float(dtype);
-    double limit = real ? fmax(just_below(dtype, a->b), a->a) : 0;
-    if (!(a->a < a->b)) return;
-    for (int64_t i = 0; i < n; i++) out[i] = real ? fmin(out[i], limit) : floor(out[i]);
+    double limit = fmax(just_below(a->dtype, a->b), a->a);
+    for (int64_t i = 0; i < n && a->a < a->b; i++) out[i] = fmin(out[i], limit);
+}
+
+static void draw_wide(uint64_t *out, const dh_random_args *a, uint64_t from, int64_t n)
+{
+    uint32_t words[2 * DRAW_BLOCK];
+    dh__random_words(a->seed, a->stream, 2 * from, words, 2 * n);
+    for (int64_t i = 0; i < n; i++) out[i] = words[2 * i] | (uint64_t)words[2 * i + 1] << 32;
+}
+
+/* u in [0, 1): 53 bits for f64, 24 for what is narrower */
+static void draw_unit(double *out, const dh_random_args *a, uint64_t from, int64_t n)
+{
+    if (a->dtype == DH_F64) {
+        uint64_t wide[DRAW_BLOCK];
+        draw_wide(wide, a, from, n);
+        for (int64_t i = 0; i < n; i++) out[i] = (double)(wide[i] >> 11) * 0x1p-53;
+        return;
+    }
+    float narrow[DRAW_BLOCK];
+    dh__random_uniform(a->seed, a->stream, from, narrow, n);
+    for (int64_t i = 0; i < n; i++) out[i] = (double)narrow[i];
 }
 
 static void draw_block(double *out, draw kind, const dh_random_args *a, uint64_t from, int64_t n)
@@ -42,26 +64,51 @@ static void draw_block(double *out, draw kind, const dh_random_args *a, uint64_t
         for (int64_t i = 0; i < n; i++) out[i] = a->a + a->b * out[i];
         return;
     }
-    float u[DRAW_BLOCK];
-    dh__random_uniform(a->seed, a->stream, from, u, n);
+    draw_unit(out, a, from, n);
+    if (kind == DRAW_BERNOULLI) {
+        for (int64_t i = 0; i < n; i++) out[i] = out[i] < a->a;
+        return;
+    }
+    double span = a->b - a->a;
+    bool fits = isfinite(span);
     for (int64_t i = 0; i < n; i++)
-        out[i] = kind == DRAW_BERNOULLI ? (double)u[i] < a->a : a->a + (a->b - a->a) * (double)u[i];
+        out[i] = fits ? a->a + span * out[i] : a->a * (1 - out[i]) + a->b * out[i];
+    bound_block(out, a, n);
 }
 
-static dh_status draw_host(dh_tensor *t, draw kind, const dh_random_args *a)
+__extension__ typedef __int128 int128;
+__extension__ typedef unsigned __int128 uint128;
+
+/* floor(a) + floor(count w / 2^64) of 64 random bits w: of count numbers none is likelier than
+ * another by more than count in 2^64. */
+static void draw_integers(dh_tensor *t, const dh_random_args *a, uint64_t from, int64_t n)
+{
+    uint64_t wide[DRAW_BLOCK];
+    size_t size = dh_dtype_size(a->dtype);
+    int128 low = (int128)floor(a->a), high = (int128)ceil(a->b);
+    uint128 count = high > low ? (uint128)(high - low) : 1;
+    draw_wide(wide, a, from, n);
+    for (int64_t i = 0; i < n; i++)
+        wide[i] = (uint64_t)low + (uint64_t)((uint128)wide[i] * count >> 64);
+    dh__row_narrow(a->dtype, (char *)t->view.data + from * size, (ptrdiff_t)size, wide, n);
+}
+
+static void draw_host(dh_tensor *t, draw kind, const dh_random_args *a)
 {
     int64_t count = dh__view_count(&t->view);
     char *data = t->view.data;
-    size_t size = dh_dtype_size(t->view.dtype);
+    size_t size = dh_dtype_size(a->dtype);
     double block[DRAW_BLOCK];
     for (int64_t i = 0; i < count; i += DRAW_BLOCK) {
         int64_t n = count - i < DRAW_BLOCK ? count - i : DRAW_BLOCK;
+        if (kind == DRAW_UNIFORM && !dh_dtype_is_float(a->dtype)) {
+            draw_integers(t, a, (uint64_t)i, n);
+            continue;
+        }
         draw_block(block, kind, a, (uint64_t)i, n);
-        if (kind == DRAW_UNIFORM) bound_block(block, a, t->view.dtype, n);
         for (int64_t k = 0; k < n; k++)
-            dh__store(t->view.dtype, data + (size_t)(i + k) * size, block[k]);
+            dh__store(a->dtype, data + (size_t)(i + k) * size, block[k]);
     }
-    return DH_OK;
 }
 
 static dh_status draw_tensor(dh_tensor **out, draw kind, dh_random_args *a, const char *who)
@@ -72,10 +119,10 @@ static dh_status draw_tensor(dh_tensor **out, draw kind, dh_random_args *a, cons
     int ndim = 0;
     DH_TRY(dh__shape_list(&ndim, shape, a->shape, who));
     dh_tensor *t;
-    DH_TRY(dh__named(dh__tensor_new(&t, dh__cpu(), a->dtype ? a->dtype : DH_F32, ndim, shape),
-                     "tensor_new", who));
-    dh_status status = draw_host(t, kind, a);
-    if (!status && device != dh__cpu()) {
+    DH_TRY(dh__named(dh__tensor_new(&t, dh__cpu(), a->dtype, ndim, shape), "tensor_new", who));
+    dh_status status = DH_OK;
+    draw_host(t, kind, a);
+    if (device != dh__cpu()) {
         dh_tensor *moved = NULL;
         status = dh_tensor_to_device(&moved, t, device->name);
         dh_tensor_free(t);
@@ -93,8 +140,37 @@ static dh_status open_args(dh_random_args *a, dh_tensor **out, const dh_random_a
 {
     DH_NEED(out, who, "out");
     DH_TRY(dh__args(a, sizeof *a, args, who));
+    if (!a->dtype) a->dtype = DH_F32;
     DH_REQUIRE(isfinite(a->a) && isfinite(a->b), DH_EINVAL,
                "%s: a is %g, b is %g: both must be finite", who, a->a, a->b);
+    return DH_OK;
+}
+
+/* The least and the largest finite number of a dtype, as double. */
+static void range_of(double *least, double *most, dh_dtype dtype)
+{
+    int bits = 8 * (int)dh_dtype_size(dtype);
+    *least = DH_MASK_SIGNED & DH_MASK(dtype) ? -ldexp(1, bits - 1) : 0;
+    *most = dtype == DH_BOOL ? 1 : ldexp(1, *least < 0 ? bits - 1 : bits) - 1;
+    if (!dh_dtype_is_float(dtype)) return;
+    *most = dtype == DH_F64   ? DBL_MAX
+            : dtype == DH_F32 ? (double)FLT_MAX
+            : dtype == DH_F16 ? 65504
+                              : 0x1.fep127;
+    *least = -*most;
+}
+
+/* Of integers b, which is not drawn, may be one more than the largest. */
+static dh_status check_range(const dh_random_args *a)
+{
+    double least, most;
+    DH_TRY(dh__dtype_check(a->dtype, "tensor_random_uniform"));
+    range_of(&least, &most, a->dtype);
+    bool real = dh_dtype_is_float(a->dtype);
+    double end = real || most >= 0x1p53 ? most : most + 1; /* of 64 bits most is rounded up */
+    DH_REQUIRE(a->a >= least && (real || a->a < end) && a->b <= end, DH_EINVAL,
+               "tensor_random_uniform: a (low) is %g, b (high) is %g, %s holds %g to %g", a->a,
+               a->b, dh_dtype_name(a->dtype), least, most);
     return DH_OK;
 }
 
@@ -105,6 +181,7 @@ dh_status(dh_tensor_random_uniform)(dh_tensor **out, const dh_random_args *args)
     if (a.a == 0 && a.b == 0) a.b = 1;
     DH_REQUIRE(a.a <= a.b, DH_EINVAL, "tensor_random_uniform: a (low) is %g, above b (high), %g",
                a.a, a.b);
+    DH_TRY(check_range(&a));
     return draw_tensor(out, DRAW_UNIFORM, &a, "tensor_random_uniform");
 }
 
