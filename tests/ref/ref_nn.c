@@ -139,8 +139,9 @@ static void run_dropout(const ref_call *c)
     double rate = ((const dh_dropout_attr *)c->attr)->rate;
     ref_new(&c->out[0], c->in[0].ndim, c->in[0].shape);
     for (int64_t i = 0; i < c->in[0].count; i++) {
-        uint64_t position = c->step->position * (1ull << 40) + (uint64_t)i;
-        double u = (double)(philox_word(c->step->seed, c->stream, position) >> 8) / 16777216.0;
+        uint64_t p = c->step->position, position = p % (1 << 24) * (1ull << 40) + (uint64_t)i;
+        uint64_t stream = c->stream + p / (1 << 24);
+        double u = (double)(philox_word(c->step->seed, stream, position) >> 8) / 16777216.0;
         c->out[0].data[i] = u >= rate ? c->in[0].data[i] / (1 - rate) : 0;
     }
 }

@@ -91,8 +91,8 @@ static void cross_entropy_input(void **state)
     for (size_t i = 0; i < DH_COUNT(all); i++) dh_tensor_free(all[i]);
 }
 
-/* Dropout of ones at a step position, in place of the input, by the first kernel that takes it. */
-static void drop(float *x, int64_t n, double rate, uint64_t position, uint64_t stream)
+/* Dropout of ones at a step position, in place of the input, by one of the two kernels. */
+static void drop(float *x, int64_t n, double rate, uint64_t position, uint64_t stream, int impl)
 {
     dh_dropout_attr attr = {rate};
     dh_step step = {.seed = 7, .position = position};
@@ -103,7 +103,7 @@ static void drop(float *x, int64_t n, double rate, uint64_t position, uint64_t s
     call.step = &step;
     call.stream = stream;
     for (int64_t i = 0; i < n; i++) x[i] = 1;
-    assert_int_equal(dh_cpu_dropout[0]->run(&call), DH_OK);
+    assert_int_equal(dh_cpu_dropout[impl]->run(&call), DH_OK);
 }
 
 #define DROPS 20011
@@ -112,7 +112,7 @@ static void dropout_streams(void **state)
 {
     DH_UNUSED(state);
     static float a[DROPS], b[DROPS];
-    drop(a, DROPS, 0.25, 0, 1);
+    drop(a, DROPS, 0.25, 0, 1, 0);
     int kept = 0, same = 0;
     for (int i = 0; i < DROPS; i++) {
         assert_true(a[i] == 0 || a[i] == (float)(1 / 0.75));
@@ -120,17 +120,36 @@ static void dropout_streams(void **state)
     }
     /* five standard deviations of a binomial */
     assert_true(fabs(kept - 0.75 * DROPS) < 5 * sqrt(DROPS * 0.25 * 0.75));
-    drop(b, DROPS, 0.25, 0, 1);
+    drop(b, DROPS, 0.25, 0, 1, 0);
     assert_memory_equal(a, b, sizeof a);
-    drop(b, DROPS, 0.25, 1, 1);
+    drop(b, DROPS, 0.25, 1, 1, 0);
     for (int i = 0; i < DROPS; i++) same += a[i] == b[i];
     assert_true(same < DROPS * 0.7);
-    drop(b, DROPS, 0.25, 0, 2);
+    drop(b, DROPS, 0.25, 0, 2, 0);
     same = 0;
     for (int i = 0; i < DROPS; i++) same += a[i] == b[i];
     assert_true(same < DROPS * 0.7);
-    drop(b, DROPS, 1, 0, 1);
+    drop(b, DROPS, 1, 0, 1, 0);
     for (int i = 0; i < DROPS; i++) assert_true(b[i] == 0);
+}
+
+/* A mask of step 3 comes back neither after 2^24 steps nor later. */
+static void dropout_does_not_repeat(void **state)
+{
+    DH_UNUSED(state);
+    static float a[DROPS], b[DROPS];
+    static const uint64_t later[] = {1 << 24, 1 << 25, UINT64_C(1) << 32, UINT64_C(1) << 63};
+    for (int impl = 0; impl < 2; impl++) {
+        drop(a, DROPS, 0.25, 3, 1, impl);
+        for (size_t k = 0; k < DH_COUNT(later); k++) {
+            int same = 0;
+            drop(b, DROPS, 0.25, 3 + later[k], 1, impl);
+            for (int i = 0; i < DROPS; i++) same += a[i] == b[i];
+            /* both kept or both dropped: 10 in 16 */
+            if (!(fabs(same - 0.625 * DROPS) < 5 * sqrt(DROPS * 0.625 * 0.375)))
+                fail_msg("after %g steps %d of %d are the same", (double)later[k], same, DROPS);
+        }
+    }
 }
 
 static void norm_input(void **state)
@@ -203,9 +222,10 @@ static void allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(softmax_is_stable),    cmocka_unit_test(cross_entropy_input),
-        cmocka_unit_test(dropout_streams),      cmocka_unit_test(norm_input),
-        cmocka_unit_test(statistics_of_halves), cmocka_unit_test(allocation_failures),
+        cmocka_unit_test(softmax_is_stable),   cmocka_unit_test(cross_entropy_input),
+        cmocka_unit_test(dropout_streams),     cmocka_unit_test(dropout_does_not_repeat),
+        cmocka_unit_test(norm_input),          cmocka_unit_test(statistics_of_halves),
+        cmocka_unit_test(allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

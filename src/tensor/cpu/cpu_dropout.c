@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Dropout: element i is kept where word position * 2^40 + i of the stream, as a uniform number of
- * 24 bits, is at least rate. No mask is stored. */
+/* Dropout: element i of step p is kept where its word (dh_step), as a uniform number of 24 bits, is
+ * at least rate. No mask is stored. */
 #include <math.h>
 
 #include "cpu.h"
@@ -13,8 +13,8 @@
 
 typedef struct drop {
     const dh_call *call;
-    uint64_t first;     /* position of element 0 */
-    uint32_t threshold; /* of the upper 24 bits */
+    uint64_t stream, first; /* first: position of element 0 */
+    uint32_t threshold;     /* of the upper 24 bits */
     float scale;
     int64_t count;
 } drop;
@@ -23,6 +23,7 @@ static drop drop_of(const dh_call *call)
 {
     double rate = ((const dh_dropout_attr *)call->attr)->rate;
     return (drop){.call = call,
+                  .stream = call->stream + (call->step->position >> 24),
                   .first = call->step->position << 40,
                   .threshold = (uint32_t)ceil(rate * 16777216.0),
                   .scale = rate < 1 ? (float)(1 / (1 - rate)) : 0,
@@ -49,7 +50,7 @@ static void packed_tasks(void *context, int64_t begin, int64_t end)
     const drop *d = context;
     const float *x = d->call->in[0].data;
     float *y = d->call->out[0].data;
-    dropout_table()->run(y + begin, x + begin, end - begin, d->call->step->seed, d->call->stream,
+    dropout_table()->run(y + begin, x + begin, end - begin, d->call->step->seed, d->stream,
                          d->first + (uint64_t)begin, d->threshold, d->scale);
 }
 
@@ -61,7 +62,7 @@ static void any_tasks(void *context, int64_t begin, int64_t end)
     uint32_t words[BLOCK];
     for (int64_t i = begin; i < end; i += BLOCK) {
         int64_t n = end - i < BLOCK ? end - i : BLOCK;
-        dh__random_words(d->call->step->seed, d->call->stream, d->first + (uint64_t)i, words, n);
+        dh__random_words(d->call->step->seed, d->stream, d->first + (uint64_t)i, words, n);
         for (int64_t k = 0; k < n; k++)
             dh__put(y, i + k, words[k] >> 8 >= d->threshold ? dh__get(x, i + k) / (1 - rate) : 0);
     }
