@@ -55,6 +55,69 @@ static void softmax_is_stable(void **state)
     dh_tensor_free(x);
 }
 
+/* Largest error of a softmax of LONG terms along axis 0 or 1 and of its gradient, in units of
+ * 2^-23: relative, for logarithms and gradients absolute. */
+enum { LONG = 300007 };
+
+static double long_softmax_error(int axis, bool log_of, bool gradient)
+{
+    static float x[3 * LONG], dy[3 * LONG];
+    static double y[LONG];
+    dh_axis_attr attr = {axis};
+    dh_tensor *tx, *td, *ty, *out;
+    const dh_tensor *in[2];
+    int64_t shape[2] = {axis ? 3 : LONG, axis ? LONG : 3}, step = axis ? 1 : 3;
+    double worst = 0;
+    for (int64_t i = 0; i < 3 * LONG; i++) {
+        x[i] = (float)(i * 7919 % 10007) / 10007 - 0.5f;
+        dy[i] = (float)(i * 104729 % 9973) / 9973;
+    }
+    tx = tensor(DH_F32, 2, shape, x);
+    td = tensor(DH_F32, 2, shape, dy);
+    assert_int_equal((log_of ? dh_tensor_log_softmax : dh_tensor_softmax)(&ty, tx, axis), DH_OK);
+    in[0] = td;
+    in[1] = ty;
+    int op = log_of ? DH_OP_LOG_SOFTMAX_DX : DH_OP_SOFTMAX_DX;
+    assert_int_equal(dh__eager(op, &attr, 2, in, &out), DH_OK);
+    for (int64_t line = 0; line < 3; line++) {
+        int64_t at = axis ? line * LONG : line;
+        double sum = 0, dot = 0;
+        for (int64_t i = 0; i < LONG; i++) sum += exp((double)x[at + i * step]);
+        for (int64_t i = 0; i < LONG; i++) {
+            y[i] = exp((double)x[at + i * step]) / sum;
+            dot += (double)dy[at + i * step] * (log_of ? 1 : y[i]);
+        }
+        for (int64_t i = 0; i < LONG; i++) {
+            int64_t k = at + i * step;
+            double d = (double)dy[k], want = log_of ? log(y[i]) : y[i],
+                   got = (double)data_of(ty)[k];
+            double unit = log_of ? 1 : y[i];
+            if (gradient) {
+                want = log_of ? d - y[i] * dot : y[i] * (d - dot);
+                got = (double)data_of(out)[k];
+            }
+            double error = fabs(got - want) / unit * 0x1p23;
+            worst = error > worst || isnan(error) ? error : worst;
+        }
+    }
+    dh_tensor *all[] = {tx, td, ty, out};
+    for (size_t i = 0; i < DH_COUNT(all); i++) dh_tensor_free(all[i]);
+    return worst;
+}
+
+/* Sums of many terms are as good along any axis. log(y) is about -13, where f32 lies 8 units apart,
+ * and its gradient is made from it. */
+static void softmax_of_long_axes(void **state)
+{
+    DH_UNUSED(state);
+    for (int axis = 0; axis < 2; axis++) {
+        double error[4] = {
+            long_softmax_error(axis, false, false), long_softmax_error(axis, true, false),
+            long_softmax_error(axis, false, true), long_softmax_error(axis, true, true)};
+        assert_true(error[0] <= 4 && error[1] <= 12 && error[2] <= 4 && error[3] <= 12);
+    }
+}
+
 static dh_status entropy(dh_tensor **y, const dh_tensor *z, const dh_tensor *t)
 {
     const dh_tensor *in[] = {z, t};
@@ -222,10 +285,10 @@ static void allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(softmax_is_stable),   cmocka_unit_test(cross_entropy_input),
-        cmocka_unit_test(dropout_streams),     cmocka_unit_test(dropout_does_not_repeat),
-        cmocka_unit_test(norm_input),          cmocka_unit_test(statistics_of_halves),
-        cmocka_unit_test(allocation_failures),
+        cmocka_unit_test(softmax_is_stable),       cmocka_unit_test(softmax_of_long_axes),
+        cmocka_unit_test(cross_entropy_input),     cmocka_unit_test(dropout_streams),
+        cmocka_unit_test(dropout_does_not_repeat), cmocka_unit_test(norm_input),
+        cmocka_unit_test(statistics_of_halves),    cmocka_unit_test(allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

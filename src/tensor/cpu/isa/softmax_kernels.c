@@ -15,6 +15,10 @@
 #endif
 #define LANES (2 * WIDTH)
 
+/* Sums gather so many terms a lane in f32, then go on in f64: long axes lose nothing, and the
+ * conversions cost nothing. */
+#define GATHER 64
+
 typedef float vf32 __attribute__((vector_size(4 * WIDTH)));
 typedef int32_t vi32 __attribute__((vector_size(4 * WIDTH)));
 typedef uint32_t vu32 __attribute__((vector_size(4 * WIDTH)));
@@ -110,24 +114,29 @@ static float join(vf32 a, vf32 b)
 /* The sum of exp(x - top); the summands go into y unless it is NULL. y may be x. */
 static float sum_exp(float *y, const float *x, int64_t n, float top)
 {
+    double sum = 0;
     float tail = 0;
     int64_t i = 0;
-    vf32 a = {0}, b = {0};
-    for (; i + LANES <= n; i += LANES) {
-        vf32 e = exp_lanes(load(x + i) - top), f = exp_lanes(load(x + i + WIDTH) - top);
-        if (y) {
-            store(y + i, e);
-            store(y + i + WIDTH, f);
+    while (i + LANES <= n) {
+        vf32 a = {0}, b = {0};
+        const int64_t left = (n - i) / LANES, end = i + LANES * (left < GATHER ? left : GATHER);
+        for (; i < end; i += LANES) {
+            vf32 e = exp_lanes(load(x + i) - top), f = exp_lanes(load(x + i + WIDTH) - top);
+            if (y) {
+                store(y + i, e);
+                store(y + i + WIDTH, f);
+            }
+            a += e;
+            b += f;
         }
-        a += e;
-        b += f;
+        sum += (double)join(a, b);
     }
     for (; i < n; i++) {
         float e = exp_nonpositive(x[i] - top);
         if (y) y[i] = e;
         tail += e;
     }
-    return n < LANES ? tail : join(a, b) + tail;
+    return (float)(sum + (double)tail);
 }
 
 static void softmax_row(float *y, const float *x, int64_t n, bool log)
@@ -143,25 +152,35 @@ static void softmax_row(float *y, const float *x, int64_t n, bool log)
     for (int64_t i = 0; i < n; i++) y[i] *= scale;
 }
 
+/* Gathered sums of m columns, moved on to f64 when row i is the last that part holds. */
+static void move_on(double *restrict sum, float *restrict part, int64_t m, int64_t i, int64_t n)
+{
+    if ((i + 1) % GATHER && i + 1 < n) return;
+    for (int64_t j = 0; j < m; j++) {
+        sum[j] += (double)part[j];
+        part[j] = 0;
+    }
+}
+
 static void softmax_columns(float *y, const float *x, int64_t n, int64_t stride, int64_t m,
                             bool log)
 {
-    float top[DH_NN_WIDTH], sum[DH_NN_WIDTH];
-    for (int64_t j = 0; j < m; j++) {
-        top[j] = x[j];
-        sum[j] = 0;
-    }
+    float top[DH_NN_WIDTH], part[DH_NN_WIDTH] = {0}, scale[DH_NN_WIDTH];
+    double sum[DH_NN_WIDTH] = {0};
+    for (int64_t j = 0; j < m; j++) top[j] = x[j];
     for (int64_t i = 1; i < n; i++)
         for (int64_t j = 0; j < m; j++) {
             float v = x[i * stride + j];
             top[j] = v > top[j] || v != v ? v : top[j];
         }
     if (log) {
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t j = 0; j < m; j++) sum[j] += exp_nonpositive(x[i * stride + j] - top[j]);
-        for (int64_t j = 0; j < m; j++) sum[j] = (float)__builtin_log((double)sum[j]);
+        for (int64_t i = 0; i < n; i++) {
+            for (int64_t j = 0; j < m; j++) part[j] += exp_nonpositive(x[i * stride + j] - top[j]);
+            move_on(sum, part, m, i, n);
+        }
+        for (int64_t j = 0; j < m; j++) scale[j] = (float)__builtin_log((double)(float)sum[j]);
         for (int64_t i = 0; i < n; i++) DH_IN_PLACE
-        for (int64_t j = 0; j < m; j++) y[i * stride + j] = x[i * stride + j] - top[j] - sum[j];
+        for (int64_t j = 0; j < m; j++) y[i * stride + j] = x[i * stride + j] - top[j] - scale[j];
         return;
     }
     for (int64_t i = 0; i < n; i++) {
@@ -169,30 +188,36 @@ static void softmax_columns(float *y, const float *x, int64_t n, int64_t stride,
         for (int64_t j = 0; j < m; j++) {
             float e = exp_nonpositive(x[i * stride + j] - top[j]);
             y[i * stride + j] = e;
-            sum[j] += e;
+            part[j] += e;
         }
+        move_on(sum, part, m, i, n);
     }
-    for (int64_t j = 0; j < m; j++) sum[j] = 1.0f / sum[j];
+    for (int64_t j = 0; j < m; j++) scale[j] = 1.0f / (float)sum[j];
     for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j < m; j++) y[i * stride + j] *= sum[j];
+        for (int64_t j = 0; j < m; j++) y[i * stride + j] *= scale[j];
 }
 
 /* sum of a b, or of a alone where b is NULL */
 static float row_dot(const float *a, const float *b, int64_t n)
 {
+    double sum = 0;
     float tail = 0;
     int64_t i = 0;
-    vf32 s = {0}, t = {0};
-    for (; b && i + LANES <= n; i += LANES) {
-        s += load(a + i) * load(b + i);
-        t += load(a + i + WIDTH) * load(b + i + WIDTH);
-    }
-    for (; !b && i + LANES <= n; i += LANES) {
-        s += load(a + i);
-        t += load(a + i + WIDTH);
+    while (i + LANES <= n) {
+        vf32 s = {0}, t = {0};
+        const int64_t left = (n - i) / LANES, end = i + LANES * (left < GATHER ? left : GATHER);
+        for (; b && i < end; i += LANES) {
+            s += load(a + i) * load(b + i);
+            t += load(a + i + WIDTH) * load(b + i + WIDTH);
+        }
+        for (; i < end; i += LANES) {
+            s += load(a + i);
+            t += load(a + i + WIDTH);
+        }
+        sum += (double)join(s, t);
     }
     for (; i < n; i++) tail += b ? a[i] * b[i] : a[i];
-    return n < LANES ? tail : join(s, t) + tail;
+    return (float)(sum + (double)tail);
 }
 
 /* softmax: dx = y (dy - sum(dy y)); its logarithm: dx = dy - exp(y) sum(dy) */
@@ -211,23 +236,26 @@ static void softmax_row_dx(float *dx, const float *dy, const float *y, int64_t n
 static void softmax_columns_dx(float *dx, const float *dy, const float *y, int64_t n,
                                int64_t stride, int64_t m, bool log)
 {
-    float sum[DH_NN_WIDTH] = {0};
+    float s[DH_NN_WIDTH], part[DH_NN_WIDTH] = {0};
+    double sum[DH_NN_WIDTH] = {0};
     for (int64_t i = 0; i < n; i++) {
         const float *a = dy + i * stride, *b = y + i * stride;
         if (log)
-            for (int64_t j = 0; j < m; j++) sum[j] += a[j];
+            for (int64_t j = 0; j < m; j++) part[j] += a[j];
         else
-            for (int64_t j = 0; j < m; j++) sum[j] += a[j] * b[j];
+            for (int64_t j = 0; j < m; j++) part[j] += a[j] * b[j];
+        move_on(sum, part, m, i, n);
     }
+    for (int64_t j = 0; j < m; j++) s[j] = (float)sum[j];
     for (int64_t i = 0; i < n; i++) {
         const float *a = dy + i * stride, *b = y + i * stride;
         float *o = dx + i * stride;
         if (log) {
             DH_IN_PLACE
-            for (int64_t j = 0; j < m; j++) o[j] = a[j] - exp_nonpositive(b[j]) * sum[j];
+            for (int64_t j = 0; j < m; j++) o[j] = a[j] - exp_nonpositive(b[j]) * s[j];
         } else {
             DH_IN_PLACE
-            for (int64_t j = 0; j < m; j++) o[j] = b[j] * (a[j] - sum[j]);
+            for (int64_t j = 0; j < m; j++) o[j] = b[j] * (a[j] - s[j]);
         }
     }
 }
