@@ -178,7 +178,9 @@ DH_API DH_NODISCARD dh_status dh_tensor_interpolate(dh_tensor **out, double f, c
                                                     double g, const dh_tensor *b);
 
 /* --- comparisons and logic: bool ----------------------------------------------------------------
- */
+ *
+ * Exact in the dtype where both meet: integers of any size; u64 and a signed dtype meet in f64,
+ * which holds integers up to 2^53. NaN is unequal to all. */
 
 /* a == b */
 DH_API DH_NODISCARD dh_status dh_tensor_equal(dh_tensor **out, const dh_tensor *a,
@@ -210,8 +212,9 @@ DH_API DH_NODISCARD dh_status dh_tensor_logical_xor(dh_tensor **out, const dh_te
 /* a where condition (bool) is true, else b */
 DH_API DH_NODISCARD dh_status dh_tensor_where(dh_tensor **out, const dh_tensor *condition,
                                               const dh_tensor *a, const dh_tensor *b);
-/* *out: every pair of elements has |a - b| <= atol + rtol |b|; NaN equals NaN when equal_nan.
- * NumPy's defaults are rtol 1e-5, atol 1e-8. a and b broadcast. */
+/* *out: every pair of elements has |a - b| <= atol + rtol |b|, of two integers exactly, else
+ * in f64; NaN equals NaN when equal_nan. NumPy's defaults are rtol 1e-5, atol 1e-8. a and b
+ * broadcast. */
 DH_API DH_NODISCARD dh_status dh_tensor_allclose(bool *out, const dh_tensor *a, const dh_tensor *b,
                                                  double rtol, double atol, bool equal_nan);
 /* The same, element by element: bool. */

@@ -19,6 +19,46 @@ static bool close(const closeness *c, double a, double b)
     return isfinite(a) && isfinite(b) && fabs(a - b) <= c->atol + c->rtol * fabs(b);
 }
 
+__extension__ typedef __int128 int128;
+
+/* Of integers the distance is exact, not what two doubles of 53 bits leave of it. */
+static bool close_integers(const closeness *c, int128 a, int128 b)
+{
+    int128 distance = a > b ? a - b : b - a;
+    double limit = c->atol + c->rtol * fabs((double)b);
+    if (distance == 0) return true;
+    return limit >= 0x1p65 || (limit == limit && distance <= (int128)limit);
+}
+
+/* The dtype that holds every number of x. */
+static dh_dtype widest(const dh_tensor *x)
+{
+    if (dh_dtype_is_float(x->view.dtype)) return DH_F64;
+    return x->view.dtype == DH_U64 ? DH_U64 : DH_I64;
+}
+
+static double real_at(const dh_tensor *x, int64_t i)
+{
+    return dh__load(x->view.dtype, (const double *)x->view.data + i);
+}
+
+static int128 integer_at(const dh_tensor *x, int64_t i)
+{
+    if (x->view.dtype == DH_U64) return ((const uint64_t *)x->view.data)[i];
+    return ((const int64_t *)x->view.data)[i];
+}
+
+/* y[i]: a[i] and b[i], both of widest(), are close. */
+static void compare_all(dh_tensor *y, const closeness *c, const dh_tensor *a, const dh_tensor *b)
+{
+    uint8_t *close_here = y->view.data;
+    int64_t n = dh__view_count(&y->view);
+    bool real = a->view.dtype == DH_F64 || b->view.dtype == DH_F64;
+    for (int64_t i = 0; i < n; i++)
+        close_here[i] = real ? close(c, real_at(a, i), real_at(b, i))
+                             : close_integers(c, integer_at(a, i), integer_at(b, i));
+}
+
 dh_status dh_tensor_isclose(dh_tensor **out, const dh_tensor *a, const dh_tensor *b, double rtol,
                             double atol, bool equal_nan)
 {
@@ -33,14 +73,11 @@ dh_status dh_tensor_isclose(dh_tensor **out, const dh_tensor *a, const dh_tensor
     DH_TRY(dh__broadcast_shape(&shape, &a->view, &b->view, "tensor_isclose"));
     dh_status status = dh_tensor_broadcast(&wide_a, a, shape.ndim, shape.shape);
     if (!status) status = dh_tensor_broadcast(&wide_b, b, shape.ndim, shape.shape);
-    if (!status) status = dh_tensor_cast(&da, wide_a, DH_F64);
-    if (!status) status = dh_tensor_cast(&db, wide_b, DH_F64);
+    if (!status) status = dh_tensor_cast(&da, wide_a, widest(a));
+    if (!status) status = dh_tensor_cast(&db, wide_b, widest(b));
     if (!status) status = dh_tensor_new(&y, DH_BOOL, shape.ndim, shape.shape);
     if (!status) {
-        const double *pa = da->view.data, *pb = db->view.data;
-        uint8_t *py = y->view.data;
-        int64_t n = dh__view_count(&y->view);
-        for (int64_t i = 0; i < n; i++) py[i] = close(&c, pa[i], pb[i]);
+        compare_all(y, &c, da, db);
         *out = y;
     }
     dh_tensor_free(wide_a);

@@ -288,10 +288,24 @@ static dh_status with_number(dh_tensor **out, int op, const dh_tensor *x, double
     return dh__named(status, from, who);
 }
 
+/* The integers of 64 bits that round to their upper end as f64 are below it all the same. */
+static dh_status compared(dh_tensor **out, int op, const dh_tensor *x, double s, const char *who)
+{
+    dh_dtype d = x ? x->view.dtype : DH_F32;
+    if ((d == DH_I64 && s == 0x1p63) || (d == DH_U64 && s == 0x1p64)) s = nextafter(s, INFINITY);
+    return with_number(out, op, x, s, false, who);
+}
+
 #define NUMBER(NAME, name, first)                                                      \
     dh_status dh_tensor_##name##_scalar(dh_tensor **out, const dh_tensor *x, double s) \
     {                                                                                  \
         return with_number(out, DH_OP_##NAME, x, s, first, "tensor_" #name "_scalar"); \
+    }
+
+#define COMPARED(NAME, name)                                                           \
+    dh_status dh_tensor_##name##_scalar(dh_tensor **out, const dh_tensor *x, double s) \
+    {                                                                                  \
+        return compared(out, DH_OP_##NAME, x, s, "tensor_" #name "_scalar");           \
     }
 
 NUMBER(ADD, add, false)
@@ -306,12 +320,12 @@ NUMBER(DIV, rdiv, true)
 NUMBER(POW, rpow, true)
 NUMBER(MAXIMUM, maximum, false)
 NUMBER(MINIMUM, minimum, false)
-NUMBER(EQUAL, equal, false)
-NUMBER(NOT_EQUAL, not_equal, false)
-NUMBER(GREATER, greater, false)
-NUMBER(GREATER_EQUAL, greater_equal, false)
-NUMBER(LESS, less, false)
-NUMBER(LESS_EQUAL, less_equal, false)
+COMPARED(EQUAL, equal)
+COMPARED(NOT_EQUAL, not_equal)
+COMPARED(GREATER, greater)
+COMPARED(GREATER_EQUAL, greater_equal)
+COMPARED(LESS, less)
+COMPARED(LESS_EQUAL, less_equal)
 
 dh_status dh_tensor_isposinf(dh_tensor **out, const dh_tensor *x)
 {

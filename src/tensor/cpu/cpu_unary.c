@@ -2,7 +2,7 @@
 /* Elementwise kernels of one input: packed f32 and f64 go straight through the loops of their
  * instruction set, everything else by blocks. */
 #include <float.h>
-#include <string.h>
+#include <math.h>
 
 #include "cpu.h"
 #include "eltwise.h"
@@ -49,34 +49,46 @@ static int64_t integer(const job *j, int64_t x)
     }
 }
 
-/* affine of integers is computed in f64 and cast back, saturating; clamp gives x itself or a bound
- * cast so. */
-static void real_row(const job *j, char *to, ptrdiff_t step, const char *from, ptrdiff_t stride,
-                     int64_t n)
+/* In f64 and cast back, saturating. */
+static void affine_row(const job *j, char *to, ptrdiff_t step, const char *from, ptrdiff_t stride,
+                       int64_t n)
 {
-    size_t size = dh_dtype_size(j->in);
-    for (int64_t k = 0; k < n; k++, to += step, from += stride) {
-        double x = dh__load(j->in, from);
-        if (j->op == DH_OP_AFFINE)
-            dh__store(j->out, to, j->p * x + j->q);
-        else if (x < j->p || x > j->q)
-            dh__store(j->out, to, x < j->p ? j->p : j->q);
-        else
-            memmove(to, from, size);
+    for (int64_t k = 0; k < n; k++, to += step, from += stride)
+        dh__store(j->out, to, j->p * dh__load(j->in, from) + j->q);
+}
+
+__extension__ typedef __int128 int128;
+
+/* An element, or a bound cast to its dtype; compared as what they are, not as f64. */
+static void clamp_lanes(const job *j, dh__lanes *x, int64_t m)
+{
+    int128 low = (int128)ceil(fmin(fmax(j->p, -0x1p64), 0x1p65));
+    int128 high = (int128)floor(fmax(fmin(j->q, 0x1p65), -0x1p64));
+    dh__lanes bound[2];
+    uint64_t cell[2];
+    dh__store(j->in, &cell[0], j->p);
+    dh__store(j->in, &cell[1], j->q);
+    for (int i = 0; i < 2; i++) dh__lanes_load(&bound[i], j->in, (const char *)&cell[i], 0, 1);
+    for (int64_t k = 0; k < m; k++) {
+        int128 v = j->in == DH_U64 ? (int128)(uint64_t)x->i64[k] : (int128)x->i64[k];
+        if (v < low || v > high) x->i64[k] = bound[v >= low].i64[0];
     }
 }
 
 static void integer_row(const job *j, char *const *data, const ptrdiff_t *stride, int64_t n)
 {
     dh__lanes x;
-    if (j->op == DH_OP_AFFINE || j->op == DH_OP_CLAMP) {
-        real_row(j, data[0], stride[0], data[1], stride[1], n);
+    if (j->op == DH_OP_AFFINE) {
+        affine_row(j, data[0], stride[0], data[1], stride[1], n);
         return;
     }
     for (int64_t i = 0; i < n; i += DH_LANES) {
         int64_t m = n - i < DH_LANES ? n - i : DH_LANES;
         dh__lanes_load(&x, j->in, data[1] + i * stride[1], stride[1], m);
-        for (int64_t k = 0; k < m; k++) x.i64[k] = integer(j, x.i64[k]);
+        if (j->op == DH_OP_CLAMP)
+            clamp_lanes(j, &x, m);
+        else
+            for (int64_t k = 0; k < m; k++) x.i64[k] = integer(j, x.i64[k]);
         dh__lanes_store(&x, j->out, data[0] + i * stride[0], stride[0], m);
     }
 }
