@@ -52,8 +52,8 @@ DH_API void dh_model_free(dh_model *model); /* NULL is fine */
 
 /* A loss of the user's own: composes layers and returns the loss of each sample, [N] or [N, ...]
  * (averaged), or one number for the batch (which weights of samples and classes cannot scale), or
- * NULL after a failure. The layers it makes are of this build: the next dh_build frees those that no
- * layer made outside reads, and calls the function again. */
+ * NULL after a failure. The layers it makes are of this build: the next dh_build frees those that
+ * no layer made outside reads, and calls the function again. */
 typedef dh_layer *(*dh_loss_fn)(dh_layer *target, dh_layer *prediction, void *payload);
 
 typedef struct dh_build_args {

@@ -65,17 +65,17 @@ static void layers(void **state)
           "\"elu\"?");
     LAYER(dh_dense(p.in, 3, .activation = "relu", .alpha = 2),
           "dense \"dense1\": dense: alpha is 2, activation \"relu\" has none");
-    LAYER(dh_dense(p.in, 3, .weight_init = {"glorot", 0, 0}),
+    LAYER(dh_dense(p.in, 3, .weight_init = {.name = "glorot"}),
           "dense \"dense1\": parameter \"dense1/weight\": no initializer \"glorot\", did you mean "
           "\"glorot_uniform\" or \"glorot_normal\"?");
-    LAYER(dh_dense(p.in, 3, .weight_init = {"random_uniform", 1, -1}),
+    LAYER(dh_dense(p.in, 3, .weight_init = {.name = "random_uniform", .a = 1, .b = -1}),
           "dense \"dense1\": parameter \"dense1/weight\": random_uniform from 1 to -1, the first "
           "must not be larger");
-    LAYER(dh_dense(p.in, 3, .weight_init = {"random_normal", 0, -1}),
+    LAYER(dh_dense(p.in, 3, .weight_init = {.name = "random_normal", .b = -1}),
           "dense \"dense1\": parameter \"dense1/weight\": random_normal of deviation -1, must be "
           "at least 0");
     LAYER(
-        dh_dense(p.in, 3, .weight_init = {"constant", NAN, 0}),
+        dh_dense(p.in, 3, .weight_init = {.name = "constant", .a = NAN}),
         "dense \"dense1\": parameter \"dense1/weight\": initializer numbers nan, 0 must be finite");
     LAYER(dh_dense(p.in, 3, .weight_reg = {.l1 = -1}),
           "dense \"dense1\": weight_reg.l1 is -1, must be in [0, 1000000]");

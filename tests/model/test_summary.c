@@ -102,6 +102,7 @@ static void through_the_log(void **state)
     static heard h;
     char *text;
     dh_model *net = built(NULL);
+    dh_set_log_level(DH_LOG_INFO);
     dh_set_log(listen, &h);
     assert_ok(dh_summary(net, 7));
     dh_set_log(NULL, NULL);
