@@ -37,6 +37,18 @@ static inline dh_tensor *make(dh_dtype dtype, int ndim, const int64_t *shape, co
     return t;
 }
 
+static inline dh_tensor *tensor(dh_dtype dtype, int ndim, const int64_t *shape, const void *data)
+{
+    dh_tensor *t = NULL;
+    assert_int_equal(dh_tensor_from_data(&t, data, dtype, ndim, shape), DH_OK);
+    return t;
+}
+
+static inline dh_tensor *floats(int64_t rows, int64_t columns, const float *data)
+{
+    return tensor(DH_F32, 2, (int64_t[]){rows, columns}, data);
+}
+
 /* 0, 1, 2, ... */
 static inline dh_tensor *counted(dh_dtype dtype, int ndim, const int64_t *shape)
 {
@@ -78,12 +90,14 @@ static inline void expect(dh_tensor *t, int ndim, const int64_t *shape, const do
     dh_tensor_free(t);
 }
 
-/* The call fails with status, its text holds both pieces, and out stays as it was. */
-#define EXPECT_FAIL(status, call, first, second)                                       \
-    do {                                                                               \
-        assert_int_equal(call, status);                                                \
-        if (!strstr(dh_error_text(), first) || !strstr(dh_error_text(), second))       \
-            fail_msg("\"%s\" lacks \"%s\" or \"%s\"", dh_error_text(), first, second); \
+/* The call fails with status, and its text holds all the pieces. */
+#define EXPECT_FAIL(status, call, ...)                                         \
+    do {                                                                       \
+        const char *const pieces_[] = {__VA_ARGS__};                           \
+        assert_int_equal(call, status);                                        \
+        for (size_t i_ = 0; i_ < DH_COUNT(pieces_); i_++)                      \
+            if (!strstr(dh_error_text(), pieces_[i_]))                         \
+                fail_msg("\"%s\" lacks \"%s\"", dh_error_text(), pieces_[i_]); \
     } while (0)
 
 static inline uint64_t live_blocks(void)
