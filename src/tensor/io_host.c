@@ -132,9 +132,7 @@ dh_status dh__io_read(dh__bytes *out, const char *path, const char *who)
 
 dh_status dh__io_input(dh__input *out, const char *path, const char *who)
 {
-    dh_status status = dh__input_open(out, path);
-    if (status) dh_error_prefix("%s", who);
-    return status;
+    return dh__from(who, dh__input_open(out, path));
 }
 
 dh_status dh__io_fetch(void *out, const dh__input *input, size_t offset, size_t size,
