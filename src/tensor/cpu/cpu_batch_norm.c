@@ -84,7 +84,8 @@ static int64_t column_blocks(const batch *n)
     return (n->channels + DH_NN_WIDTH - 1) / DH_NN_WIDTH;
 }
 
-/* --- sums per channel: x, x^2 forward; dy, dy (x - mean) backward -------------------------------
+/* --- sums per channel: x - m, (x - m)^2 forward, m a first guess at the mean; dy, dy (x - mean)
+ * backward --------------------------------------------------------------------------------------
  */
 
 static void column_sum_tasks(void *context, int64_t begin, int64_t end)
@@ -103,7 +104,7 @@ static void column_sum_tasks(void *context, int64_t begin, int64_t end)
             n->kernels->column_sums(s0, s1, floats(n->dy) + from * n->channels + c, x, n->channels,
                                     rows, m, floats(n->mean) + c);
         else
-            n->kernels->column_moments(s0, s1, x, n->channels, rows, m);
+            n->kernels->column_moments(s0, s1, x, n->channels, rows, m, n->m + c);
     }
 }
 
@@ -119,7 +120,7 @@ static void row_sum_tasks(void *context, int64_t begin, int64_t end)
                 n->kernels->row_sums(sum, floats(n->dy) + at, floats(n->x) + at, n->inner,
                                      floats(n->mean)[c]);
             else
-                n->kernels->row_moments(sum, floats(n->x) + at, n->inner);
+                n->kernels->row_moments(sum, floats(n->x) + at, n->inner, n->m[c]);
         }
         n->sums[2 * piece * n->channels + c] = sum[0];
         n->sums[(2 * piece + 1) * n->channels + c] = sum[1];
@@ -174,23 +175,29 @@ static void apply(batch *n)
     dh__team_ranges(lines, grain < 1 ? 1 : grain, apply_tasks, n);
 }
 
-/* m, k, b from mean, variance, gamma, beta of channel c; returns 1 / sqrt(var + epsilon). */
+/* m, k, b from mean, variance, gamma, beta of channel c, b with what f32 cuts off a large mean;
+ * returns 1 / sqrt(var + epsilon). */
 static double prepare(batch *n, int64_t c, double mean, double var)
 {
     double rstd = 1 / sqrt(var + n->epsilon), gamma = n->gamma ? (double)floats(n->gamma)[c] : 1;
+    double beta = n->beta ? (double)floats(n->beta)[c] : 0;
     n->m[c] = (float)mean;
     n->k[c] = (float)(gamma * rstd);
-    n->b[c] = n->beta ? floats(n->beta)[c] : 0;
+    double rest = isfinite(mean) ? mean - (double)n->m[c] : 0;
+    n->b[c] = (float)(beta - rest * gamma * rstd);
     return rstd;
 }
 
 static dh_status packed_train_run(const dh_call *call)
 {
     batch n = batch_of(call);
+    for (int64_t c = 0; c < n.channels; c++)
+        n.m[c] = n.count > 0 ? dh__norm_shift(floats(n.x)[c * n.inner]) : 0;
     channel_sums(&n);
     for (int64_t c = 0; c < n.channels; c++) {
-        double mean = n.sums[c] / n.count, var = n.sums[n.channels + c] / n.count - mean * mean;
-        if (var < 0) var = 0;
+        double mean, var;
+        dh__norm_moments(&mean, &var, (double[]){n.sums[c], n.sums[n.channels + c]}, n.count,
+                         n.m[c]);
         ((float *)n.mean->data)[c] = (float)mean;
         ((float *)n.var->data)[c] = (float)var;
         prepare(&n, c, mean, var);

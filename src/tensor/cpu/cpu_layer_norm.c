@@ -72,14 +72,15 @@ static void packed_tasks(void *context, int64_t begin, int64_t end)
     double n = (double)l->n;
     for (int64_t r = begin; r < end; r++) {
         const float *x = floats(l->x) + r * l->n;
-        double sum[2] = {0, 0};
-        k->row_moments(sum, x, l->n);
-        double mean = sum[0] / n, var = sum[1] / n - mean * mean;
-        float rstd = (float)(1 / sqrt((var > 0 || var != var ? var : 0) + l->epsilon));
+        double sum[2] = {0, 0}, mean, var;
+        float shift = l->n ? dh__norm_shift(x[0]) : 0;
+        k->row_moments(sum, x, l->n, shift);
+        dh__norm_moments(&mean, &var, sum, n, shift);
+        double rstd = 1 / sqrt(var + l->epsilon), rest = mean - (double)(float)mean;
         ((float *)l->mean->data)[r] = (float)mean;
-        ((float *)l->rstd->data)[r] = rstd;
+        ((float *)l->rstd->data)[r] = (float)rstd;
         k->gamma_apply((float *)l->out->data + r * l->n, x, floats(l->gamma), floats(l->beta), l->n,
-                       (float)mean, rstd);
+                       (float)mean, (float)rstd, (float)(-rest * rstd));
     }
 }
 

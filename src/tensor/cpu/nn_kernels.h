@@ -37,10 +37,10 @@ typedef struct dh__softmax_kernels {
 } dh__softmax_kernels;
 
 typedef struct dh__norm_kernels {
-    /* sum[0] += x, sum[1] += x^2, in f64: exact squares, so that the mean may be large */
-    void (*row_moments)(double *sum, const float *x, int64_t n);
+    /* sum[0] += x - shift, sum[1] += (x - shift)^2, in f64 */
+    void (*row_moments)(double *sum, const float *x, int64_t n, float shift);
     void (*column_moments)(double *sum0, double *sum1, const float *x, int64_t stride, int64_t rows,
-                           int64_t m);
+                           int64_t m, const float *shift);
     /* sum[0] += dy, sum[1] += dy * (x - mean) */
     void (*row_sums)(double *sum, const float *dy, const float *x, int64_t n, float mean);
     void (*column_sums)(double *sum0, double *sum1, const float *dy, const float *x, int64_t stride,
@@ -52,9 +52,9 @@ typedef struct dh__norm_kernels {
     void (*row_apply)(float *y, const float *x, int64_t n, float mean, float k, float beta);
     void (*column_apply)(float *y, const float *x, int64_t stride, int64_t rows, int64_t m,
                          const float *mean, const float *k, const float *beta);
-    /* y = (x - mean) * rstd * gamma + beta, both may be NULL */
+    /* y = ((x - mean) * rstd + shift) * gamma + beta, both may be NULL */
     void (*gamma_apply)(float *y, const float *x, const float *gamma, const float *beta, int64_t n,
-                        float mean, float rstd);
+                        float mean, float rstd, float shift);
     /* dx = k * (dy - m0 - (x - mean) * m1) */
     void (*row_dx)(float *dx, const float *dy, const float *x, int64_t n, float mean, float k,
                    float m0, float m1);

@@ -2,6 +2,8 @@
 #ifndef DH_NORM_TABLE_H
 #define DH_NORM_TABLE_H
 
+#include <math.h>
+
 #include "base.h"
 #include "nn_kernels.h"
 
@@ -19,6 +21,23 @@ static inline const dh__norm_kernels *dh__norm_table(void)
     if (isa == DH_ISA_AVX2) return &dh__norm_avx2;
 #endif
     return &dh__norm_portable;
+}
+
+/* What moments are taken about: one of the elements that they are of, whose distance from the mean
+ * is at most sqrt(n var), so that the variance loses at most n units to cancellation, however large
+ * the mean (Chan, Golub, LeVeque, "Algorithms for computing the sample variance", 1983). */
+static inline float dh__norm_shift(float first)
+{
+    return isfinite(first) ? first : 0;
+}
+
+/* Mean and variance of n elements from their sums about shift; NaN stays. */
+static inline void dh__norm_moments(double *mean, double *var, const double sum[2], double n,
+                                    float shift)
+{
+    double d = sum[0] / n, v = sum[1] / n - d * d;
+    *mean = (double)shift + d;
+    *var = v < 0 ? 0 : v;
 }
 
 #endif

@@ -42,9 +42,10 @@ static void add_lanes(double *sum, const double *lane0, const double *lane1)
         sum[1] += TERM1;                           \
     }
 
-static void row_moments(double *sum, const float *x, int64_t n)
+static void row_moments(double *sum, const float *x, int64_t n, float shift)
 {
-    ROW_SUMS(const double v = (double)x[k], v, v * v)
+    const double from = (double)shift;
+    ROW_SUMS(const double v = (double)x[k] - from, v, v * v)
 }
 
 static void row_sums(double *sum, const float *dy, const float *x, int64_t n, float mean)
@@ -65,11 +66,11 @@ static void gamma_sums(double *sum, const float *dy, const float *x, const float
 }
 
 static void column_moments(double *restrict sum0, double *restrict sum1, const float *x,
-                           int64_t stride, int64_t rows, int64_t m)
+                           int64_t stride, int64_t rows, int64_t m, const float *shift)
 {
     for (int64_t r = 0; r < rows; r++, x += stride)
         for (int64_t j = 0; j < m; j++) {
-            const double v = (double)x[j];
+            const double v = (double)x[j] - (double)shift[j];
             sum0[j] += v;
             sum1[j] += v * v;
         }
@@ -100,11 +101,11 @@ static void column_apply(float *y, const float *x, int64_t stride, int64_t rows,
 }
 
 static void gamma_apply(float *y, const float *x, const float *gamma, const float *beta, int64_t n,
-                        float mean, float rstd)
+                        float mean, float rstd, float shift)
 {
     if (gamma && beta) DH_IN_PLACE
-    for (int64_t i = 0; i < n; i++) y[i] = (x[i] - mean) * rstd * gamma[i] + beta[i];
-    else row_apply(y, x, n, mean, rstd, 0);
+    for (int64_t i = 0; i < n; i++) y[i] = ((x[i] - mean) * rstd + shift) * gamma[i] + beta[i];
+    else row_apply(y, x, n, mean, rstd, shift);
 }
 
 static void row_dx(float *dx, const float *dy, const float *x, int64_t n, float mean, float k,
