@@ -144,7 +144,16 @@ static void test_topk(void **state)
     expect(i, SHAPE(2, 2), VALUES(1, 2, 2, 3)); /* of equals the lower index first */
     assert_int_equal(dh_tensor_topk(&y, NULL, x, 1, 0, true), DH_OK);
     expect(y, SHAPE(1, 4), VALUES(0, -5, 2, 1));
+    dh_tensor_free(x);
+    x = make(DH_F32, SHAPE(4), VALUES(1, NAN, INFINITY, -2)); /* NaN is larger than all */
+    assert_int_equal(dh_tensor_topk(&y, &i, x, 2, 0, false), DH_OK);
+    expect(y, SHAPE(2), VALUES(NAN, INFINITY));
+    expect(i, SHAPE(2), VALUES(1, 2));
+    assert_int_equal(dh_tensor_topk(&y, NULL, x, 4, 0, true), DH_OK);
+    expect(y, SHAPE(4), VALUES(-2, 1, INFINITY, NAN));
     y = NULL;
+    dh_tensor_free(x);
+    x = make(DH_I32, SHAPE(2, 4), VALUES(3, 7, 7, 1, 0, -5, 2, 2));
     EXPECT_FAIL(DH_ESHAPE, dh_tensor_topk(&y, NULL, x, 5, 1, false), "k is 5", "[0, 4]");
     EXPECT_FAIL(DH_ESHAPE, dh_tensor_topk(&y, NULL, x, -1, 1, false), "k is -1", "[0, 4]");
     assert_null(y);
