@@ -26,7 +26,8 @@ DH_API DH_NODISCARD dh_status dh_tensor_outer(dh_tensor **out, const dh_tensor *
 /* [.., n, n] -> [.., n, n], floats, computed in double; DH_ENUMERIC names the first singular
  * matrix. */
 DH_API DH_NODISCARD dh_status dh_tensor_inverse(dh_tensor **out, const dh_tensor *x);
-/* [.., n, n] -> [..], floats, computed in double; 0 where singular, 1 for n = 0. */
+/* [.., n, n] -> [..], floats, computed in double, out of range only if the result is; 0 where
+ * singular, 1 for n = 0. */
 DH_API DH_NODISCARD dh_status dh_tensor_det(dh_tensor **out, const dh_tensor *x);
 
 #ifdef __cplusplus

@@ -147,6 +147,45 @@ static void test_every_solver(void **state)
     dh_tensor_free(y);
 }
 
+/* Every implementation, of matrices whose pivots' product leaves the range of double on the way. */
+static void test_det_range(void **state)
+{
+    (void)state;
+    static const struct {
+        double diagonal[4], want;
+    } cases[] = {{{1e200, 1e200, 1e-200, -1e-200}, -1},
+                 {{1e-200, 1e-200, 1e200, 1e200}, 1},
+                 {{0x1p-1022, 0x1p-1022, 0x1p1023, 0x1p1021}, 1},
+                 {{0x1p1000, 0x1p1000, 2, 2}, INFINITY},
+                 {{0x1p-1000, -0x1p-1000, 2, 2}, -0.0},
+                 {{0x1p-1000, 0x1p-60, 1, 1}, 0x1p-1060},
+                 {{1e200, 1e200, 0, 5}, 0},
+                 {{1e200, 0, NAN, 5}, NAN},
+                 {{-INFINITY, 1e-300, 1e-300, 1}, -INFINITY}};
+    dh_tensor *y = make(DH_F64, SHAPE(1), VALUES(7));
+    for (size_t c = 0; c < DH_COUNT(cases); c++)
+        for (int i = 0; dh_cpu_det[i]; i++) {
+            dh_tensor *x = NULL;
+            assert_int_equal(dh_tensor_zeros(&x, {1, 4, 4}, .dtype = DH_F64), DH_OK);
+            for (int k = 0; k < 4; k++) ((double *)dh_tensor_data(x))[5 * k] = cases[c].diagonal[k];
+            dh_call call = {
+                .op = &dh_op_det, .in_count = 1, .out_count = 1, .in = &x->view, .out = &y->view};
+            if (!dh_cpu_det[i]->refuse || !dh_cpu_det[i]->refuse(&call)) {
+                call.scratch = dh__alloc(dh_cpu_det[i]->scratch(&call));
+                assert_non_null(call.scratch);
+                assert_int_equal(dh_cpu_det[i]->run(&call), DH_OK);
+                double got = element(y, 0), want = cases[c].want;
+                bool same = isnan(want) ? isnan(got)
+                                        : got == want || fabs(got - want) <= 1e-15 * fabs(want);
+                if (!same)
+                    fail_msg("case %d, %s: %g, not %g", (int)c, dh_cpu_det[i]->name, got, want);
+                dh__free(call.scratch);
+            }
+            dh_tensor_free(x);
+        }
+    dh_tensor_free(y);
+}
+
 static dh_status work_matrix(void *context)
 {
     const dh_tensor *x = context;
@@ -171,9 +210,13 @@ static void test_allocation_failure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_matmul),       cmocka_unit_test(test_integers_wrap),
-        cmocka_unit_test(test_dot_outer),    cmocka_unit_test(test_inverse_det),
-        cmocka_unit_test(test_every_solver), cmocka_unit_test(test_allocation_failure),
+        cmocka_unit_test(test_matmul),
+        cmocka_unit_test(test_integers_wrap),
+        cmocka_unit_test(test_dot_outer),
+        cmocka_unit_test(test_inverse_det),
+        cmocka_unit_test(test_det_range),
+        cmocka_unit_test(test_every_solver),
+        cmocka_unit_test(test_allocation_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,8 +125,30 @@ typedef struct solver {
     int64_t n;
     int *pivot;   /* n */
     double *work; /* LAPACK_BLOCK * n */
-    double det;
+    double det;   /* times 2^exponent: the product of pivots may leave the range on its way */
+    int64_t exponent;
 } solver;
+
+static void det_begin(solver *s)
+{
+    s->det = 1;
+    s->exponent = 0;
+}
+
+static void det_times(solver *s, double pivot)
+{
+    int of_pivot, of_product;
+    double mantissa = frexp(pivot, &of_pivot), product = frexp(s->det * mantissa, &of_product);
+    s->det = product;
+    /* frexp says nothing of the exponent of what has none */
+    if (isfinite(product)) s->exponent += of_pivot + of_product;
+}
+
+static double det_of(const solver *s)
+{
+    int64_t e = s->exponent;
+    return ldexp(s->det, e < -4096 ? -4096 : e > 4096 ? 4096 : (int)e);
+}
 
 static bool lapack_inverse(solver *s, double *a)
 {
@@ -141,9 +163,10 @@ static bool lapack_inverse(solver *s, double *a)
 static bool lapack_det(solver *s, double *a)
 {
     int n = (int)s->n, info = 0;
-    s->det = 1;
+    det_begin(s);
     if (n > 0) lapack.getrf(&n, &n, a, &n, s->pivot, &info);
-    for (int i = 0; i < n; i++) s->det *= s->pivot[i] == i + 1 ? a[i * s->n + i] : -a[i * s->n + i];
+    for (int i = 0; i < n; i++)
+        det_times(s, s->pivot[i] == i + 1 ? a[i * s->n + i] : -a[i * s->n + i]);
     return false;
 }
 
@@ -190,11 +213,11 @@ static bool own_inverse(solver *s, double *a)
 static bool own_det(solver *s, double *a)
 {
     int64_t n = s->n;
-    s->det = 1;
+    det_begin(s);
     for (int64_t c = 0; c < n; c++) {
-        if (pivot_row(a, n, c) != c) s->det = -s->det;
-        s->det *= a[c * n + c];
-        if (a[c * n + c] == 0) return false;
+        bool exchanged = pivot_row(a, n, c) != c;
+        det_times(s, exchanged ? -a[c * n + c] : a[c * n + c]);
+        if (a[c * n + c] == 0) continue;
         for (int64_t r = c + 1; r < n; r++) {
             double factor = a[r * n + c] / a[c * n + c];
             for (int64_t j = c; j < n; j++) a[r * n + j] -= factor * a[c * n + j];
@@ -264,7 +287,7 @@ static void solve_group(void *context, int64_t group)
             dh__store(y->dtype,
                       (char *)y->data +
                           dh__offset_of(y, y->ndim, i) * (int64_t)dh_dtype_size(y->dtype),
-                      s.det);
+                      det_of(&s));
         }
     }
 }
