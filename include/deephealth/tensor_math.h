@@ -152,10 +152,12 @@ DH_API DH_NODISCARD dh_status dh_tensor_sub(dh_tensor **out, const dh_tensor *a,
 /* a b (EDDL: mult, el_mult) */
 DH_API DH_NODISCARD dh_status dh_tensor_mul(dh_tensor **out, const dh_tensor *a,
                                             const dh_tensor *b);
-/* a / b (EDDL: el_div); integers truncate, an integer divided by 0 is DH_ENUMERIC */
+/* a / b (EDDL: el_div); integers truncate, an integer divided by 0 is DH_ENUMERIC, the least one
+ * divided by -1 wraps to itself */
 DH_API DH_NODISCARD dh_status dh_tensor_div(dh_tensor **out, const dh_tensor *a,
                                             const dh_tensor *b);
-/* a^b; an integer to a negative power truncates. Gradient of b where a <= 0: 0 */
+/* a^b; an integer to a negative power truncates: 0, that of 0 too, but for 1 and -1. Gradient of b
+ * where a <= 0: 0 */
 DH_API DH_NODISCARD dh_status dh_tensor_pow(dh_tensor **out, const dh_tensor *a,
                                             const dh_tensor *b);
 /* the larger; NaN wins. At a tie the gradient goes to a */
@@ -167,7 +169,7 @@ DH_API DH_NODISCARD dh_status dh_tensor_minimum(dh_tensor **out, const dh_tensor
 /* remainder with the sign of a, as C's fmod; integers as div */
 DH_API DH_NODISCARD dh_status dh_tensor_mod(dh_tensor **out, const dh_tensor *a,
                                             const dh_tensor *b);
-/* remainder with the sign of b, as Python's %; integers as div */
+/* remainder with the sign of b, that of 0 too, as Python's %; integers as div */
 DH_API DH_NODISCARD dh_status dh_tensor_remainder(dh_tensor **out, const dh_tensor *a,
                                                   const dh_tensor *b);
 /* angle of the point (b, a), radians */

@@ -131,6 +131,47 @@ static void special_values(void **state)
     dh_tensor_free(b);
 }
 
+/* A remainder of 0 has the sign of the divisor, as Python's % and NumPy's have it; fmod's has that
+ * of the dividend. */
+static void signs_of_zero(void **state)
+{
+    DH_UNUSED(state);
+    static const double a[] = {-6, 6, -6, 6, 0.0, -0.0, 0.0, -0.0},
+                        b[] = {3, 3, -3, -3, 3, 3, -3, -3};
+    static const dh_dtype dtypes[] = {DH_F32, DH_F64, DH_F16, DH_BF16};
+    for (size_t d = 0; d < DH_COUNT(dtypes); d++) {
+        dh_tensor *ta = make(dtypes[d], SHAPE(8), a), *tb = make(dtypes[d], SHAPE(8), b), *r, *m;
+        assert_int_equal(dh_tensor_remainder(&r, ta, tb), DH_OK);
+        assert_int_equal(dh_tensor_mod(&m, ta, tb), DH_OK);
+        for (int i = 0; i < 8; i++) {
+            assert_true(element(r, i) == 0 && element(m, i) == 0);
+            assert_true(!signbit(element(r, i)) == !signbit(b[i]));
+            assert_true(!signbit(element(m, i)) == !signbit(a[i]));
+        }
+        dh_tensor *all[] = {ta, tb, r, m};
+        for (size_t i = 0; i < DH_COUNT(all); i++) dh_tensor_free(all[i]);
+    }
+}
+
+/* Nothing traps: the quotient that does not fit wraps, and so do powers. */
+static void least_integers(void **state)
+{
+    DH_UNUSED(state);
+    static const dh_dtype dtypes[] = {DH_I8, DH_I16, DH_I32, DH_I64};
+    for (size_t d = 0; d < DH_COUNT(dtypes); d++) {
+        double least = -ldexp(1, 8 * (int)dh_dtype_size(dtypes[d]) - 1);
+        dh_tensor *a = make(dtypes[d], SHAPE(5), VALUES(least, least, 0, 0, 1)),
+                  *b = make(dtypes[d], SHAPE(5), VALUES(-1, least, -1, least, least));
+        GIVES(dh_tensor_div(&y, a, b), dtypes[d], least, 1, 0, 0, 0);
+        GIVES(dh_tensor_mod(&y, a, b), dtypes[d], 0, 0, 0, 0, 1);
+        GIVES(dh_tensor_remainder(&y, a, b), dtypes[d], 0, 0, 0, 0, least + 1);
+        GIVES(dh_tensor_pow(&y, a, b), dtypes[d], 0, 0, 0, 0, 1);
+        GIVES(dh_tensor_pow_scalar(&y, a, 2), dtypes[d], 0, 0, 0, 0, 1);
+        dh_tensor_free(a);
+        dh_tensor_free(b);
+    }
+}
+
 static void numbers(void **state)
 {
     DH_UNUSED(state);
@@ -286,6 +327,8 @@ int main(void)
         cmocka_unit_test(dtypes_meet),
         cmocka_unit_test(integer_division),
         cmocka_unit_test(special_values),
+        cmocka_unit_test(signs_of_zero),
+        cmocka_unit_test(least_integers),
         cmocka_unit_test(numbers),
         cmocka_unit_test(casts),
         cmocka_unit_test(closeness),

@@ -7,17 +7,17 @@
 #include "isa.h"
 #include "vector_math.h"
 
-/* Python's remainder: the sign of the divisor. */
+/* Python's remainder: the sign of the divisor, a zero's too. */
 static inline double floor_mod_f64(double a, double b)
 {
     double r = fmod(a, b);
-    return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+    return r == 0 ? copysign(r, b) : (r < 0) != (b < 0) ? r + b : r;
 }
 
 static inline float floor_mod_f32(float a, float b)
 {
     float r = fmodf(a, b);
-    return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+    return r == 0 ? copysignf(r, b) : (r < 0) != (b < 0) ? r + b : r;
 }
 
 /* Klambauer et al. 2017. */
