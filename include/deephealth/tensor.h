@@ -67,7 +67,8 @@ DH_API DH_NODISCARD dh_status dh_tensor_full(dh_tensor **out, double value,
 DH_API DH_NODISCARD dh_status dh_tensor_eye(dh_tensor **out, int64_t rows, int64_t columns,
                                             int64_t k, dh_dtype dtype);
 /* start, start + step, ... up to but without stop: [n], n = ceil((stop - start) / step), 0 where
- * that is negative; rounded as a cast. All finite, step not 0: else DH_EINVAL. dtype 0 is f32. */
+ * that is negative; of an integer dtype with whole start and step exact, else computed in f64 (53
+ * bits) and rounded as a cast. All finite, step not 0: else DH_EINVAL. dtype 0 is f32. */
 DH_API DH_NODISCARD dh_status dh_tensor_arange(dh_tensor **out, double start, double stop,
                                                double step, dh_dtype dtype);
 /* [count] evenly spaced numbers from start to stop, both included, rounded as a cast. Both finite,

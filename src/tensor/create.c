@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "move.h"
 #include "tensor_impl.h"
 
 dh_status dh__shape_list(int *ndim, int64_t *shape, const int64_t *list, const char *who)
@@ -107,17 +108,53 @@ static dh_status sequence(dh_tensor **out, double start, double step, int64_t co
     return DH_OK;
 }
 
+__extension__ typedef __int128 int128;
+
+/* The nearest number that an integer dtype holds; of bool whether v is not 0. */
+static void store_integer(dh_dtype dtype, char *address, int128 v)
+{
+    size_t size = dh_dtype_size(dtype);
+    bool negative = DH_MASK_SIGNED & DH_MASK(dtype);
+    int128 most = ((int128)1 << (8 * (int)size - negative)) - 1, least = negative ? -most - 1 : 0;
+    uint64_t bits = (uint64_t)(v < least ? least : v > most ? most : v);
+    if (dtype == DH_BOOL) bits = v != 0;
+    dh__row_narrow(dtype, address, (ptrdiff_t)size, &bits, 1);
+}
+
+/* Whole numbers whose sums and products over an arange stay far inside 128 bits. */
+static bool is_whole(double v)
+{
+    return v == floor(v) && fabs(v) <= 0x1p100;
+}
+
+/* How many start + i step lie before stop. */
+static double steps_between(double start, double stop, double step, bool exact)
+{
+    if (!exact) return ceil((stop - start) / step);
+    int128 span = (int128)stop - (int128)start, by = (int128)step;
+    return (double)((span + by - (by > 0 ? 1 : -1)) / by);
+}
+
 dh_status dh_tensor_arange(dh_tensor **out, double start, double stop, double step, dh_dtype dtype)
 {
     DH_NEED(out, "tensor_arange", "out");
     DH_REQUIRE(isfinite(start) && isfinite(stop) && isfinite(step) && step != 0, DH_EINVAL,
                "tensor_arange: start %g, stop %g, step %g: all must be finite, step not 0", start,
                stop, step);
-    double n = ceil((stop - start) / step);
+    double last = step > 0 ? ceil(stop) : floor(stop); /* of whole numbers as good as stop */
+    bool exact = dtype && !dh_dtype_is_float(dtype) && dh_dtype_size(dtype) && is_whole(start) &&
+                 is_whole(last) && is_whole(step);
+    double n = steps_between(start, exact ? last : stop, step, exact);
     DH_REQUIRE(n < 9e15, DH_EOVERFLOW,
                "tensor_arange: start %g, stop %g, step %g: %g elements do not fit in memory", start,
                stop, step, n);
-    return sequence(out, start, step, n > 0 ? (int64_t)n : 0, dtype, "tensor_arange");
+    int64_t count = n > 0 ? (int64_t)n : 0;
+    DH_TRY(sequence(out, start, step, count, dtype, "tensor_arange"));
+    size_t size = dh_dtype_size(dtype);
+    for (int64_t i = 0; exact && i < count; i++)
+        store_integer(dtype, (char *)(*out)->view.data + (size_t)i * size,
+                      (int128)start + i * (int128)step);
+    return DH_OK;
 }
 
 dh_status dh_tensor_linspace(dh_tensor **out, double start, double stop, int64_t count,

@@ -111,10 +111,36 @@ static void clamped(void **state)
     dh_tensor_free(u);
 }
 
+/* start and step are exact as doubles; what lies between them is not. */
+static void counted_up(void **state)
+{
+    DH_UNUSED(state);
+    GIVES(int64_t, dh_tensor_arange(y, 0x1p53, 0x1p53 + 4, 1, DH_I64), BIG, BIG + 1, BIG + 2,
+          BIG + 3);
+    GIVES(int64_t, dh_tensor_arange(y, -0x1p53, -0x1p53 - 4, -1, DH_I64), -BIG, -BIG - 1, -BIG - 2,
+          -BIG - 3);
+    GIVES(int64_t, dh_tensor_arange(y, 1, 0x1p62, 0x1p61, DH_I64), 1, (INT64_C(1) << 61) + 1);
+    GIVES(int64_t, dh_tensor_arange(y, -1, 0x1p62, 0x1p61, DH_I64), -1, (INT64_C(1) << 61) - 1,
+          (INT64_C(1) << 62) - 1);
+    GIVES(int64_t, dh_tensor_arange(y, -0x1p63, 0x1p63, 0x1p63, DH_I64), INT64_MIN, 0);
+    GIVES(uint64_t, dh_tensor_arange(y, 0x1p63, 0x1p64, 0x1p62, DH_U64), UINT64_C(1) << 63,
+          UINT64_C(3) << 62);
+    GIVES(uint64_t, dh_tensor_arange(y, 0x1p64, 0, -0x1p63, DH_U64), UINT64_MAX, UINT64_C(1) << 63);
+    GIVES(uint64_t, dh_tensor_arange(y, 3, 0x1p64, 0x1p63, DH_U64), 3, (UINT64_C(1) << 63) + 3);
+    /* as a cast: outside the range the nearest end */
+    GIVES(uint64_t, dh_tensor_arange(y, -2, 2, 1, DH_U64), 0, 0, 0, 1);
+    GIVES(int8_t, dh_tensor_arange(y, 126, 130, 1, DH_I8), 126, 127, 127, 127);
+    GIVES(int64_t, dh_tensor_arange(y, 0.5, 3, 0.75, DH_I64), 0, 1, 2, 2);
+    GIVES(int64_t, dh_tensor_arange(y, 0x1p62, 0x1p80, 0x1p79, DH_I64), INT64_C(1) << 62,
+          INT64_MAX);
+    GIVES(int64_t, dh_tensor_arange(y, -1e300, 1e300, 1e300, DH_I64), INT64_MIN, 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(compared), cmocka_unit_test(compared_with_numbers),
-        cmocka_unit_test(close_to_each_other), cmocka_unit_test(clamped)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(compared),
+                                       cmocka_unit_test(compared_with_numbers),
+                                       cmocka_unit_test(close_to_each_other),
+                                       cmocka_unit_test(clamped), cmocka_unit_test(counted_up)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
