@@ -19,26 +19,6 @@ enum { ROUNDS = 10, LANES = 8, LANE_WORDS = 4 * LANES };
 #define PHILOX_W0 0x9E3779B9u
 #define PHILOX_W1 0xBB67AE85u
 
-void dh__philox(uint64_t seed, uint64_t stream, uint64_t block, uint32_t out[4])
-{
-    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-    uint32_t c0 = (uint32_t)block, c1 = (uint32_t)(block >> 32);
-    uint32_t c2 = (uint32_t)stream, c3 = (uint32_t)(stream >> 32);
-    for (int round = 0; round < ROUNDS; round++) {
-        uint64_t p0 = (uint64_t)PHILOX_M0 * c0, p1 = (uint64_t)PHILOX_M1 * c2;
-        c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
-        c1 = (uint32_t)p1;
-        c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-        c3 = (uint32_t)p0;
-        k0 += PHILOX_W0;
-        k1 += PHILOX_W1;
-    }
-    out[0] = c0;
-    out[1] = c1;
-    out[2] = c2;
-    out[3] = c3;
-}
-
 /* The words of blocks block .. block + 7, in order. */
 static void make_lanes_portable(uint64_t seed, uint64_t stream, uint64_t block,
                                 uint32_t *restrict out)
@@ -123,13 +103,6 @@ static void make_lanes(uint64_t seed, uint64_t stream, uint64_t block, uint32_t 
     make_lanes_portable(seed, stream, block, out);
 }
 
-uint32_t dh__random_u32(uint64_t seed, uint64_t stream, uint64_t position)
-{
-    uint32_t words[4];
-    dh__philox(seed, stream, position / 4, words);
-    return words[position % 4];
-}
-
 /* --- a reader of one stream, LANE_WORDS words at a time --- */
 
 typedef struct word_reader {
@@ -212,7 +185,6 @@ __extension__ typedef unsigned __int128 uint128;
  * (low word first) serve more. */
 static uint64_t draw_below(word_reader *reader, uint64_t n)
 {
-    if (n <= 1) return 0;
     if (n <= UINT64_C(1) << 32) {
         uint64_t product = (uint64_t)next_word(reader) * n;
         if ((uint32_t)product < n) {
@@ -228,17 +200,6 @@ static uint64_t draw_below(word_reader *reader, uint64_t n)
         uint128 product = (uint128)word * n;
         if ((uint64_t)product >= threshold) return (uint64_t)(product >> 64);
     }
-}
-
-uint64_t dh__random_below(uint64_t seed, uint64_t stream, uint64_t *position, uint64_t n)
-{
-    /* one number rarely needs more than one block of the eight */
-    word_reader reader = {.seed = seed, .stream = stream, .position = *position, .count = 4};
-    reader.base = *position / 4 * 4;
-    dh__philox(seed, stream, reader.base / 4, reader.words);
-    uint64_t number = draw_below(&reader, n);
-    *position = reader.position;
-    return number;
 }
 
 void dh__random_permutation(uint64_t seed, uint64_t stream, int64_t *out, int64_t count)

@@ -7,13 +7,8 @@
 
 #include <stdint.h>
 
-/* Four words of block number `block` of a stream: key = seed, counter = (block, stream). */
-void dh__philox(uint64_t seed, uint64_t stream, uint64_t block, uint32_t out[4]);
-
-/* The position-th word of a stream (word position % 4 of block position / 4). */
-uint32_t dh__random_u32(uint64_t seed, uint64_t stream, uint64_t position);
-
-/* Fill count numbers from position on: the words themselves; uniform in [0, 1) with 24 bits
+/* Fill count numbers from position on: the words themselves (word position % 4 of block position /
+ * 4; the key is the seed, the counter block and stream); uniform in [0, 1) with 24 bits
  * (word >> 8) * 2^-24; standard normal by Box-Muller, words 2i and 2i + 1 (position even) making
  * the pair z0 = r cos t, z1 = r sin t with r = sqrt(-2 log(1 - u0)), t = 2 pi u1, in double. */
 void dh__random_words(uint64_t seed, uint64_t stream, uint64_t position, uint32_t *out,
@@ -22,10 +17,6 @@ void dh__random_uniform(uint64_t seed, uint64_t stream, uint64_t position, float
                         int64_t count);
 void dh__random_normal(uint64_t seed, uint64_t stream, uint64_t position, double *out,
                        int64_t count);
-
-/* Unbiased integer in [0, n), n > 0, from the generator's words beginning at *position, which moves
- * on by what was used (Lemire's multiply-and-reject). */
-uint64_t dh__random_below(uint64_t seed, uint64_t stream, uint64_t *position, uint64_t n);
 
 /* out = a permutation of 0 .. count-1 (Fisher-Yates). */
 void dh__random_permutation(uint64_t seed, uint64_t stream, int64_t *out, int64_t count);

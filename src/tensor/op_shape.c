@@ -211,8 +211,10 @@ const dh_op dh_op_permute = {.name = "permute",
 /* --- expand_like --------------------------------------------------------------------------------
  */
 
-dh_status dh__unreduced_view(dh_view *out, const dh_view *x, const dh_ints *axes, int ndim,
-                             const char *who)
+/* x under shape of `ndim` axes where axes (none: all) were removed by a reduction: they come back
+ * with length 1. DH_ESHAPE if x has not as many axes as remain. */
+static dh_status unreduced_view(dh_view *out, const dh_view *x, const dh_ints *axes, int ndim,
+                                const char *who)
 {
     unsigned gone = axes->count ? 0 : (1u << ndim) - 1;
     int at = 0, removed = 0;
@@ -243,7 +245,7 @@ static dh_status reinserted(dh_view *out, const dh_call *call)
     const dh_reduce_attr *attr = call->attr;
     *out = call->in[0];
     if (attr->keepdims) return DH_OK;
-    return dh__unreduced_view(out, &call->in[0], &attr->axes, call->in[1].ndim, "expand_like");
+    return unreduced_view(out, &call->in[0], &attr->axes, call->in[1].ndim, "expand_like");
 }
 
 static dh_status infer_expand_like(dh_call *call)

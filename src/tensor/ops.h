@@ -132,7 +132,6 @@ typedef struct dh_slice_attr {
     int64_t start[DH_MAX_NDIM], stop[DH_MAX_NDIM], step[DH_MAX_NDIM];
     bool drop[DH_MAX_NDIM];
 } dh_slice_attr;
-dh_status dh__slice_parse(dh_slice_attr *out, int ndim, const char *slices, const char *who);
 
 typedef struct dh_pad_attr { /* pads: begin of each axis, then end of each axis, all >= 0 */
     dh_ints pads;

@@ -10,11 +10,6 @@
 /* Strides of x under out's shape, which has as many elements; false where a copy is needed. */
 bool dh__reshape_view(dh_view *out, const dh_view *x);
 
-/* x under shape of `ndim` axes where axes (none: all) were removed by a reduction: they come back
- * with length 1. DH_ESHAPE if x has not as many axes as remain. */
-dh_status dh__unreduced_view(dh_view *out, const dh_view *x, const dh_ints *axes, int ndim,
-                             const char *who);
-
 /* Python's slice of x. */
 dh_status dh__slice_view(dh_view *out, int64_t *offset, const dh_view *x, const dh_slice_attr *attr,
                          const char *who);

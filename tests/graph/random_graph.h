@@ -19,7 +19,9 @@ typedef struct random_graph {
 
 static inline int pick(random_graph *r, int n)
 {
-    return (int)dh__random_below(r->seed, 99, &r->position, (uint64_t)n);
+    uint32_t word;
+    dh__random_words(r->seed, 99, r->position++, &word, 1);
+    return (int)((uint64_t)word * (uint64_t)n >> 32);
 }
 
 static inline dh_value any(random_graph *r)

@@ -14,7 +14,7 @@ extern const dh__reduce_kernels dh__reduce_portable;
 extern const dh__reduce_kernels dh__reduce_avx2, dh__reduce_avx512;
 #endif
 
-const dh__reduce_kernels *dh__reduce_table(void)
+static const dh__reduce_kernels *reduce_table(void)
 {
 #if DH_HAVE_X86_ISA
     dh__isa isa = dh__cpu_isa();
@@ -22,6 +22,13 @@ const dh__reduce_kernels *dh__reduce_table(void)
     if (isa == DH_ISA_AVX2) return &dh__reduce_avx2;
 #endif
     return &dh__reduce_portable;
+}
+
+static dh__fold_type fold_type_of(dh_dtype dtype)
+{
+    if (dtype == DH_F64) return DH_FOLD_F64;
+    if (dh_dtype_is_float(dtype)) return DH_FOLD_F32;
+    return DH_MASK_UNSIGNED & DH_MASK(dtype) ? DH_FOLD_U64 : DH_FOLD_I64;
 }
 
 /* --- the nest -----------------------------------------------------------------------------------
@@ -65,7 +72,7 @@ void dh__nest_make(dh__nest *nest, const dh_view *x, uint32_t mask, bool ordered
 {
     memset(nest, 0, sizeof *nest);
     nest->dtype = x->dtype;
-    nest->type = dh__fold_type_of(x->dtype);
+    nest->type = fold_type_of(x->dtype);
     nest->data = x->data;
     nest->outputs = nest->length = 1;
     for (int a = 0; a < x->ndim; a++) {
@@ -113,13 +120,6 @@ const char *dh__nest_line(const dh__nest *nest, const char *base, int64_t *from,
 
 /* --- reading ------------------------------------------------------------------------------------
  */
-
-dh__fold_type dh__fold_type_of(dh_dtype dtype)
-{
-    if (dtype == DH_F64) return DH_FOLD_F64;
-    if (dh_dtype_is_float(dtype)) return DH_FOLD_F32;
-    return DH_MASK_UNSIGNED & DH_MASK(dtype) ? DH_FOLD_U64 : DH_FOLD_I64;
-}
 
 static bool is_native(dh_dtype dtype)
 {
@@ -300,7 +300,7 @@ size_t dh__fold_scratch(const dh__nest *nest)
 void dh__fold_run(const dh__nest *nest, dh__fold fold, const double *centre, void *scratch,
                   dh__fold_sink sink, void *context)
 {
-    job j = {.nest = nest, .kernels = dh__reduce_table(), .fold = fold, .centre = centre};
+    job j = {.nest = nest, .kernels = reduce_table(), .fold = fold, .centre = centre};
     j.identity = identity_of(fold, nest->type);
     j.partial = nest->pieces > 1 ? scratch : NULL;
     j.sink = sink;

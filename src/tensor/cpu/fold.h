@@ -34,7 +34,6 @@ const char *dh__nest_line(const dh__nest *nest, const char *base, int64_t *from,
 /* Reads n elements, stride elements apart, as the type's element (float, double, int64_t,
  * uint64_t). */
 void dh__fold_load(dh_dtype dtype, void *out, const void *x, int64_t stride, int64_t n);
-dh__fold_type dh__fold_type_of(dh_dtype dtype);
 
 /* Takes count finished outputs from first on; called from several threads at once. */
 typedef void (*dh__fold_sink)(void *context, int64_t first, const dh__acc *acc, int64_t count);

@@ -148,12 +148,3 @@ const char *dh__gemm_name(const dh__gemm *g)
     dh__gemm_plan plan = dh__gemm_make_plan(&p, kernels);
     return plan.pack_a || plan.pack_b ? kernels->name_packed : kernels->name_small;
 }
-
-int64_t dh__gemm_flops(const dh__gemm *g)
-{
-    int64_t mn, mnk, flops;
-    if (!dh__mul_int64(g->m, g->n, &mn) || !dh__mul_int64(mn, g->k, &mnk) ||
-        !dh__mul_int64(mnk, 2, &flops))
-        return INT64_MAX;
-    return flops;
-}

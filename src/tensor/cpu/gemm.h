@@ -36,7 +36,6 @@ size_t dh__gemm_scratch(const dh__gemm *g);
 void dh__gemm_run(const dh__gemm *g, void *scratch);
 /* The path that a run takes, such as "gemm_packed_avx2"; static. */
 const char *dh__gemm_name(const dh__gemm *g);
-int64_t dh__gemm_flops(const dh__gemm *g); /* 2 m n k; INT64_MAX where that overflows */
 
 /* For tests: the instruction set of later runs in this process (at most what the CPU has), -1: the
  * usual choice. Returns the one in force. Not for use while products run. */

@@ -43,7 +43,4 @@ typedef struct dh__reduce_kernels {
 
 #define DH_FOLD_WIDTH 256
 
-/* Of the running CPU. */
-const dh__reduce_kernels *dh__reduce_table(void);
-
 #endif
