@@ -154,8 +154,7 @@ dh_cs example_device(const example_options *o)
     return cs;
 }
 
-/* --- the report ---------------------------------------------------------------------------------
- */
+/* --- the report --- */
 
 /* JSON has neither nan nor inf. */
 static void write_figure(FILE *f, const char *name, double value)

@@ -40,8 +40,7 @@ typedef struct dh_regularizer {
     float l1, l2;
 } dh_regularizer;
 
-/* --- input and shape ----------------------------------------------------------------------------
- */
+/* --- input and shape --- */
 
 typedef struct dh_input_args {
     size_t struct_size;
@@ -69,8 +68,7 @@ typedef struct dh_reshape_args {
 /* [N, ...] -> [N, shape...]. dh_reshape(x, {1, 28, 28}) */
 DH_API dh_layer *dh_reshape(const dh_reshape_args *args);
 
-/* --- dense --------------------------------------------------------------------------------------
- */
+/* --- dense --- */
 
 typedef struct dh_dense_args {
     size_t struct_size;
@@ -87,8 +85,7 @@ typedef struct dh_dense_args {
  * Parameters "weight", "bias". Initial weights: Glorot and Bengio 2010. */
 DH_API dh_layer *dh_dense(const dh_dense_args *args);
 
-/* --- activations --------------------------------------------------------------------------------
- */
+/* --- activations --- */
 
 typedef struct dh_activation_args {
     size_t struct_size;
@@ -128,8 +125,7 @@ DH_API dh_layer *dh_gelu(const dh_act_args *args);
 DH_API dh_layer *dh_silu(const dh_act_args *args);
 DH_API dh_layer *dh_softmax(const dh_act_args *args);
 
-/* --- merging ------------------------------------------------------------------------------------
- */
+/* --- merging --- */
 
 typedef struct dh_merge_args {
     size_t struct_size;
@@ -154,8 +150,7 @@ typedef struct dh_concat_args {
 /* Joins inputs that agree in all other axes. */
 DH_API dh_layer *dh_concat(const dh_concat_args *args);
 
-/* --- regularising and normalising ---------------------------------------------------------------
- */
+/* --- regularising and normalising --- */
 
 typedef struct dh_dropout_args {
     size_t struct_size;
@@ -192,8 +187,7 @@ typedef struct dh_layer_normalization_args {
  * itself. Ba, Kiros and Hinton 2016. */
 DH_API dh_layer *dh_layer_normalization(const dh_layer_normalization_args *args);
 
-/* --- any op, and the same layer again -----------------------------------------------------------
- */
+/* --- any op, and the same layer again --- */
 
 typedef struct dh_operation_args {
     size_t struct_size;
@@ -214,8 +208,7 @@ DH_API dh_layer *dh_constant(dh_layer *x, double value);
 /* The layer again on another input: same parameters. */
 DH_API dh_layer *dh_apply(dh_layer *layer, dh_layer *x);
 
-/* --- what a layer is ----------------------------------------------------------------------------
- */
+/* --- what a layer is --- */
 
 DH_API const char *dh_layer_name(const dh_layer *layer); /* "dense1"; borrowed; NULL for NULL */
 DH_API const char *dh_layer_kind(const dh_layer *layer); /* "dense"; borrowed */
@@ -224,8 +217,7 @@ DH_API int dh_layer_ndim(const dh_layer *layer);         /* with the batch axis 
  */
 DH_API int64_t dh_layer_dim(const dh_layer *layer, int axis);
 
-/* --- macros: Keras-like calls in C --------------------------------------------------------------
- */
+/* --- macros: Keras-like calls in C --- */
 #ifndef __cplusplus
 #define DH_ARGS(type, ...) (&(type){.struct_size = sizeof(type), __VA_ARGS__})
 #define dh_input(model, ...) \

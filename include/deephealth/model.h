@@ -14,8 +14,7 @@ extern "C" {
 #define DH_MAX_IO      8  /* inputs, outputs of a model */
 #define DH_MAX_METRICS 16 /* metrics of a model */
 
-/* --- computing service --------------------------------------------------------------------------
- */
+/* --- computing service --- */
 
 /* Where and how a model computes. A plain value. */
 typedef struct dh_cs {
@@ -37,8 +36,7 @@ typedef struct dh_cs_cpu_args {
 /* dh_cs_cpu(.threads = 2, .memory = "low_mem") */
 DH_API dh_cs dh_cs_cpu(const dh_cs_cpu_args *args);
 
-/* --- building -----------------------------------------------------------------------------------
- */
+/* --- building --- */
 
 typedef struct dh_model_args {
     size_t struct_size;
@@ -90,8 +88,7 @@ typedef struct dh_build_args {
  * binary_cross_entropy, dice, jaccard, auc, confusion_matrix. */
 DH_API DH_NODISCARD dh_status dh_build(const dh_build_args *args);
 
-/* --- training -----------------------------------------------------------------------------------
- */
+/* --- training --- */
 
 /* Figures of a pass over data: means over its samples. */
 typedef struct dh_result {
@@ -180,8 +177,7 @@ typedef struct dh_predict_args {
 /* The outputs for x [N, ...]. dh_predict(&y, net, x) */
 DH_API DH_NODISCARD dh_status dh_predict(const dh_predict_args *args);
 
-/* --- the fine-grained loop ----------------------------------------------------------------------
- */
+/* --- the fine-grained loop --- */
 
 /* One batch: x and y are arrays as long as the model has inputs and outputs; all of their rows are
  * taken. result may be NULL. */
@@ -233,8 +229,7 @@ DH_API float dh_model_learning_rate(const dh_model *model);
 /* Threads that the model's calls may use here. 0 for NULL. */
 DH_API int dh_model_threads(const dh_model *model);
 
-/* --- inspection ---------------------------------------------------------------------------------
- */
+/* --- inspection --- */
 
 typedef struct dh_memory_report {
     size_t parameter_bytes, gradient_bytes, optimizer_bytes;
@@ -258,16 +253,14 @@ DH_API DH_NODISCARD dh_status dh_model_plot_history(const dh_model *model, const
 /* SHA-256 over all parameters' names-free bytes in the order of the layers, as 64 hex digits. */
 DH_API DH_NODISCARD dh_status dh_model_sha256(char hex[65], const dh_model *model);
 
-/* --- saving -------------------------------------------------------------------------------------
- */
+/* --- saving --- */
 
 /* Weights and states as safetensors. Loading checks names, shapes and dtypes first: a mismatch
  * lists what is missing, extra or of another shape, and changes nothing. */
 DH_API DH_NODISCARD dh_status dh_save_weights(const dh_model *model, const char *path);
 DH_API DH_NODISCARD dh_status dh_load_weights(dh_model *model, const char *path);
 
-/* --- macros -------------------------------------------------------------------------------------
- */
+/* --- macros --- */
 #ifndef __cplusplus
 #define dh_cs_cpu(...)    dh_cs_cpu(DH_ARGS(dh_cs_cpu_args, __VA_ARGS__))
 #define dh_model_new(...) dh_model_new(DH_ARGS(dh_model_args, __VA_ARGS__))

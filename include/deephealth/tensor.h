@@ -48,8 +48,7 @@ typedef struct dh_random_args {
     uint64_t seed, stream;
 } dh_random_args;
 
-/* --- creation ------------------------------------------------------------------------------------
- */
+/* --- creation --- */
 
 /* Uninitialised, on the CPU; the explicit form of all the others: ndim in 0..8, every axis >= 0;
  * shape may be NULL when ndim is 0; dtype 0 is f32. */
@@ -102,7 +101,7 @@ DH_API DH_NODISCARD dh_status dh_tensor_from_data(dh_tensor **out, const void *d
 /* NULL is fine. The storage goes with the last tensor that uses it. */
 DH_API void dh_tensor_free(dh_tensor *tensor);
 
-/* --- what it is ----------------------------------------------------------------------------------
+/* --- what it is ---
  * NULL gives 0, DH_DTYPE_DEFAULT or NULL. */
 
 DH_API dh_dtype dh_tensor_dtype(const dh_tensor *tensor); /* of its elements */
@@ -127,8 +126,7 @@ DH_API DH_NODISCARD dh_status dh_tensor_get(double *out, const dh_tensor *tensor
 /* The same element := value, cast to the tensor's dtype; the same errors. */
 DH_API DH_NODISCARD dh_status dh_tensor_set(dh_tensor *tensor, const int64_t *index, double value);
 
-/* --- views and copies ----------------------------------------------------------------------------
- */
+/* --- views and copies --- */
 
 /* Another tensor on the same elements; each of the two is freed on its own. */
 DH_API DH_NODISCARD dh_status dh_tensor_view(dh_tensor **out, const dh_tensor *x);
@@ -179,15 +177,14 @@ DH_API DH_NODISCARD dh_status dh_tensor_slice(dh_tensor **out, const dh_tensor *
 DH_API DH_NODISCARD dh_status dh_tensor_broadcast(dh_tensor **out, const dh_tensor *x, int ndim,
                                                   const int64_t *shape);
 
-/* --- text ----------------------------------------------------------------------------------------
- */
+/* --- text --- */
 
 /* Writes values, nested in brackets, long axes abbreviated, into buffer (cut to size, always ended
  * by '\0'; NULL: nothing); returns the length it would have needed. A tensor that is not in host
  * memory is described instead; NULL gives "NULL". */
 DH_API size_t dh_tensor_print(const dh_tensor *tensor, char *buffer, size_t size);
 
-/* --- macros: Keras-like calls in C ---------------------------------------------------------------
+/* --- macros: Keras-like calls in C ---
  * dh_tensor_zeros(&t, {2, 3}, .dtype = DH_F64) */
 #ifndef __cplusplus
 #define dh_tensor_empty(out, ...) \

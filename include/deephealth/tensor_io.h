@@ -26,8 +26,7 @@ extern "C" {
 DH_API DH_NODISCARD dh_status dh_tensor_load(dh_tensor **out, const char *path);
 DH_API DH_NODISCARD dh_status dh_tensor_save(const dh_tensor *x, const char *path);
 
-/* --- NumPy ---------------------------------------------------------------------------------------
- */
+/* --- NumPy --- */
 
 /* .npy, versions 1 to 3 (NumPy Enhancement Proposal 1), C and Fortran order, both byte orders, up
  * to 8 axes; the tensor has the file's shape and dtype, and is C-contiguous. NumPy has no bf16:
@@ -55,8 +54,7 @@ DH_API void dh_npz_free(dh_npz *npz); /* NULL is fine */
 DH_API DH_NODISCARD dh_status dh_npz_save(const char *path, const char *const *names,
                                           const dh_tensor *const *tensors, int count);
 
-/* --- EDDL ----------------------------------------------------------------------------------------
- */
+/* --- EDDL --- */
 
 /* .bin of EDDL: i32 ndim (0..8), i32 dims[ndim], f32 data, row-major, little-endian. The tensor is
  * f32; writing takes f32 alone (DH_EDTYPE) and axes up to 2^31 - 1 (DH_EOVERFLOW). */
@@ -67,8 +65,7 @@ DH_API DH_NODISCARD dh_status dh_tensor_save_bin(const dh_tensor *x, const char 
 DH_API DH_NODISCARD dh_status dh_tensor_load_bin_rows(dh_tensor **out, const char *path,
                                                       int64_t first, int64_t last);
 
-/* --- text ----------------------------------------------------------------------------------------
- */
+/* --- text --- */
 
 typedef struct dh_csv_args {
     size_t struct_size; /* the macros set it */
@@ -91,8 +88,7 @@ DH_API DH_NODISCARD dh_status dh_tensor_load_csv(dh_tensor **out, const dh_csv_a
  * gives the same bits (a NaN's payload is lost). A header of several lines is DH_EINVAL. */
 DH_API DH_NODISCARD dh_status dh_tensor_save_csv(const dh_tensor *x, const dh_csv_args *args);
 
-/* --- raw -----------------------------------------------------------------------------------------
- */
+/* --- raw --- */
 
 /* Little-endian elements, row-major, and nothing else; the file has exactly as many bytes as dtype
  * and shape say (else DH_EFORMAT). ndim is in 0..8 and every axis >= 0 (DH_ESHAPE); dtype 0 is
@@ -108,16 +104,14 @@ DH_API DH_NODISCARD dh_status dh_tensor_save_raw(const dh_tensor *x, const char 
 DH_API DH_NODISCARD dh_status dh_tensor_map_raw(dh_tensor **out, const char *path, dh_dtype dtype,
                                                 int ndim, const int64_t *shape);
 
-/* --- idx -----------------------------------------------------------------------------------------
- */
+/* --- idx --- */
 
 /* MNIST's format (LeCun, "THE IDX FILE FORMAT"), plain or gzip: 0, 0, type, ndim, u32 dims[ndim],
  * data, all big-endian; types u8, i8, i16, i32, f32, f64. The tensor has the file's shape and
  * dtype. gzip in a build without zlib: DH_EMISSING. */
 DH_API DH_NODISCARD dh_status dh_tensor_load_idx(dh_tensor **out, const char *path);
 
-/* --- safetensors ---------------------------------------------------------------------------------
- */
+/* --- safetensors --- */
 
 /* Named tensors in one file (Hugging Face's safetensors): u64 header size, JSON header, data. */
 typedef struct dh_safetensors dh_safetensors;
@@ -143,7 +137,7 @@ DH_API void dh_safetensors_free(dh_safetensors *file); /* NULL is fine */
 DH_API DH_NODISCARD dh_status dh_safetensors_save(const char *path, const char *const *names,
                                                   const dh_tensor *const *tensors, int count);
 
-/* --- macros --------------------------------------------------------------------------------------
+/* --- macros ---
  * dh_tensor_load_csv(&t, "table.csv", .skip_lines = 1) */
 #ifndef __cplusplus
 #define dh_tensor_load_csv(out, ...) \

@@ -22,7 +22,7 @@ extern "C" {
 DH_API DH_NODISCARD dh_status dh_tensor_apply(dh_tensor *dst, const char *op,
                                               const dh_tensor *const *in, int in_count);
 
-/* --- one operand --------------------------------------------------------------------------------
+/* --- one operand ---
  *
  * Floating dtypes; abs sign sqr floor ceil round trunc relu clamp affine take integers too, neg
  * signed ones, and what overflows wraps (neg and abs of the least integer are itself). f32 results
@@ -122,8 +122,7 @@ DH_API DH_NODISCARD dh_status dh_tensor_log_base(dh_tensor **out, const dh_tenso
 DH_API DH_NODISCARD dh_status dh_tensor_normalize(dh_tensor **out, const dh_tensor *x, double low,
                                                   double high);
 
-/* --- predicates: bool; floating dtypes but for logical_not --------------------------------------
- */
+/* --- predicates: bool; floating dtypes but for logical_not --- */
 
 /* x is NaN */
 DH_API DH_NODISCARD dh_status dh_tensor_isnan(dh_tensor **out, const dh_tensor *x);
@@ -140,8 +139,7 @@ DH_API DH_NODISCARD dh_status dh_tensor_anynan(bool *out, const dh_tensor *x);
 /* x == 0; any dtype */
 DH_API DH_NODISCARD dh_status dh_tensor_logical_not(dh_tensor **out, const dh_tensor *x);
 
-/* --- two operands; integers wrap where they overflow --------------------------------------------
- */
+/* --- two operands; integers wrap where they overflow --- */
 
 /* a + b (in place EDDL: inc) */
 DH_API DH_NODISCARD dh_status dh_tensor_add(dh_tensor **out, const dh_tensor *a,
@@ -179,7 +177,7 @@ DH_API DH_NODISCARD dh_status dh_tensor_atan2(dh_tensor **out, const dh_tensor *
 DH_API DH_NODISCARD dh_status dh_tensor_interpolate(dh_tensor **out, double f, const dh_tensor *a,
                                                     double g, const dh_tensor *b);
 
-/* --- comparisons and logic: bool ----------------------------------------------------------------
+/* --- comparisons and logic: bool ---
  *
  * Exact in the dtype where both meet: integers of any size; u64 and a signed dtype meet in f64,
  * which holds integers up to 2^53. NaN is unequal to all. */
@@ -224,7 +222,7 @@ DH_API DH_NODISCARD dh_status dh_tensor_isclose(dh_tensor **out, const dh_tensor
                                                 const dh_tensor *b, double rtol, double atol,
                                                 bool equal_nan);
 
-/* --- with a number ------------------------------------------------------------------------------
+/* --- with a number ---
  *
  * s is rounded to the dtype of a floating x. An integer x keeps its dtype if that holds s; else
  * they meet as x would with i64 for a whole s, f64 for any other. */

@@ -13,8 +13,7 @@
 extern "C" {
 #endif
 
-/* --- joining and repeating -----------------------------------------------------------------------
- */
+/* --- joining and repeating --- */
 
 /* count >= 1 tensors one after the other along axis; other axes must agree (DH_ESHAPE); dtypes are
  * promoted. */
@@ -36,8 +35,7 @@ DH_API DH_NODISCARD dh_status dh_tensor_tile(dh_tensor **out, const dh_tensor *x
 DH_API DH_NODISCARD dh_status dh_tensor_repeat(dh_tensor **out, const dh_tensor *x, int64_t repeats,
                                                int axis);
 
-/* --- views ---------------------------------------------------------------------------------------
- */
+/* --- views --- */
 
 /* View with axis reversed; DH_ALL_AXES reverses all. */
 DH_API DH_NODISCARD dh_status dh_tensor_flip(dh_tensor **out, const dh_tensor *x, int axis);
@@ -48,8 +46,7 @@ DH_API DH_NODISCARD dh_status dh_tensor_moveaxis(dh_tensor **out, const dh_tenso
 DH_API DH_NODISCARD dh_status dh_tensor_swapaxes(dh_tensor **out, const dh_tensor *x, int axis0,
                                                  int axis1);
 
-/* --- triangles and diagonals of the last two axes; k = 0 the main one, positive above it
- * ----------- */
+/* --- triangles and diagonals of the last two axes; k = 0 the main one, positive above it --- */
 
 /* A copy of x [.., m, n] with 0 below (triu) or above (tril) diagonal k, |k| <= 1e15; DH_ESHAPE for
  * fewer than 2 axes. */
@@ -61,8 +58,7 @@ DH_API DH_NODISCARD dh_status dh_tensor_diag(dh_tensor **out, const dh_tensor *x
 /* Sum of diagonal k: [.., m, n] -> [..]; integers and bool give 64 bits, as dh_tensor_sum does. */
 DH_API DH_NODISCARD dh_status dh_tensor_trace(dh_tensor **out, const dh_tensor *x, int64_t k);
 
-/* --- by index ------------------------------------------------------------------------------------
- */
+/* --- by index --- */
 
 /* y[i, j, ..] = x[i, index[i, j, ..], ..], the index standing at axis; y has index's shape, whose
  * rank is that of x and whose other axes are no longer than those of x (DH_ESHAPE). ONNX
@@ -89,8 +85,7 @@ DH_API DH_NODISCARD dh_status dh_tensor_one_hot(dh_tensor **out, const dh_tensor
 /* Indices of the elements that are not 0 (NaN is not), row-major: i64 [count, ndim], on the CPU. */
 DH_API DH_NODISCARD dh_status dh_tensor_nonzero(dh_tensor **out, const dh_tensor *x);
 
-/* --- order: stable; NaN counts as larger than any number; indices are i64
- * ------------------------- */
+/* --- order: stable; NaN counts as larger than any number; indices are i64 --- */
 
 /* Sorted values in the dtype of x, and the positions along axis that they had, i64; both have the
  * shape of x, each is yours to free. Either of the two may be NULL. axis counts from the end where

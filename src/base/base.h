@@ -15,8 +15,7 @@
 #define DH_UNUSED(x)    ((void)(x))
 #define DH_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* --- memory (memory.c). Blocks are aligned to 64 bytes. On failure: NULL, DH_ENOMEM recorded. ---
- */
+/* --- memory (memory.c): blocks aligned to 64 bytes; on failure NULL, DH_ENOMEM recorded --- */
 
 void *dh__alloc(size_t size);                                  /* size 0 gives a valid block */
 void *dh__calloc(size_t count, size_t size);                   /* zeroed; the product is checked */

@@ -54,8 +54,7 @@ static void feed(stream *s)
     s->size -= s->z.avail_in;
 }
 
-/* --- into a block of known size -----------------------------------------------------------------
- */
+/* --- into a block of known size --- */
 
 typedef struct inflate_job {
     stream in;
@@ -135,8 +134,7 @@ dh_status dh__gunzip_head(uint8_t *out, size_t *out_size, const uint8_t *data, s
     return status;
 }
 
-/* --- gzip into a block that grows ---------------------------------------------------------------
- */
+/* --- gzip into a block that grows --- */
 
 typedef struct gunzip_job {
     stream in;

@@ -144,8 +144,7 @@ __attribute__((noinline)) static void run_team(int threads, team_job *job)
     work_on(job, omp_get_thread_num());
 }
 
-/* --- sessions -----------------------------------------------------------------------------------
- */
+/* --- sessions --- */
 
 enum { SPIN_CHECKS = 64, SPIN_MICROSECONDS = 50 };
 

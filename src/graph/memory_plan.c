@@ -83,8 +83,7 @@ static void share_in_place(dh__plan *plan)
     }
 }
 
-/* --- offsets ------------------------------------------------------------------------------------
- */
+/* --- offsets --- */
 
 typedef struct block {
     size_t size, at;

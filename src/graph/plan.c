@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-/* --- the arena ----------------------------------------------------------------------------------
- */
+/* --- the arena --- */
 
 dh_status dh__arena_new(dh__arena **out, dh_device *device)
 {
@@ -39,8 +38,7 @@ dh_status dh__arena_reserve(dh__arena *arena, size_t size)
     return DH_OK;
 }
 
-/* --- settling -----------------------------------------------------------------------------------
- */
+/* --- settling --- */
 
 static void fetch_inputs(dh__plan *plan, int i)
 {
@@ -134,8 +132,7 @@ static dh_status settle(dh__plan *plan, bool first)
     return DH_OK;
 }
 
-/* --- making -------------------------------------------------------------------------------------
- */
+/* --- making --- */
 
 static dh_status allocate_tables(dh__plan *plan)
 {
@@ -296,8 +293,7 @@ void dh__plan_free(dh__plan *plan)
     dh__free(plan);
 }
 
-/* --- size and addresses -------------------------------------------------------------------------
- */
+/* --- size and addresses --- */
 
 static void set_rows(dh__plan *plan, int64_t rows)
 {

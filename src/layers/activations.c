@@ -81,8 +81,7 @@ dh_value dh__activate(dh__graph *graph, const char *name, double alpha, int axis
     return dh_emit1(&graph->emitter, row->op, attr, x);
 }
 
-/* --- layers -------------------------------------------------------------------------------------
- */
+/* --- layers --- */
 
 static dh_value activation_emit(dh__build *b, const void *args, int in_count, const dh_value *in)
 {

@@ -120,8 +120,7 @@ static dh_status init_orthogonal(const dh__segment *s, float *data, uint64_t see
     return DH_OK;
 }
 
-/* --- names --------------------------------------------------------------------------------------
- */
+/* --- names --- */
 
 #define MODES         "fan_in|fan_out|fan_avg"
 #define DISTRIBUTIONS "truncated_normal|untruncated_normal|uniform"

@@ -4,8 +4,7 @@
 
 #include "layer_defs.h"
 
-/* --- input --------------------------------------------------------------------------------------
- */
+/* --- input --- */
 
 typedef struct input_args { /* what an input layer keeps: shape with the batch axis */
     size_t struct_size;
@@ -78,8 +77,7 @@ dh_layer *(dh_input)(dh_model *model, const dh_input_args *args)
     return dh__input_new(net, a.name, a.dtype, n + 1, shape, false);
 }
 
-/* --- flatten, reshape ---------------------------------------------------------------------------
- */
+/* --- flatten, reshape --- */
 
 /* The product of the axes after the batch. */
 static int64_t features(const dh_view *v)
@@ -165,8 +163,7 @@ dh_layer *(dh_reshape)(const dh_reshape_args *args)
     return dh__layer_new(a.x->net, &dh__layer_reshape, &a, 1, &a.x);
 }
 
-/* --- dense --------------------------------------------------------------------------------------
- */
+/* --- dense --- */
 
 static dh_value dense_emit(dh__build *b, const void *args, int in_count, const dh_value *in)
 {

@@ -4,8 +4,7 @@
 
 #include "layer_defs.h"
 
-/* --- dropout ------------------------------------------------------------------------------------
- */
+/* --- dropout --- */
 
 static dh_value dropout_emit(dh__build *b, const void *args, int in_count, const dh_value *in)
 {
@@ -33,8 +32,7 @@ dh_layer *(dh_dropout)(const dh_dropout_args *args)
     return dh__layer_new(a.x->net, &dh__layer_dropout, &a, 1, &a.x);
 }
 
-/* --- batch normalisation ------------------------------------------------------------------------
- */
+/* --- batch normalisation --- */
 
 static dh_value channel_param(dh__build *b, const char *suffix, int64_t channels, const char *init,
                               bool state)
@@ -111,8 +109,7 @@ dh_layer *(dh_batch_normalization)(const dh_batch_normalization_args *args)
     return dh__layer_new(a.x->net, &dh__layer_batch_normalization, &a, 1, &a.x);
 }
 
-/* --- layer normalisation ------------------------------------------------------------------------
- */
+/* --- layer normalisation --- */
 
 static dh_value layer_norm_emit(dh__build *b, const void *args, int in_count, const dh_value *in)
 {

@@ -4,8 +4,7 @@
 
 #include "layer_defs.h"
 
-/* --- operation ----------------------------------------------------------------------------------
- */
+/* --- operation --- */
 
 static const char *op_name_at(int i, const void *payload)
 {
@@ -100,8 +99,7 @@ dh_layer *(dh_operation)(const dh_operation_args *args)
     return dh__layer_new(a.inputs[0]->net, &dh__layer_operation, &a, n, a.inputs);
 }
 
-/* --- constant -----------------------------------------------------------------------------------
- */
+/* --- constant --- */
 
 typedef struct constant_args {
     size_t struct_size;
@@ -135,8 +133,7 @@ dh_layer *dh_constant(dh_layer *x, double value)
     return dh__layer_new(x->net, &dh__layer_constant, &a, 0, NULL);
 }
 
-/* --- again --------------------------------------------------------------------------------------
- */
+/* --- again --- */
 
 dh_layer *dh_apply(dh_layer *layer, dh_layer *x)
 {

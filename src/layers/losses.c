@@ -52,8 +52,7 @@ static dh_value mae(dh__graph *g, dh_value p, dh_value t)
     return dh__per_sample(g, op1(g, DH_OP_ABS, op2(g, DH_OP_SUB, p, dh__target_like(g, p, t))));
 }
 
-/* --- categorical: classes on axis 1, as in [N, C] and [N, C, H, W] -------------------------------
- */
+/* --- categorical: classes on axis 1, as in [N, C] and [N, C, H, W] --- */
 
 static dh_value classes_last(dh__graph *g, dh_value x)
 {
@@ -130,8 +129,7 @@ static dh_value cross_entropy(dh__graph *g, dh_value p, dh_value t)
     return dh__per_sample(g, op1(g, DH_OP_NEG, sum));
 }
 
-/* --- binary -------------------------------------------------------------------------------------
- */
+/* --- binary --- */
 
 /* softplus(z) - z t: the stable form of -t log s(z) - (1 - t) log(1 - s(z)). */
 static dh_value binary_logits(dh__graph *g, dh_value z, dh_value t)

@@ -153,8 +153,7 @@ static dh_value jaccard(dh__graph *g, dh_value p, dh_value t, int k)
     return dh__sum_samples(g, safe_ratio(g, both, op2(g, DH_OP_SUB, sizes, both)));
 }
 
-/* --- area under the ROC curve, all elements flattened --------------------------------------------
- */
+/* --- area under the ROC curve, all elements flattened --- */
 
 static dh_value flat(dh__graph *g, dh_value x)
 {
@@ -202,8 +201,7 @@ static double auc_finish(const double *sums, int count, double samples)
     return tp > 0 && fp > 0 ? area / (tp * fp) : NAN; /* NaN: one class only */
 }
 
-/* --- confusion matrix: [C, C], rows the true class, columns the predicted -----------------------
- */
+/* --- confusion matrix: [C, C], rows the true class, columns the predicted --- */
 
 static dh_value confusion(dh__graph *g, dh_value p, dh_value t, int k)
 {

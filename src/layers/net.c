@@ -311,8 +311,7 @@ dh_value dh__declare(dh__build *build, const dh__param *p)
     return dh__graph_segment(g, index, p->state ? DH_HOME_STATE : DH_HOME_WEIGHT, 0);
 }
 
-/* --- what a layer is ----------------------------------------------------------------------------
- */
+/* --- what a layer is --- */
 
 const char *dh_layer_name(const dh_layer *layer)
 {

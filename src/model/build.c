@@ -72,8 +72,7 @@ static dh_status build_inputs(dh_model *m, const dh_build_args *a)
     return status;
 }
 
-/* --- losses and metrics -------------------------------------------------------------------------
- */
+/* --- losses and metrics --- */
 
 /* The user's function on a target of the prediction's shape. */
 static dh_status call_user(dh_model *m, dh_loss_fn fn, void *payload, int o, dh_layer **target,
@@ -163,8 +162,7 @@ static dh_status build_metrics(dh_model *m, const dh_build_args *a)
     return DH_OK;
 }
 
-/* --- the rest -----------------------------------------------------------------------------------
- */
+/* --- the rest --- */
 
 static dh_status build_device(dh_model *m, const dh_build_args *a)
 {

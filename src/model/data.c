@@ -102,8 +102,7 @@ void dh__data_key(dh__key *key, const dh__data *data, const dh_model *model, dh_
     }
 }
 
-/* --- copying rows -------------------------------------------------------------------------------
- */
+/* --- copying rows --- */
 
 typedef struct copy {
     const dh_view *from, *to;

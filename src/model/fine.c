@@ -66,8 +66,7 @@ dh_status dh_eval_batch(dh_model *model, const dh_tensor *const *x, const dh_ten
     return dh__from("eval_batch", status);
 }
 
-/* --- in parts -----------------------------------------------------------------------------------
- */
+/* --- in parts --- */
 
 /* Targets of a forward are not known yet: the plan takes those of the last backward, or the
  * predictions' shapes; backward looks again. */

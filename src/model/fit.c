@@ -217,8 +217,7 @@ dh_status(dh_fit)(const dh_fit_args *args)
     return dh__from("fit", status);
 }
 
-/* --- evaluate -----------------------------------------------------------------------------------
- */
+/* --- evaluate --- */
 
 static void log_result(const dh_model *m, const dh_result *r)
 {
@@ -252,8 +251,7 @@ dh_status(dh_evaluate)(const dh_evaluate_args *args)
     return DH_OK;
 }
 
-/* --- predict ------------------------------------------------------------------------------------
- */
+/* --- predict --- */
 
 /* Output tensors of all rows, made when the first batch has shown their shapes. */
 static dh_status make_outputs(dh_tensor **outs, const dh_model *m, const dh__stage *stage,

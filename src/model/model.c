@@ -73,8 +73,7 @@ int dh_model_metric_values(const dh_model *model, int index, double *out, int ro
     return pass->count[index];
 }
 
-/* --- layers and parameters by name --------------------------------------------------------------
- */
+/* --- layers and parameters by name --- */
 
 static const char *layer_name_at(int i, const void *payload)
 {

@@ -14,11 +14,11 @@ typedef enum dh__mode { DH_TRAIN = 0, DH_EVAL, DH_PREDICT } dh__mode;
 /* What distinguishes one plan of a model from another. */
 typedef struct dh__key {
     dh__mode mode;
-    int64_t rows; /* the bound */
-    bool add;     /* gradients are added to what is there */
+    int64_t rows;                     /* the bound */
+    bool add;                         /* gradients are added to what is there */
     bool sample_weight, class_weight; /* losses of samples are multiplied by what is fed */
-    int group;       /* batches whose gradients are averaged; 0 is 1 */
-    uint64_t freeze; /* dh__freeze_key: what is trained, and how fast */
+    int group;                        /* batches whose gradients are averaged; 0 is 1 */
+    uint64_t freeze;                  /* dh__freeze_key: what is trained, and how fast */
     struct {
         dh_dtype dtype;
         int ndim;
@@ -60,7 +60,7 @@ typedef struct dh__pass {
 } dh__pass;
 
 struct dh_model {
-    dh__net net; /* first: layers see a model as its net */
+    dh__net net;         /* first: layers see a model as its net */
     bool built, fitting; /* fitting: inside dh_fit */
     dh_cs cs;
     dh__arena *arena;

@@ -105,8 +105,7 @@ void dh__pass_result(const dh_model *model, const dh__pass *pass, dh_result *out
     }
 }
 
-/* --- NaN ----------------------------------------------------------------------------------------
- */
+/* --- NaN --- */
 
 static bool finite_input(const dh_view *v)
 {
@@ -151,8 +150,7 @@ dh_status dh__check_loss(dh_model *model, dh__stage *stage)
     return isfinite(loss) ? DH_OK : explain_loss(model, stage, loss);
 }
 
-/* --- steps --------------------------------------------------------------------------------------
- */
+/* --- steps --- */
 
 dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update)
 {

@@ -88,8 +88,7 @@ dh_dtype dh_dtype_promote(dh_dtype a, dh_dtype b)
     return signed_of(s->size > u->size ? s->size : 2 * u->size);
 }
 
-/* --- halves: to nearest even, as IEEE 754 says -------------------------------------------------
- */
+/* --- halves: to nearest even, as IEEE 754 says --- */
 
 static uint32_t bits_of(float x)
 {
@@ -141,8 +140,7 @@ float dh__f16_to_f32(uint16_t x)
     return float_of(sign | ((mag << 13) + 0x38000000u));
 }
 
-/* --- scalars ------------------------------------------------------------------------------------
- */
+/* --- scalars --- */
 
 double dh__load(dh_dtype dtype, const void *address)
 {

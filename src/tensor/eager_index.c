@@ -59,8 +59,7 @@ dh_status dh_tensor_one_hot(dh_tensor **out, const dh_tensor *index, int64_t dep
     return dh__eager(DH_OP_ONE_HOT, &attr, 1, &index, out);
 }
 
-/* --- order --------------------------------------------------------------------------------------
- */
+/* --- order --- */
 
 /* Runs an op with outputs values, indices and keeps those that are wanted. */
 static dh_status order(dh_tensor **values, dh_tensor **indices, const dh_tensor *x, int op,
@@ -104,8 +103,7 @@ dh_status dh_tensor_topk(dh_tensor **values, dh_tensor **indices, const dh_tenso
     return order(values, indices, x, DH_OP_TOPK, axis, &attr, "tensor_topk");
 }
 
-/* --- shapes that depend on data -----------------------------------------------------------------
- */
+/* --- shapes that depend on data --- */
 
 /* x on the CPU, flat and packed. */
 static dh_status flat_on_cpu(dh_tensor **out, const dh_tensor *x)

@@ -248,8 +248,7 @@ dh_status dh_tensor_where(dh_tensor **out, const dh_tensor *condition, const dh_
     return status;
 }
 
-/* --- numbers ------------------------------------------------------------------------------------
- */
+/* --- numbers --- */
 
 /* A tensor of rank 0 that meets x without changing its dtype: always where x is floating; where x
  * is an integer, if s is one that its dtype holds, else i64 holds a whole number and f64 the rest.
@@ -352,8 +351,7 @@ dh_status dh_tensor_anynan(bool *out, const dh_tensor *x)
     return status;
 }
 
-/* --- any op -------------------------------------------------------------------------------------
- */
+/* --- any op --- */
 
 static const char *op_name_at(int i, const void *payload)
 {

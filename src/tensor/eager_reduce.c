@@ -90,8 +90,7 @@ dh_status dh_tensor_log_softmax(dh_tensor **out, const dh_tensor *x, int axis)
     return softmax(out, x, axis, DH_OP_LOG_SOFTMAX, "tensor_log_softmax");
 }
 
-/* --- median, mode -------------------------------------------------------------------------------
- */
+/* --- median, mode --- */
 
 typedef union number {
     double f;

@@ -172,8 +172,7 @@ dh_status dh_tensor_swapaxes(dh_tensor **out, const dh_tensor *x, int axis0, int
                      "tensor_swapaxes");
 }
 
-/* --- triangles and diagonals --------------------------------------------------------------------
- */
+/* --- triangles and diagonals --- */
 
 static dh_status triangle(dh_tensor **out, const dh_tensor *x, int64_t k, bool upper,
                           const char *who)

@@ -77,8 +77,7 @@ static dh_status next_row(table *t, span *out, bool *found)
     return DH_OK;
 }
 
-/* --- cells --------------------------------------------------------------------------------------
- */
+/* --- cells --- */
 
 static bool integer_range(dh_dtype dtype, int64_t *low, int64_t *high)
 {
@@ -157,8 +156,7 @@ static const char *read_cell(dh_dtype dtype, span s, void *to)
     return isfinite(value) && !isfinite(dh__load(dtype, to)) ? "is out of the range of" : NULL;
 }
 
-/* --- the table ----------------------------------------------------------------------------------
- */
+/* --- the table --- */
 
 static dh_status skip_lines(table *t, int count)
 {
@@ -259,8 +257,7 @@ dh_status dh__csv_parse(dh_tensor **out, const uint8_t *data, size_t size, const
     return status;
 }
 
-/* --- files --------------------------------------------------------------------------------------
- */
+/* --- files --- */
 
 static bool has_extension(const char *path, const char *extension)
 {

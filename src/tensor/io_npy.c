@@ -256,8 +256,7 @@ dh_status dh_tensor_load_npy(dh_tensor **out, const char *path)
     return dh__io_load(out, path, who, read_npy);
 }
 
-/* --- writing ------------------------------------------------------------------------------------
- */
+/* --- writing --- */
 
 dh_status dh__npy_header(char out[DH_NPY_HEADER_MAX], size_t *size, const dh_tensor *x,
                          const char *name, const char *what)

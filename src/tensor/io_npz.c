@@ -166,8 +166,7 @@ dh_status dh__npz_load_one(dh_tensor **out, const char *path)
     return status;
 }
 
-/* --- writing ------------------------------------------------------------------------------------
- */
+/* --- writing --- */
 
 static dh_status write_array(dh__zip_writer *zip, const char *name, const dh_tensor *x,
                              const char *path)

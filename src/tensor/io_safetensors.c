@@ -41,8 +41,7 @@ const char *dh__safetensors_dtype_name(dh_dtype dtype)
     return dh_dtype_size(dtype) ? dtype_names[dtype] : NULL;
 }
 
-/* --- the header ---------------------------------------------------------------------------------
- */
+/* --- the header --- */
 
 /* Room for one more element; grows by halves, so that memory follows what the file really holds. */
 static dh_status reserve(void **array, size_t *capacity, size_t count, size_t element)
@@ -178,8 +177,7 @@ end:
     return json->at == json->size ? DH_OK : dh__json_fail(json, "the end of the header");
 }
 
-/* --- what the header says, against the file ------------------------------------------------------
- */
+/* --- what the header says, against the file --- */
 
 static int compare_names(const void *a, const void *b)
 {
@@ -348,8 +346,7 @@ void dh__safetensors_free(dh__safetensors *file)
     dh__free(file);
 }
 
-/* --- access -------------------------------------------------------------------------------------
- */
+/* --- access --- */
 
 int dh__safetensors_count(const dh__safetensors *file)
 {

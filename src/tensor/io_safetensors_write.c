@@ -139,8 +139,7 @@ dh_status dh__safetensors_save(const char *path, int count, const char *const *n
     return status;
 }
 
-/* --- the public functions -----------------------------------------------------------------------
- */
+/* --- the public functions --- */
 
 dh_status dh_safetensors_save(const char *path, const char *const *names,
                               const dh_tensor *const *tensors, int count)

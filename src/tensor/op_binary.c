@@ -163,8 +163,7 @@ COMPARISON(logical_and, "And");
 COMPARISON(logical_or, "Or");
 COMPARISON(logical_xor, "Xor");
 
-/* --- where --------------------------------------------------------------------------------------
- */
+/* --- where --- */
 
 static dh_status where_infer(dh_call *call)
 {
@@ -197,8 +196,7 @@ const dh_op dh_op_where = {.name = "where",
                            .infer = where_infer,
                            .backward = where_backward};
 
-/* --- cast, copy ---------------------------------------------------------------------------------
- */
+/* --- cast, copy --- */
 
 static const dh_field cast_fields[] = {
     DH_FIELD_DTYPE(dh_cast_attr, dtype, 0, "dtype of the result"), {0}};

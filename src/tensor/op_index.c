@@ -51,8 +51,7 @@ static dh_value zeros_like(dh_grad *g, dh_value like)
     return dh_emit1(g->to, DH_OP_FILL_LIKE, &(dh_fill_attr){0}, like);
 }
 
-/* --- gather, scatter, scatter_add ---------------------------------------------------------------
- */
+/* --- gather, scatter, scatter_add --- */
 
 static dh_status infer_gather(dh_call *call)
 {
@@ -151,8 +150,7 @@ const dh_op dh_op_scatter_add = {.name = "scatter_add",
                                  .backward = backward_scatter_add,
                                  .flops = add_flops};
 
-/* --- take ---------------------------------------------------------------------------------------
- */
+/* --- take --- */
 
 static dh_status taken_shape(dh_view *out, const dh_view *x, const dh_view *index,
                              int64_t axis_wanted, const char *who)
@@ -225,8 +223,7 @@ const dh_op dh_op_take_dx = {.name = "take_dx",
                              .backward = backward_take_dx,
                              .flops = add_flops};
 
-/* --- sort, topk: values, indices ----------------------------------------------------------------
- */
+/* --- sort, topk: values, indices --- */
 
 static dh_status infer_sort(dh_call *call)
 {
@@ -311,8 +308,7 @@ const dh_op dh_op_topk = {.name = "topk",
                           .backward = backward_topk,
                           .flops = order_flops};
 
-/* --- one_hot ------------------------------------------------------------------------------------
- */
+/* --- one_hot --- */
 
 static dh_status infer_one_hot(dh_call *call)
 {

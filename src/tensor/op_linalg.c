@@ -22,8 +22,7 @@ static void set_out(dh_view *out, const dh_view *x, int ndim)
     for (int i = 0; i < ndim; i++) out->shape[i] = x->shape[i];
 }
 
-/* --- triangle -----------------------------------------------------------------------------------
- */
+/* --- triangle --- */
 
 static dh_status infer_triangle(dh_call *call)
 {
@@ -55,8 +54,7 @@ const dh_op dh_op_triangle = {.name = "triangle",
                               .backward = backward_triangle,
                               .flops = dh__no_flops};
 
-/* --- diagonals ----------------------------------------------------------------------------------
- */
+/* --- diagonals --- */
 
 static int64_t diag_length(const dh_view *x, int64_t k)
 {
@@ -170,8 +168,7 @@ const dh_op dh_op_diag_embed = {.name = "diag_embed",
                                 .backward = backward_diag_embed,
                                 .flops = dh__no_flops};
 
-/* --- inverse, determinant -----------------------------------------------------------------------
- */
+/* --- inverse, determinant --- */
 
 static dh_value transposed(dh_grad *g, dh_value x)
 {

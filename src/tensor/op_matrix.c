@@ -25,8 +25,7 @@ static dh_value zeros_like(dh_grad *g, dh_value like)
     return dh_emit1(g->to, DH_OP_FILL_LIKE, &(dh_fill_attr){0}, like);
 }
 
-/* --- matmul -------------------------------------------------------------------------------------
- */
+/* --- matmul --- */
 
 static dh_status infer_matmul(dh_call *call)
 {
@@ -116,8 +115,7 @@ const dh_op dh_op_matmul = {.name = "matmul",
                             .backward = backward_matmul,
                             .flops = product_flops};
 
-/* --- linear: y = act(x w + bias) ----------------------------------------------------------------
- */
+/* --- linear: y = act(x w + bias) --- */
 
 static dh_status infer_linear(dh_call *call)
 {

@@ -12,8 +12,7 @@
 #include "base.h"
 #include "ops.h"
 
-/* --- shapes -------------------------------------------------------------------------------------
- */
+/* --- shapes --- */
 
 static dh_status need_shape(const dh_call *call, int k, int ndim, const int64_t *shape)
 {
@@ -182,8 +181,7 @@ static dh_status infer_running(dh_call *call)
     return infer_same(call);
 }
 
-/* --- gradients ----------------------------------------------------------------------------------
- */
+/* --- gradients --- */
 
 static dh_status softmax_backward(dh_grad *g)
 {
@@ -244,8 +242,7 @@ static dh_status batch_norm_backward(dh_grad *g)
     return norm_backward(g, DH_OP_BATCH_NORM_FROZEN_DX, g->in[at], g->in[at + 1], affine);
 }
 
-/* --- the table ----------------------------------------------------------------------------------
- */
+/* --- the table --- */
 
 static const dh_field softmax_fields[] = {
     DH_FIELD(dh_axis_attr, axis, "axis", -1, -DH_MAX_NDIM, DH_MAX_NDIM - 1, "axis of the classes"),

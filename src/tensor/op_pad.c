@@ -12,8 +12,7 @@ static dh_status check_list(const dh_ints *list, int want, int ndim, const char 
     return DH_OK;
 }
 
-/* --- pad ----------------------------------------------------------------------------------------
- */
+/* --- pad --- */
 
 static dh_status infer_pad(dh_call *call)
 {
@@ -111,8 +110,7 @@ const dh_op dh_op_pad_dx = {.name = "pad_dx",
                             .backward = backward_pad_dx,
                             .flops = dh__no_flops};
 
-/* --- tile ---------------------------------------------------------------------------------------
- */
+/* --- tile --- */
 
 static dh_status tiled_shape(dh_view *out, const dh_view *x, const dh_ints *repeats,
                              const char *who)

@@ -38,8 +38,7 @@ dh_status dh__sum_to_mask(uint32_t *mask, const dh_view *x, const dh_view *like,
                    dh__shape_text(tx, sizeof tx, x->ndim, x->shape));
 }
 
-/* --- shapes -------------------------------------------------------------------------------------
- */
+/* --- shapes --- */
 
 static void reduced_shape(dh_view *y, const dh_view *x, uint32_t mask, bool keepdims)
 {
@@ -159,8 +158,7 @@ static dh_status infer_mean_dx(dh_call *call)
     return like_x(call, &call->in[1]);
 }
 
-/* --- gradients ----------------------------------------------------------------------------------
- */
+/* --- gradients --- */
 
 static dh_status sum_backward(dh_grad *g)
 {
@@ -196,8 +194,7 @@ static dh_status mean_dx_backward(dh_grad *g)
     return g->to->status;
 }
 
-/* --- the table ----------------------------------------------------------------------------------
- */
+/* --- the table --- */
 
 #define AXES_FIELD(T) \
     DH_FIELD(T, axes, "axes", 0, -DH_MAX_NDIM, DH_MAX_NDIM - 1, "axes to reduce; none: all")

@@ -18,8 +18,7 @@ static dh_status set_shape(dh_view *out, dh_dtype dtype, int ndim, const int64_t
     return DH_OK;
 }
 
-/* --- reshape ------------------------------------------------------------------------------------
- */
+/* --- reshape --- */
 
 /* The axes of x that 0 keeps cancel out on both sides, so that -1 is known even if they are empty.
  */
@@ -144,8 +143,7 @@ const dh_op dh_op_reshape_like = {.name = "reshape_like",
                                   .backward = backward_reshape,
                                   .flops = dh__no_flops};
 
-/* --- permute ------------------------------------------------------------------------------------
- */
+/* --- permute --- */
 
 static dh_status infer_permute(dh_call *call)
 {
@@ -208,8 +206,7 @@ const dh_op dh_op_permute = {.name = "permute",
                              .backward = backward_permute,
                              .flops = dh__no_flops};
 
-/* --- expand_like --------------------------------------------------------------------------------
- */
+/* --- expand_like --- */
 
 /* x under shape of `ndim` axes where axes (none: all) were removed by a reduction: they come back
  * with length 1. DH_ESHAPE if x has not as many axes as remain. */
@@ -304,8 +301,7 @@ const dh_op dh_op_expand_like = {.name = "expand_like",
                                  .backward = backward_expand_like,
                                  .flops = dh__no_flops};
 
-/* --- fill_like ----------------------------------------------------------------------------------
- */
+/* --- fill_like --- */
 
 static dh_status infer_fill_like(dh_call *call)
 {

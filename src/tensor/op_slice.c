@@ -20,8 +20,7 @@ static bool take_strides(const dh_call *call, const dh_view *part)
     return true;
 }
 
-/* --- slice --------------------------------------------------------------------------------------
- */
+/* --- slice --- */
 
 /* One end of a slice; for step < 0 the positions run from n - 1 down to -1. */
 static int64_t resolve_end(int64_t value, int64_t omitted, int64_t n, bool backwards)
@@ -151,8 +150,7 @@ const dh_op dh_op_slice_dx = {.name = "slice_dx",
                               .backward = backward_slice_dx,
                               .flops = dh__no_flops};
 
-/* --- concat -------------------------------------------------------------------------------------
- */
+/* --- concat --- */
 
 /* Sum of the lengths along axis of parts that agree elsewhere. */
 static dh_status joined_length(int64_t *out, int *axis, const dh_view *parts, int count,

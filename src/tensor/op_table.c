@@ -145,8 +145,7 @@ double dh__op_flops(const dh_call *call)
     return call->op->flops ? call->op->flops(call) : (double)dh__view_count(&call->out[0]);
 }
 
-/* --- emitting: what gradient rules write with --------------------------------------------------
- */
+/* --- emitting: what gradient rules write with --- */
 
 static dh_status check_emit(const dh_emitter *to, int op, int in_count, const dh_value *in,
                             const dh_value *out)

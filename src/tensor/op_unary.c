@@ -27,8 +27,7 @@ static dh_status clamp_infer(dh_call *call)
     return same_infer(call);
 }
 
-/* --- attributes ---------------------------------------------------------------------------------
- */
+/* --- attributes --- */
 
 static const dh_field affine_fields[] = {
     DH_FIELD(dh_affine_attr, alpha, NULL, 1, -1e300, 1e300, "factor"),
@@ -50,8 +49,7 @@ static const dh_field unary_dx_fields[] = {
     DH_FIELD(dh_unary_dx_attr, beta, NULL, 0, -INFINITY, INFINITY, "f's second number"),
     {0}};
 
-/* --- gradients ----------------------------------------------------------------------------------
- */
+/* --- gradients --- */
 
 enum { KEEP_ZERO, KEEP_ONE, KEEP_X, KEEP_Y };
 
@@ -127,8 +125,7 @@ const dh_op dh_op_unary_dx = {.name = "unary_dx",
                               .infer = unary_dx_infer,
                               .no_grad = "second derivatives are not offered"};
 
-/* --- definitions --------------------------------------------------------------------------------
- */
+/* --- definitions --- */
 
 #define SIGNED (DH_MASK_FLOAT | DH_MASK_SIGNED)
 #define NUMBER DH_MASK_NUMBER

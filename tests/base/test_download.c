@@ -70,8 +70,7 @@ static void failures_are_reported(void **state)
     assert_false(dh__file_exists(target));
 }
 
-/* --- over HTTP, from a server of this test's ----------------------------------------------------
- */
+/* --- over HTTP, from a server of this test's --- */
 
 static const struct answer {
     const char *path, *text;

@@ -58,8 +58,7 @@ static void test_place(void **state)
     dh__plan *plan = new_plan(g, arena, DH_FULL_MEM);
     run(plan);
     for (int i = 0; i < 3; i++) {
-        const float *stored =
-            dh__params_address(store, DH_HOME_GRAD, store->segments[i]->offset);
+        const float *stored = dh__params_address(store, DH_HOME_GRAD, store->segments[i]->offset);
         assert_true(stored[0] == 19 && stored[1] == 25);
     }
     dh__plan_free(plan);

@@ -39,8 +39,7 @@ static const struct {
      "layers.\n\n"},
 };
 
-/* --- attributes ---------------------------------------------------------------------------------
- */
+/* --- attributes --- */
 
 /* Text in a cell of a table: a bar would end it. */
 static void cell(const char *text)
@@ -130,8 +129,7 @@ static void print_fields(const dh_field *f, const char *before,
     }
 }
 
-/* --- ops ----------------------------------------------------------------------------------------
- */
+/* --- ops --- */
 
 static void print_inputs(const dh_op *op)
 {
@@ -239,8 +237,7 @@ static void print_ops(void)
     printf("\n%d ops.\n", (int)DH_OP_COUNT);
 }
 
-/* --- layers -------------------------------------------------------------------------------------
- */
+/* --- layers --- */
 
 /* What no field table can hold: lists of layers, shapes, initialisers' numbers. */
 static const char *before_fields(const char *kind)

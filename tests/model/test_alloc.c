@@ -34,8 +34,7 @@ static void the_interposer_works(void **state)
     dh_tensor_free(t);
 }
 
-/* --- a step allocates nothing -------------------------------------------------------------------
- */
+/* --- a step allocates nothing --- */
 
 #define ROWS     70 /* 5 batches of 16, the last of 6 */
 #define BATCH    16

@@ -327,8 +327,7 @@ static void team_survives_but_for_openmp(void **state)
     fail_each(work_team, MAY_END);
 }
 
-/* --- files ------------------------------------------------------------------
- */
+/* --- files --- */
 
 static void put(const char *name, const void *bytes, size_t size)
 {

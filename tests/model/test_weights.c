@@ -104,8 +104,7 @@ static void assert_same_predictions(dh_model *a, dh_model *b, const dh_tensor *x
     assert_int_equal(same, want);
 }
 
-/* --- round trips --------------------------------------------------------------------------------
- */
+/* --- round trips --- */
 
 static void predictions_come_back_bit_for_bit(void **state)
 {
@@ -192,8 +191,7 @@ static void the_file_may_go_after_loading(void **state)
     remove_all();
 }
 
-/* --- what does not fit --------------------------------------------------------------------------
- */
+/* --- what does not fit --- */
 
 static void a_mismatch_lists_all(void **state)
 {
@@ -269,8 +267,7 @@ static void calls_out_of_order_are_said(void **state)
     assert_int_equal(files_there(), 0);
 }
 
-/* --- broken files -------------------------------------------------------------------------------
- */
+/* --- broken files --- */
 
 /* Loading `data` fails with a line that names the file, and changes nothing. */
 static void assert_refused(dh_model *net, const void *data, size_t size, const char *what)
@@ -383,8 +380,7 @@ static void flipped_bytes_are_survived(void **state)
     remove_all();
 }
 
-/* --- a full disk --------------------------------------------------------------------------------
- */
+/* --- a full disk --- */
 
 static void a_full_disk_leaves_the_old_file(void **state)
 {

@@ -31,14 +31,20 @@ typedef struct case_shape {
 } case_shape;
 
 /* S(2, 3, 7): a shape; S0: a scalar of rank 0 */
-#define S(...)                                                                                     \
-    {                                                                                              \
-        (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),                                 \
-        {                                                                                          \
-            __VA_ARGS__                                                                            \
-        }                                                                                          \
+#define S(...)                                                     \
+    {                                                              \
+        (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), \
+        {                                                          \
+            __VA_ARGS__                                            \
+        }                                                          \
     }
-#define S0 {0, {0}}
+#define S0    \
+    {         \
+        0,    \
+        {     \
+            0 \
+        }     \
+    }
 
 /* Integer inputs are small numbers by the same names (0 to 3, or -3 to 3). Integer results that
  * leave the range of their dtype must wrap; a case of an op that saturates stays inside. */
@@ -48,11 +54,11 @@ typedef struct op_case {
     case_shape in[CASE_MAX_IN];
     const void *attr; /* NULL: defaults from the op's field table */
     case_fill fill[CASE_MAX_IN];
-    int64_t bound;                /* of FILL_INDEX */
-    dh_dtype dtype[CASE_MAX_IN];  /* 0: every dtype of the op's mask in turn, all inputs alike */
-    uint32_t no_grad;             /* bit i: input i is not differentiated (indices, conditions) */
-    bool forward_only;            /* the op has a gradient, but not at these inputs */
-    double rtol, atol;            /* f32; 0: the driver's default */
+    int64_t bound;               /* of FILL_INDEX */
+    dh_dtype dtype[CASE_MAX_IN]; /* 0: every dtype of the op's mask in turn, all inputs alike */
+    uint32_t no_grad;            /* bit i: input i is not differentiated (indices, conditions) */
+    bool forward_only;           /* the op has a gradient, but not at these inputs */
+    double rtol, atol;           /* f32; 0: the driver's default */
 } op_case;
 
 /* Ended by an entry with op == NULL. */

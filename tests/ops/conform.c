@@ -60,7 +60,7 @@ void conform_fail(const subject *s, const char *format, ...)
     printf(" --mode %s: %s\n", s->mode, text);
 }
 
-/* --- which cases -------------------------------------------------------------------------------*/
+/* --- which cases --- */
 
 /* Number of a case among those of its op. */
 static int number_of(const family *f, const op_case *c)
@@ -172,7 +172,7 @@ void conform_run_op(const char *op, const char *mode)
     run_cases(op, mode);
 }
 
-/* --- coverage ----------------------------------------------------------------------------------*/
+/* --- coverage --- */
 
 typedef struct cover {
     int cases, grads;
@@ -258,7 +258,7 @@ static void mode_coverage(void)
     }
 }
 
-/* --- options -----------------------------------------------------------------------------------*/
+/* --- options --- */
 
 static const char usage[] =
     "conform [--op NAME] [--family F] [--case N] [--dtype D] [--mode M] [--list] [--time]\n"

@@ -153,7 +153,7 @@ void mode_attr(const family *f, const op_case *c)
     subject_end(&s);
 }
 
-/* --- memory ------------------------------------------------------------------------------------*/
+/* --- memory --- */
 
 static uint64_t live_blocks(void)
 {

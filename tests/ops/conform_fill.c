@@ -41,7 +41,7 @@ int64_t fill_pick(uint64_t seed, int64_t bound)
     return below(&(generator){seed}, bound);
 }
 
-/* --- rounding ----------------------------------------------------------------------------------*/
+/* --- rounding --- */
 
 /* Nearest number with `digits` binary digits, exponents from `low` on, ties to even. */
 static double round_float(double v, int digits, int low, double largest)
@@ -82,7 +82,7 @@ double round_to(dh_dtype dtype, double v)
     }
 }
 
-/* --- fills -------------------------------------------------------------------------------------*/
+/* --- fills --- */
 
 /* Distance 0.05 at least from every integer half. */
 static double signed_number(generator *g)

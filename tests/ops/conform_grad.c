@@ -158,7 +158,7 @@ static dh_status run_backward(trial *t, unsigned from, unsigned need, gradient *
     return DH_OK;
 }
 
-/* --- the difference ----------------------------------------------------------------------------*/
+/* --- the difference --- */
 
 /* d/dx[element] of the sum over dy * y, with x of the given input. */
 static double difference(subject *s, const trial *t, unsigned from, int input, int64_t element)
@@ -225,7 +225,7 @@ static void compare_gradients(const subject *s, const gradient *got, const gradi
     }
 }
 
-/* --- the mode ----------------------------------------------------------------------------------*/
+/* --- the mode --- */
 
 static unsigned mask_of(const bool *flags, int count)
 {

@@ -129,7 +129,7 @@ const char *operand_damage(const operand *o, bool elements_may_change)
     return damage;
 }
 
-/* --- comparison --------------------------------------------------------------------------------*/
+/* --- comparison --- */
 
 /* Tolerances, absolute and relative alike because values are of order 1.
  *   f64   1e-11: sums of 1e5 terms in another order, and functions that lose a few digits

@@ -11,7 +11,7 @@
 
 const dh_step conform_step = {.seed = 1234, .position = 3, .update = 2, .learning_rate = 0.1f};
 
-/* --- subjects ----------------------------------------------------------------------------------*/
+/* --- subjects --- */
 
 int subject_updated(const subject *s, int output)
 {
@@ -137,7 +137,7 @@ void subject_end(subject *s)
     free(s->own_attr);
 }
 
-/* --- one run -----------------------------------------------------------------------------------*/
+/* --- one run --- */
 
 /* A call with all its memory. */
 typedef struct frame {
@@ -230,7 +230,7 @@ static const char *name_run(char *buffer, size_t size, const dh_impl *impl, cons
     return buffer;
 }
 
-/* --- ref, views --------------------------------------------------------------------------------*/
+/* --- ref, views --- */
 
 /* Where the op says that output 0 is a view of input 0, it must show what the reference has. */
 static void check_view(const subject *s, const layout *in)
@@ -329,7 +329,7 @@ void mode_views(subject *s)
     run_repeated(s);
 }
 
-/* --- in place, bits ----------------------------------------------------------------------------*/
+/* --- in place, bits --- */
 
 /* The elements of all outputs, packed. */
 static unsigned char *collect(const frame *f, const subject *s, size_t *size)

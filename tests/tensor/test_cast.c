@@ -4,8 +4,7 @@
 
 #include "expect.h"
 
-/* --- an independent model: a value is an exact integer or a double ------------------------------
- */
+/* --- an independent model: a value is an exact integer or a double --- */
 
 typedef struct number {
     bool integer, negative;
@@ -118,8 +117,7 @@ static void test_to_halves(void **state)
     }
 }
 
-/* --- every pair ---------------------------------------------------------------------------------
- */
+/* --- every pair --- */
 
 static number number_at(dh_dtype d, const void *at)
 {

@@ -219,8 +219,7 @@ static void order(void **state)
     none_wrong();
 }
 
-/* --- reductions ---------------------------------------------------------------------------------
- */
+/* --- reductions --- */
 
 typedef struct reduction {
     const char *name;

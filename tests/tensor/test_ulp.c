@@ -126,8 +126,7 @@ static void test_any_op(void **state)
                 }
 }
 
-/* --- in place -----------------------------------------------------------------------------------
- */
+/* --- in place --- */
 
 static void apply(dh_tensor *dst, const char *op, const dh_tensor *a, const dh_tensor *b)
 {

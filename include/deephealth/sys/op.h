@@ -48,8 +48,7 @@ typedef struct dh_call {
     uint64_t stream; /* of random ops */
 } dh_call;
 
-/* --- gradient rules -----------------------------------------------------------------------------
- */
+/* --- gradient rules --- */
 
 /* A value in the graph under construction. */
 typedef int32_t dh_value;
@@ -83,8 +82,7 @@ DH_API dh_value dh_emit3(dh_emitter *to, int op, const void *attr, dh_value a, d
 DH_API dh_status dh_emit(dh_emitter *to, int op, const void *attr, int in_count, const dh_value *in,
                          dh_value *out);
 
-/* --- the meaning of an op -----------------------------------------------------------------------
- */
+/* --- the meaning of an op --- */
 
 #define DH_MASK(dtype)   (1u << (dtype))
 #define DH_MASK_FLOAT    (DH_MASK(DH_F32) | DH_MASK(DH_F64) | DH_MASK(DH_F16) | DH_MASK(DH_BF16))
@@ -134,8 +132,7 @@ typedef struct dh_op {
     const char *in_names;
 } dh_op;
 
-/* --- an implementation on a device --------------------------------------------------------------
- */
+/* --- an implementation on a device --- */
 
 typedef struct dh_impl {
     const char *name;

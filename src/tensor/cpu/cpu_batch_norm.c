@@ -139,8 +139,7 @@ static void channel_sums(batch *n)
             n->sums[i] += n->sums[2 * p * n->channels + i];
 }
 
-/* --- the last pass ------------------------------------------------------------------------------
- */
+/* --- the last pass --- */
 
 /* Lines: rows of all columns where inner is 1, else [inner] of one channel. */
 static void apply_tasks(void *context, int64_t begin, int64_t end)
@@ -232,8 +231,7 @@ static dh_status packed_dx_run(const dh_call *call)
     return DH_OK;
 }
 
-/* --- every dtype and stride: one channel at a time, in double -----------------------------------
- */
+/* --- every dtype and stride: one channel at a time, in double --- */
 
 /* Number of the i-th element of channel c. */
 static int64_t element_of(const batch *n, int64_t c, int64_t i)

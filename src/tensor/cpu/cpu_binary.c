@@ -165,8 +165,7 @@ static const dh_impl binary_impl = {.name = "elementwise", .run = binary_run};
 #undef BINARY
 #undef COMPARE
 
-/* --- where --------------------------------------------------------------------------------------
- */
+/* --- where --- */
 
 static void where_row(void *context, char *const *data, const ptrdiff_t *stride, int64_t n)
 {
@@ -205,8 +204,7 @@ static dh_status where_run(const dh_call *call)
 static const dh_impl where_impl = {.name = "elementwise", .run = where_run};
 const dh_impl *const dh_cpu_where[] = {&where_impl, NULL};
 
-/* --- cast, copy ---------------------------------------------------------------------------------
- */
+/* --- cast, copy --- */
 
 /* Casts that go wrong by way of the computing types: to 64-bit integers, which f64 cannot bound,
  * and to halves, which a float in between would round twice. */

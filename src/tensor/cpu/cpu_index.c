@@ -160,8 +160,7 @@ static void walk_run(index_walk *k)
     dh__team_ranges(tasks, grain, walk_tasks, k);
 }
 
-/* --- elementwise: gather, scatter, scatter_add --------------------------------------------------
- */
+/* --- elementwise: gather, scatter, scatter_add --- */
 
 static int resolved_axis(const dh_call *call, int ndim)
 {
@@ -255,8 +254,7 @@ static const dh_impl scatter_add_wide = {
     .name = "wide", .scratch = scatter_wide_scratch, .run = run_scatter_wide};
 const dh_impl *const dh_cpu_scatter_add[] = {&scatter_add_native, &scatter_add_wide, NULL};
 
-/* --- take: [outer, axis, inner] by [index] ------------------------------------------------------
- */
+/* --- take: [outer, axis, inner] by [index] --- */
 
 /* x and y as three axes each; false where strides do not allow it. */
 static bool fold_take(dh_view *x3, dh_view *y3, const dh_view *x, const dh_view *index,
@@ -393,8 +391,7 @@ static const dh_impl take_dx_wide = {
     .name = "wide", .scratch = take_dx_wide_scratch, .run = run_take_dx_wide};
 const dh_impl *const dh_cpu_take_dx[] = {&take_dx_native, &take_dx_wide, NULL};
 
-/* --- one_hot ------------------------------------------------------------------------------------
- */
+/* --- one_hot --- */
 
 static dh_status run_one_hot(const dh_call *call)
 {

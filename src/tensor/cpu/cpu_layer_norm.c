@@ -62,8 +62,7 @@ static const float *floats(const dh_view *view)
     return view ? view->data : NULL;
 }
 
-/* --- contiguous f32 -----------------------------------------------------------------------------
- */
+/* --- contiguous f32 --- */
 
 static void packed_tasks(void *context, int64_t begin, int64_t end)
 {
@@ -141,8 +140,7 @@ static dh_status packed_dx_run(const dh_call *call)
     return DH_OK;
 }
 
-/* --- everything else ----------------------------------------------------------------------------
- */
+/* --- everything else --- */
 
 static void any_tasks(void *context, int64_t begin, int64_t end)
 {

@@ -9,8 +9,7 @@
 #include "move.h"
 #include "team.h"
 
-/* --- triangle -----------------------------------------------------------------------------------
- */
+/* --- triangle --- */
 
 static void copy_elements(char *dst, int64_t ds, const char *src, int64_t ss, int64_t n,
                           size_t size)
@@ -68,8 +67,7 @@ static dh_status run_triangle(const dh_call *call)
 static const dh_impl triangle_any = {.name = "rows", .run = run_triangle};
 const dh_impl *const dh_cpu_triangle[] = {&triangle_any, NULL};
 
-/* --- LAPACK -------------------------------------------------------------------------------------
- */
+/* --- LAPACK --- */
 
 typedef void (*getrf_fn)(const int *m, const int *n, double *a, const int *lda, int *pivot,
                          int *info);
@@ -226,8 +224,7 @@ static bool own_det(solver *s, double *a)
     return false;
 }
 
-/* --- all matrices of a batch --------------------------------------------------------------------
- */
+/* --- all matrices of a batch --- */
 
 #define SOLVE_GROUPS 16
 

@@ -123,8 +123,7 @@ static product whole_product(const dh_call *call)
                         call->in_count > 2 ? &call->in[2] : NULL);
 }
 
-/* --- by GEMM ------------------------------------------------------------------------------------
- */
+/* --- by GEMM --- */
 
 #define SMALL_SIDE   128 /* products with no longer side are not worth a team each */
 #define SMALL_GROUPS 16
@@ -231,8 +230,7 @@ static dh_status run_gemm(const dh_call *call)
     return DH_OK;
 }
 
-/* --- by wide sums -------------------------------------------------------------------------------
- */
+/* --- by wide sums --- */
 
 static double activate(const product *p, double v)
 {

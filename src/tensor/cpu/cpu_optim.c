@@ -192,8 +192,7 @@ static dh_status running_run(const dh_call *call)
     return DH_OK;
 }
 
-/* --- clip_norm: inputs in order, each a fold of its own -----------------------------------------
- */
+/* --- clip_norm: inputs in order, each a fold of its own --- */
 
 static size_t clip_scratch(const dh_call *call)
 {

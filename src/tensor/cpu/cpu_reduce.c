@@ -128,8 +128,7 @@ static dh_status fold_run(const dh_call *call)
     return DH_OK;
 }
 
-/* --- var: the mean first, then the squares around it --------------------------------------------
- */
+/* --- var: the mean first, then the squares around it --- */
 
 typedef struct means {
     double *mean;
@@ -164,8 +163,7 @@ static dh_status var_run(const dh_call *call)
     return DH_OK;
 }
 
-/* --- argmax, argmin -----------------------------------------------------------------------------
- */
+/* --- argmax, argmin --- */
 
 typedef struct search {
     const dh__nest *nest;

@@ -159,8 +159,7 @@ static dh_status dx_run(const dh_call *call)
     return DH_OK;
 }
 
-/* --- mean_dx ------------------------------------------------------------------------------------
- */
+/* --- mean_dx --- */
 
 typedef struct scale_by {
     dh_dtype dtype;

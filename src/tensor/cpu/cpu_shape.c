@@ -36,8 +36,7 @@ PART_OP(split_like)
 PART_OP(pad_dx)
 PART_OP(diag)
 
-/* --- reshape ------------------------------------------------------------------------------------
- */
+/* --- reshape --- */
 
 typedef struct refold {
     const dh_view *out, *x;
@@ -74,8 +73,7 @@ static const dh_impl reshape_copy = {.name = "copy", .run = run_reshape};
 const dh_impl *const dh_cpu_reshape[] = {&reshape_copy, NULL};
 const dh_impl *const dh_cpu_reshape_like[] = {&reshape_copy, NULL};
 
-/* --- constants around and under parts -----------------------------------------------------------
- */
+/* --- constants around and under parts --- */
 
 static dh_status run_fill_like(const dh_call *call)
 {
@@ -144,8 +142,7 @@ const dh_impl *const dh_cpu_diag_embed[] = {&diag_embed_copy, NULL};
 static const dh_impl concat_copy = {.name = "copy", .run = run_concat};
 const dh_impl *const dh_cpu_concat[] = {&concat_copy, NULL};
 
-/* --- tile ---------------------------------------------------------------------------------------
- */
+/* --- tile --- */
 
 typedef struct tiling {
     const dh_view *big, *small;

@@ -133,8 +133,7 @@ static dh_status line_run(const dh_call *call)
     return DH_OK;
 }
 
-/* --- cross entropy ------------------------------------------------------------------------------
- */
+/* --- cross entropy --- */
 
 /* Rows of logits; dloss and dz of the gradient only. */
 typedef struct entropy {

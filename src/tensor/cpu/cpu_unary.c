@@ -134,8 +134,7 @@ static const dh_impl unary_impl = {.name = "elementwise", .run = unary_run};
 #include "unary.def"
 #undef UNARY
 
-/* --- gradient -----------------------------------------------------------------------------------
- */
+/* --- gradient --- */
 
 static void dx_row(void *context, char *const *data, const ptrdiff_t *stride, int64_t n)
 {
@@ -174,8 +173,7 @@ static dh_status unary_dx_run(const dh_call *call)
 static const dh_impl unary_dx_impl = {.name = "elementwise", .run = unary_dx_run};
 const dh_impl *const dh_cpu_unary_dx[] = {&unary_dx_impl, NULL};
 
-/* --- predicates ---------------------------------------------------------------------------------
- */
+/* --- predicates --- */
 
 #define TEST(member, expression)             \
     for (int64_t k = 0; k < m; k++) {        \

@@ -31,8 +31,7 @@ static dh__fold_type fold_type_of(dh_dtype dtype)
     return DH_MASK_UNSIGNED & DH_MASK(dtype) ? DH_FOLD_U64 : DH_FOLD_I64;
 }
 
-/* --- the nest -----------------------------------------------------------------------------------
- */
+/* --- the nest --- */
 
 static int64_t magnitude(int64_t stride)
 {
@@ -118,8 +117,7 @@ const char *dh__nest_line(const dh__nest *nest, const char *base, int64_t *from,
     return base + offset * (int64_t)dh_dtype_size(nest->dtype);
 }
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading --- */
 
 static bool is_native(dh_dtype dtype)
 {
@@ -154,8 +152,7 @@ void dh__fold_load(dh_dtype dtype, void *out, const void *x, int64_t stride, int
 #undef LOAD
 }
 
-/* --- folding ------------------------------------------------------------------------------------
- */
+/* --- folding --- */
 
 typedef struct job {
     const dh__nest *nest;

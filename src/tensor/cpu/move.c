@@ -5,8 +5,7 @@
 
 #include "iterate.h"
 
-/* --- same size ----------------------------------------------------------------------------------
- */
+/* --- same size --- */
 
 static void move_row(void *context, char *const *data, const ptrdiff_t *stride, int64_t n)
 {
@@ -73,8 +72,7 @@ void dh__fill(const dh_view *dst, double value)
     dh__iterate(1, (const dh_view *const[]){dst}, fill_row, &f, 1);
 }
 
-/* --- wide and back ------------------------------------------------------------------------------
- */
+/* --- wide and back --- */
 
 void dh__row_widen(dh_dtype dtype, void *wide, const char *src, ptrdiff_t stride, int64_t n)
 {

@@ -236,8 +236,7 @@ static inline float v_mish_slope(float x)
     return n / d + x * (4.0f * e * (1.0f + e) / (d * d));
 }
 
-/* --- f64 ----------------------------------------------------------------------------------------
- */
+/* --- f64 --- */
 
 #define d_exp   exp
 #define d_log   log
