@@ -74,7 +74,8 @@ static dh_status reserve_nodes(dh__graph *graph)
     return DH_OK;
 }
 
-dh_value dh__graph_value(dh__graph *graph, const dh_view *view, int node)
+/* A new value in planned memory with this view. */
+static dh_value add_value(dh__graph *graph, const dh_view *view, int node)
 {
     if (failed(graph, reserve_values(graph, 1))) return DH_NO_VALUE;
     dh__val *v = &graph->values[graph->value_count];
@@ -94,7 +95,7 @@ static dh_value new_value(dh__graph *graph, dh_dtype dtype, int ndim, const int6
     if (graph->emitter.status || failed(graph, dh__view_bytes(&bytes, &view, "graph")))
         return DH_NO_VALUE;
     dh__view_pack(&view);
-    dh_value v = dh__graph_value(graph, &view, -1);
+    dh_value v = add_value(graph, &view, -1);
     if (v != DH_NO_VALUE) graph->values[v].home = home;
     return v;
 }
@@ -210,7 +211,7 @@ static dh_status append(dh__graph *graph, dh__node *n, const dh_view *views, dh_
     }
     const dh_op *op = dh__ops[n->op];
     for (int i = 0; i < n->out_count; i++) {
-        n->out[i] = dh__graph_value(graph, &views[i], graph->node_count);
+        n->out[i] = add_value(graph, &views[i], graph->node_count);
         int updated = dh__op_updated(op, i);
         if (updated >= 0) { /* lies where its input lies */
             const dh__val *from = &graph->values[n->in[updated]];

@@ -88,7 +88,5 @@ dh_status dh__graph_clone(dh__graph **out, const dh__graph *graph);
 /* For passes: a node like `like` with other inputs and outputs, appended. */
 dh_status dh__graph_repeat(dh__graph *graph, const dh__node *like, const dh_value *in,
                            dh_value *out);
-/* A new value in planned memory with this view. */
-dh_value dh__graph_value(dh__graph *graph, const dh_view *view, int node);
 
 #endif

@@ -23,7 +23,7 @@ void dh__arena_free(dh__arena *arena)
     dh__free(arena);
 }
 
-dh_status dh__arena_reserve(dh__arena *arena, size_t size)
+static dh_status reserve(dh__arena *arena, size_t size)
 {
     void *data;
     if (size <= arena->size) return DH_OK;
@@ -349,7 +349,7 @@ dh_status dh__plan_bind(dh__plan *plan)
 {
     const dh__graph *g = plan->graph;
     size_t need = plan->arena_size ? plan->arena_size : 64;
-    DH_TRY(dh__arena_reserve(plan->arena, need));
+    DH_TRY(reserve(plan->arena, need));
     if (plan->bound_arena == plan->arena->data && plan->bound_layout == g->store->layout)
         return DH_OK;
     for (int v = 0; v < g->value_count; v++) plan->views[v].data = address_of(plan, v);

@@ -17,7 +17,6 @@ typedef struct dh__arena {
 
 dh_status dh__arena_new(dh__arena **out, dh_device *device);
 void dh__arena_free(dh__arena *arena);
-dh_status dh__arena_reserve(dh__arena *arena, size_t size);
 
 typedef enum dh__memory { DH_FULL_MEM = 0, DH_MID_MEM, DH_LOW_MEM } dh__memory;
 

@@ -45,11 +45,6 @@ static const struct row *find(const char *name)
     return NULL;
 }
 
-bool dh__activation_known(const char *name)
-{
-    return !name || !*name || !strcmp(name, "none") || find(name);
-}
-
 dh_value dh__activate(dh__graph *graph, const char *name, double alpha, int axis, dh_value x,
                       const char *who)
 {

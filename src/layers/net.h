@@ -118,7 +118,6 @@ dh_status dh__initializer_find(dh__segment *segment, const dh_initializer *init,
 /* Emits an activation by name on x; "" and NULL are none. alpha 0 and axis 0 are the defaults. */
 dh_value dh__activate(dh__graph *graph, const char *name, double alpha, int axis, dh_value x,
                       const char *who);
-bool dh__activation_known(const char *name);
 
 /* --- small emission helpers (emit.c) --- */
 dh_value dh__emit_scale(dh__graph *graph, dh_value x, double alpha,

@@ -403,11 +403,6 @@ dh_status dh__safetensors_map(dh_tensor **out, const dh__safetensors *file, int 
     return dh__io_map(out, &block);
 }
 
-int dh__safetensors_metadata_count(const dh__safetensors *file)
-{
-    return file ? (int)file->metadata_count : 0;
-}
-
 bool dh__safetensors_metadata_at(const dh__safetensors *file, int index, const char **key,
                                  const char **value)
 {

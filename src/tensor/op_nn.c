@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* Softmax, cross entropy, dropout, normalisation: shapes and gradients.
- *   softmax                y = exp(x) / sum(exp(x)) along an axis; log_softmax is its logarithm
- *   softmax_cross_entropy  loss[n] = sum_c t[n, c] (log(sum(exp(z[n]))) - z[n, c]); t has the shape
- * and dtype of z, or holds class numbers [n] (i32, i64, u8) dropout                y = x * keep /
- * (1 - rate); keep where a uniform number is at least rate layer_norm             y = (x - mean) *
- * rstd * gamma + beta over the axes from `axis` on (Ba, Kiros, Hinton 2016); also mean and rstd, of
- * the axes before batch_norm(_train)     the same per channel over all other axes (Ioffe, Szegedy
- * 2015), with running or with the batch's own mean and (biased) variance, which are outputs too
- *   running_update         running = momentum * running + (1 - momentum) * batch. The batch
- * variance is the biased one, as in Keras; PyTorch takes n / (n - 1) of it. */
+ *
+ * softmax: y = exp(x) / sum(exp(x)) along an axis; log_softmax is its logarithm.
+ *
+ * softmax_cross_entropy: loss[n] = sum_c t[n, c] (log(sum(exp(z[n]))) - z[n, c]); t has the shape
+ * and dtype of z, or holds class numbers [n] (i32, i64, u8).
+ *
+ * dropout: y = x * keep / (1 - rate); keep where a uniform number is at least rate.
+ *
+ * layer_norm: y = (x - mean) * rstd * gamma + beta over the axes from `axis` on (Ba, Kiros and
+ * Hinton 2016); also mean and rstd, of the axes before.
+ *
+ * batch_norm, batch_norm_train: the same per channel over all other axes (Ioffe and Szegedy 2015),
+ * with running statistics or with the batch's own mean and variance, which are outputs too.
+ *
+ * running_update: running = momentum * running + (1 - momentum) * batch. The batch's variance is
+ * the biased one, as in Keras; PyTorch takes n / (n - 1) of it. */
 #include "base.h"
 #include "ops.h"
 

@@ -27,7 +27,6 @@ dh_status dh__safetensors_tensor(dh_tensor **out, const dh__safetensors *file, i
 /* On the file's pages; a copy where the data are not aligned. */
 dh_status dh__safetensors_map(dh_tensor **out, const dh__safetensors *file, int index);
 
-int dh__safetensors_metadata_count(const dh__safetensors *file);
 /* The index-th pair in the order of the keys; false where there is none. */
 bool dh__safetensors_metadata_at(const dh__safetensors *file, int index, const char **key,
                                  const char **value);

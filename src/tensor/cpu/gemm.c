@@ -75,7 +75,7 @@ static void cut_columns_and_rows(dh__gemm_plan *plan, double flops)
         plan->blocks = at_most(plan->rows.tiles, divide_up(wanted, plan->strips));
 }
 
-dh__gemm_plan dh__gemm_make_plan(const dh__gemm *g, const dh__gemm_kernels *kernels)
+static dh__gemm_plan make_plan(const dh__gemm *g, const dh__gemm_kernels *kernels)
 {
     dh__gemm_plan plan = {.g = g,
                           .kernels = kernels,
@@ -133,7 +133,7 @@ void dh__gemm_run(const dh__gemm *g, void *scratch)
     } else if (dh__gemm_takes_openblas(&p)) {
         dh__gemm_run_openblas(&p);
     } else if (!dh__gemm_run_small(&p, kernels)) {
-        dh__gemm_plan plan = dh__gemm_make_plan(&p, kernels);
+        dh__gemm_plan plan = make_plan(&p, kernels);
         dh__gemm_run_packed(&plan, scratch);
     }
 }
@@ -145,6 +145,6 @@ const char *dh__gemm_name(const dh__gemm *g)
     if (p.m < 1 || p.n < 1) return "gemm_empty";
     if (dh__gemm_is_vector(&p)) return kernels->name_vector;
     if (dh__gemm_takes_openblas(&p)) return "gemm_openblas";
-    dh__gemm_plan plan = dh__gemm_make_plan(&p, kernels);
+    dh__gemm_plan plan = make_plan(&p, kernels);
     return plan.pack_a || plan.pack_b ? kernels->name_packed : kernels->name_small;
 }

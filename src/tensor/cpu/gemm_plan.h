@@ -40,8 +40,6 @@ static inline bool dh__gemm_fits(int64_t rows, int64_t row, int64_t cols, int64_
 /* Does a small product whose operands need no packing; false if it is not one. */
 bool dh__gemm_run_small(const dh__gemm *g, const dh__gemm_kernels *kernels);
 
-dh__gemm_plan dh__gemm_make_plan(const dh__gemm *g, const dh__gemm_kernels *kernels);
-
 static inline dh__gemm_rows dh__gemm_cut_rows(int64_t m, int64_t mr)
 {
     int64_t tiles = (m - 1) / mr + 1;
