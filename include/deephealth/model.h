@@ -50,8 +50,9 @@ DH_API void dh_model_free(dh_model *model); /* NULL is fine */
 
 /* A loss of the user's own: composes layers and returns the loss of each sample, [N] or [N, ...]
  * (averaged), or one number for the batch (which weights of samples and classes cannot scale), or
- * NULL after a failure. The layers it makes are of this build: the next dh_build frees those that
- * no layer made outside reads, and calls the function again. */
+ * NULL after a failure. The layers it makes are of this build: the next dh_build drops those that
+ * no layer made outside reads, and calls the function again. Their automatic names begin with loss_
+ * or metric_; under the same name a parameter keeps its values. It must not build the model. */
 typedef dh_layer *(*dh_loss_fn)(dh_layer *target, dh_layer *prediction, void *payload);
 
 typedef struct dh_build_args {
@@ -80,7 +81,8 @@ typedef struct dh_build_args {
                                   (an epoch's last may be of fewer); 0 is 1 */
 } dh_build_args;
 /* Checks everything, lays out parameters and draws their initial values (those that a shared store
- * already has are kept). Returns the first failure of any constructor. Losses: mse, mae,
+ * already has are kept). Returns the first failure of any constructor; after a failure the model is
+ * not built, whatever it was before, with its parameters as they were. Losses: mse, mae,
  * cross_entropy (= categorical_cross_entropy, soft_cross_entropy: probabilities, one-hot or integer
  * labels; exact when the model ends in softmax), categorical_cross_entropy_with_logits,
  * binary_cross_entropy, binary_cross_entropy_with_logits, dice. Metrics: accuracy,

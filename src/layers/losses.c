@@ -36,8 +36,9 @@ dh_value dh__target_like(dh__graph *g, dh_value p, dh_value t)
     }
     char a[DH_SHAPE_TEXT], b[DH_SHAPE_TEXT];
     if (!dh__same_shape(vp, vt))
-        return dh__emit_fail(g, dh_fail(DH_ESHAPE, "target is %s, the prediction is %s",
+        return dh__emit_fail(g, dh_fail(DH_ESHAPE, "target is %s of %s, the prediction is %s",
                                         dh__shape_text(a, sizeof a, vt->ndim, vt->shape),
+                                        dh_dtype_name(vt->dtype),
                                         dh__shape_text(b, sizeof b, vp->ndim, vp->shape)));
     return dh__emit_cast(g, t, vp->dtype);
 }
@@ -95,6 +96,12 @@ static dh_value class_target(dh__graph *g, dh_value p, dh_value t)
         vt = dh__graph_view(g, t);
     }
     if (integer && vt && vt->ndim == vp->ndim - 1) return t;
+    char text[DH_SHAPE_TEXT];
+    if (vt && !integer && (ones || vt->ndim == vp->ndim - 1))
+        return dh__emit_fail(
+            g, dh_fail(DH_EDTYPE, "target is %s of %s: class numbers must be integers, such as i32",
+                       dh__shape_text(text, sizeof text, vt->ndim, vt->shape),
+                       dh_dtype_name(vt->dtype)));
     return classes_last(g, dh__target_like(g, p, t));
 }
 

@@ -55,6 +55,11 @@ static void layer_free(dh_layer *layer)
 void dh__net_clear(dh__net *net)
 {
     for (int i = 0; i < net->count; i++) layer_free(net->layers[i]);
+    while (net->retired) {
+        dh_layer *layer = net->retired;
+        net->retired = layer->next;
+        layer_free(layer);
+    }
     dh__free(net->layers);
     dh__graph_free(net->sketch);
     dh__params_release(net->store);
@@ -74,11 +79,14 @@ static bool is_used(const dh_layer *layer)
     return false;
 }
 
-void dh__net_drop(dh__net *net)
+void dh__net_retire(dh__net *net)
 {
     for (int i = net->count - 1; i >= 0; i--) {
-        if (!net->layers[i]->of_build || is_used(net->layers[i])) continue;
-        layer_free(net->layers[i]);
+        dh_layer *layer = net->layers[i];
+        if (!layer->of_build || is_used(layer)) continue;
+        layer->retired = true;
+        layer->next = net->retired;
+        net->retired = layer;
         net->count--;
         for (int k = i; k < net->count; k++) {
             net->layers[k] = net->layers[k + 1];
@@ -87,6 +95,16 @@ void dh__net_drop(dh__net *net)
     }
     net->status = DH_OK;
     net->error[0] = 0;
+}
+
+dh_status dh__net_check(const dh__net *net, const dh_layer *layer, const char *what)
+{
+    DH_REQUIRE(layer->net == net, DH_EINVAL, "%s, \"%s\", belongs to another model", what,
+               layer->name);
+    DH_REQUIRE(!layer->retired, DH_EINVAL,
+               "%s, \"%s\", was made by the loss_fn or metric_fn of an earlier build", what,
+               layer->name);
+    return DH_OK;
 }
 
 dh_layer *dh__net_failed(dh__net *net, dh_status status)
@@ -105,13 +123,15 @@ dh_layer *dh__find_layer(const dh__net *net, const char *name)
     return NULL;
 }
 
-/* "dense1": the kind and the first number that is free. */
+/* "dense1": the kind and the first number that is free. Layers of a user's loss have a prefix, so
+ * that a later layer outside never takes the name, and with it the parameters, of one that is
+ * gone. */
 static char *auto_name(const dh__net *net, const char *kind)
 {
     char name[96];
     int number = 1;
     for (int i = 0; i < net->count; i++) number += !strcmp(net->layers[i]->def->kind, kind);
-    do dh__format(name, sizeof name, "%s%d", kind, number++);
+    do dh__format(name, sizeof name, "%s%s%d", net->prefix ? net->prefix : "", kind, number++);
     while (dh__find_layer(net, name));
     return dh__strdup(name);
 }
@@ -168,9 +188,9 @@ static dh_status fill_layer(dh_layer *layer, const void *args, int in_count, dh_
     layer->in_count = in_count;
     for (int i = 0; i < in_count; i++) {
         layer->in[i] = in[i];
-        DH_REQUIRE(in[i]->net == layer->net, DH_EINVAL,
-                   "%s \"%s\": input %d, \"%s\", belongs to another model", def->kind, layer->name,
-                   i, in[i]->name);
+        char what[128];
+        dh__format(what, sizeof what, "%s \"%s\": input %d", def->kind, layer->name, i);
+        DH_TRY(dh__net_check(layer->net, in[i], what));
     }
     dh_field_fill(def->fields, layer->args);
     char who[128];

@@ -38,6 +38,8 @@ typedef struct dh__net {
     int count;
     dh_status status; /* first failure of a constructor */
     char error[512];
+    const char *prefix; /* of automatic names; NULL but while a build makes layers */
+    dh_layer *retired;
 } dh__net;
 
 struct dh_layer {
@@ -54,6 +56,8 @@ struct dh_layer {
     bool frozen;   /* not trained; normalisation then takes its running statistics */
     bool target;   /* a target of a user's loss: fed, but no input of the model */
     bool of_build; /* made by loss_fn or metric_fn, of dh_build: replaced by the next one */
+    bool retired;  /* was replaced: no longer of the net, kept since the user may point to it */
+    struct dh_layer *next; /* retired before */
 };
 
 /* One emission of a net into a graph. */
@@ -90,9 +94,11 @@ dh_status dh__sketch_error(dh_status status);
 dh_layer *dh__input_new(dh__net *net, const char *name, dh_dtype dtype, int ndim,
                         const int64_t *shape_with_batch, bool target);
 
-/* Drops the layers that a build has made, but those that others read or repeat, and the failure
- * they may have left. */
-void dh__net_drop(dh__net *net);
+/* Takes the layers that a build has made out of the net, but those that others read or repeat, and
+ * the failure they may have left. */
+void dh__net_retire(dh__net *net);
+/* The layer must be of the net: DH_EINVAL says what it is of; what: "build: output". */
+dh_status dh__net_check(const dh__net *net, const dh_layer *layer, const char *what);
 
 dh_layer *dh__find_layer(const dh__net *net, const char *name);
 

@@ -131,7 +131,7 @@ dh_status dh__optimizer_check(dh_optimizer *optimizer)
                "optimizer: kind is %d, must be in [0, %d]", kind, (int)DH_ADADELTA);
     if (!kind) {
         DH_REQUIRE(!isnan(optimizer->learning_rate), DH_EINVAL,
-                   "optimizer: its arguments were refused");
+                   "optimizer: its constructor refused its arguments; is struct_size set?");
         optimizer->kind = DH_SGD;
         kind = DH_SGD;
     }

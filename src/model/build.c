@@ -15,8 +15,7 @@ static dh_status build_outputs(dh_model *m, const dh_build_args *a)
     DH_REQUIRE(m->output_count, DH_EINVAL, "build: output is NULL");
     for (int i = 0; i < m->output_count; i++) {
         const dh_layer *l = m->output[i];
-        DH_REQUIRE(l->net == &m->net, DH_EINVAL, "build: output \"%s\" belongs to another model",
-                   l->name);
+        DH_TRY(dh__net_check(&m->net, l, "build: output"));
         const dh_view *v = dh__graph_view(m->net.sketch, l->sketch);
         char text[DH_SHAPE_TEXT];
         if (v->ndim && v->shape[0] == DH_SKETCH_ROWS) continue;
@@ -32,8 +31,9 @@ static dh_status list_inputs(dh_model *m, const dh_build_args *a)
 {
     for (int i = 0; i < DH_MAX_IO && a->inputs[i]; i++) {
         dh_layer *l = a->inputs[i];
-        DH_REQUIRE(l->net == &m->net, DH_EINVAL,
-                   "build: inputs[%d], \"%s\", belongs to another model", i, l->name);
+        char what[32];
+        dh__format(what, sizeof what, "build: inputs[%d]", i);
+        DH_TRY(dh__net_check(&m->net, l, what));
         DH_REQUIRE(!strcmp(l->def->kind, "input") && !l->target, DH_EINVAL,
                    "build: inputs[%d] is %s \"%s\", must be an input layer", i, l->def->kind,
                    l->name);
@@ -79,12 +79,15 @@ static dh_status call_user(dh_model *m, dh_loss_fn fn, void *payload, int o, dh_
                            dh_layer **result, const char *who)
 {
     const dh_view *v = dh__graph_view(m->net.sketch, m->output[o]->sketch);
+    m->net.prefix = !strcmp(who, "loss_fn") ? "loss_" : "metric_";
     *target = dh__input_new(&m->net, NULL, DH_F32, v->ndim, v->shape, true);
     *result = *target ? fn(*target, m->output[o], payload) : NULL;
+    m->net.prefix = NULL;
     if (m->net.status) return dh_fail(m->net.status, "%s: %s", who, m->net.error);
     DH_REQUIRE(*result, DH_EINVAL, "build: %s returned NULL", who);
-    DH_REQUIRE((*result)->net == &m->net, DH_EINVAL, "build: %s returned a layer of another model",
-               who);
+    DH_REQUIRE((*result)->net == &m->net && !(*result)->retired, DH_EINVAL,
+               "build: %s returned a layer of another %s", who,
+               (*result)->retired ? "build" : "model");
     v = dh__graph_view(m->net.sketch, (*result)->sketch);
     DH_REQUIRE(v->ndim == 0 || v->shape[0] == DH_SKETCH_ROWS, DH_ESHAPE,
                "build: %s must return one value a sample [N, ...], its axis 0 is not the batch",
@@ -104,8 +107,9 @@ static dh_status build_losses(dh_model *m, const dh_build_args *a)
         const char *name = o == 0 && a->loss ? a->loss : a->losses[o];
         float weight = a->loss_weights[o];
         DH_REQUIRE(o < m->output_count || (!name && weight == 0), DH_EINVAL,
-                   "build: there is a loss or weight for output %d, the model has %d outputs", o,
-                   m->output_count);
+                   "build: %s[%d] is given, the model has %d output%s",
+                   name ? "losses" : "loss_weights", o, m->output_count,
+                   m->output_count == 1 ? "" : "s");
         DH_REQUIRE(isfinite(weight) && weight >= 0, DH_EINVAL,
                    "build: loss_weights[%d] is %g, must be at least 0", o, (double)weight);
         if (o >= m->output_count) continue;
@@ -203,13 +207,45 @@ static dh_status build_training(dh_model *m, const dh_build_args *a)
     m->accumulate = a->accumulate > 1 ? a->accumulate : 1;
     m->seed = a->seed;
     for (int i = 0; i < DH_MAX_IO && a->keep[i]; i++) {
-        DH_REQUIRE(a->keep[i]->net == &m->net, DH_EINVAL,
-                   "build: keep[%d], \"%s\", belongs to another "
-                   "model",
-                   i, a->keep[i]->name);
+        char what[32];
+        dh__format(what, sizeof what, "build: keep[%d]", i);
+        DH_TRY(dh__net_check(&m->net, a->keep[i], what));
         m->keep[m->keep_count++] = a->keep[i];
     }
     return DH_OK;
+}
+
+/* Who means metrics means evaluate, which needs a loss. */
+static dh_status check_metrics(const dh_model *m)
+{
+    for (int i = 0; i < m->metric_count; i++) {
+        bool any = false;
+        for (int o = 0; o < m->output_count; o++) any |= m->goal[o].name || m->goal[o].fn_result;
+        DH_REQUIRE(any, DH_EINVAL, "build: metric \"%s\" is given, but no loss", m->metric[i].name);
+    }
+    return DH_OK;
+}
+
+/* The classic slip: no activation behind the last dense layer, and a loss that takes
+ * probabilities. */
+static void warn_of_logits(const dh_model *m)
+{
+    for (int o = 0; o < m->output_count; o++) {
+        const char *loss = m->goal[o].name;
+        bool categorical = loss && strstr(loss, "cross") && !strstr(loss, "binary");
+        const dh__graph *sketch = m->net.sketch;
+        int node = sketch->values[m->output[o]->sketch].node;
+        if (!loss || !strstr(loss, "cross") || strstr(loss, "logits") || node < 0 ||
+            sketch->nodes[node]->op != DH_OP_LINEAR)
+            continue;
+        dh__log(
+            DH_LOG_WARNING,
+            "build: loss \"%s\" takes probabilities, output \"%s\" has no %s behind it; %s takes "
+            "logits",
+            loss, m->output[o]->name, categorical ? "softmax" : "sigmoid",
+            categorical ? "categorical_cross_entropy_with_logits"
+                        : "binary_cross_entropy_with_logits");
+    }
 }
 
 /* Errors of losses and metrics come out here, not at the first batch: they see targets of the
@@ -245,10 +281,23 @@ static dh_status try_graph(dh_model *m)
     return status ? dh__sketch_error(status) : DH_OK;
 }
 
+/* What other models on the store have declared, but never built, is left to them. */
+static dh_status allocate(dh_model *m)
+{
+    dh__params *store = m->net.store;
+    bool missing = !store->weights || !store->states;
+    for (int i = 0; i < store->count && !missing; i++) {
+        const dh__segment *s = store->segments[i];
+        if (s->offset < store->allocated[s->state]) continue;
+        for (int l = 0; l < m->net.count; l++) missing |= dh__model_owns(m->net.layers[l], s);
+    }
+    return missing ? dh__params_allocate(store, m->seed) : DH_OK;
+}
+
 /* Back to before the build, so that it can be tried again. */
 static void unbuild(dh_model *m)
 {
-    dh__net_drop(&m->net);
+    dh__net_retire(&m->net);
     dh__stages_free(m);
     dh__slots_clear(&m->slots);
     dh__pass_clear(&m->epoch);
@@ -268,17 +317,21 @@ dh_status(dh_build)(const dh_build_args *args)
     DH_NEED(m, "build", "model");
     if (m->net.status) return dh_fail(m->net.status, "%s", m->net.error);
     DH_REQUIRE(!m->fitting, DH_ESTATE, "build: model \"%s\" is in fit", m->net.name);
+    DH_REQUIRE(!m->building, DH_ESTATE, "build: model \"%s\" is being built", m->net.name);
     unbuild(m);
+    m->building = true;
     int layers = m->net.count;
     dh_status status = build_outputs(m, &a);
     if (!status) status = build_inputs(m, &a);
     if (!status) status = build_device(m, &a);
     if (!status) status = build_losses(m, &a);
     if (!status) status = build_metrics(m, &a);
+    if (!status) status = check_metrics(m);
     if (!status) status = build_training(m, &a);
+    m->building = false;
     if (!status) {
         int before = dh__enter(m);
-        status = dh__params_allocate(m->net.store, m->seed);
+        status = allocate(m);
         if (!status) status = try_graph(m);
         dh__leave(before);
     }
@@ -287,6 +340,7 @@ dh_status(dh_build)(const dh_build_args *args)
         unbuild(m);
         return dh__from("build", status);
     }
+    warn_of_logits(m);
     m->built = true;
     m->history_count = 0;
     m->updates = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* From the user's tensors to the inputs of a step. */
+#include <math.h>
 #include <string.h>
 
 #include "model_impl.h"
@@ -46,16 +47,55 @@ static dh_status check_target(const dh_model *model, int o, const dh_tensor *y, 
     return DH_OK;
 }
 
+/* Class of a row of y: an integer label, or the largest of its elements. */
+static dh_status class_of(int *out, const dh_view *y, int64_t row, int classes)
+{
+    size_t size = dh_dtype_size(y->dtype);
+    const char *at = (const char *)y->data + row * y->stride[0] * (int64_t)size;
+    bool labels = y->ndim == 1 || y->shape[1] == 1;
+    double most = dh__load(y->dtype, at), best = labels ? most : 0;
+    for (int64_t k = 1; k < (labels ? 1 : y->shape[1]); k++) {
+        double v = dh__load(y->dtype, at + k * y->stride[1] * (int64_t)size);
+        if (!(v > most)) continue;
+        most = v;
+        best = (double)k;
+    }
+    DH_REQUIRE(best >= 0 && best < classes && best == floor(best), DH_EINVAL,
+               "class_weight: row %lld is of class %g, class_count is %d", (long long)row, best,
+               classes);
+    *out = (int)best;
+    return DH_OK;
+}
+
+static dh_status check_class_weight(const dh__data *data, const dh_model *model, int64_t rows,
+                                    const char *who)
+{
+    const dh_tensor *y = data->y[0];
+    int class;
+    DH_REQUIRE(y && (model->goal[0].name || model->goal[0].fn_result), DH_EINVAL,
+               "%s: class_weight is given, but the first output, \"%s\", has no %s", who,
+               model->output[0]->name, y ? "loss" : "y");
+    DH_REQUIRE(
+        y->view.ndim <= 2 && (y->view.ndim == 1 || y->view.shape[1] > 0), DH_ESHAPE,
+        "%s: class_weight is given, y has %d axes and no class a row: needs [%lld] or [%lld, "
+        "classes]",
+        who, y->view.ndim, (long long)rows, (long long)rows);
+    for (int64_t i = 0; i < rows; i++) {
+        dh_status status = class_of(&class, &y->view, i, data->class_count);
+        if (status) return dh__from(who, status);
+    }
+    return DH_OK;
+}
+
 static dh_status check_weights(const dh__data *data, const dh_model *model, int64_t rows,
                                const char *who)
 {
-    const dh_tensor *w = data->sample_weight, *y = data->y[0];
+    const dh_tensor *w = data->sample_weight;
     char text[DH_SHAPE_TEXT];
     DH_REQUIRE(!w || (w->view.ndim == 1 && w->view.shape[0] == rows), DH_ESHAPE,
                "%s: sample_weight is %s, needs [%lld]", who,
                dh__shape_text(text, sizeof text, w->view.ndim, w->view.shape), (long long)rows);
-    DH_REQUIRE(!data->class_weight || !y || y->view.ndim <= 2, DH_ESHAPE,
-               "%s: class_weight is given, y has %d axes, may have 2 at most", who, y->view.ndim);
+    if (data->class_weight) DH_TRY(check_class_weight(data, model, rows, who));
     const dh_layer *loss = model->goal[0].fn_result;
     bool scalar = loss && dh__graph_view(model->net.sketch, loss->sketch)->ndim == 0;
     DH_REQUIRE(!scalar || !(w || data->class_weight), DH_ESHAPE,
@@ -77,8 +117,8 @@ dh_status dh__data_check(dh__data *data, const dh_model *model, bool with_target
     }
     for (int o = 0; with_targets && o < model->output_count; o++)
         DH_TRY(check_target(model, o, data->y[o], rows, who));
-    DH_TRY(check_weights(data, model, rows, who));
     DH_REQUIRE(rows > 0, DH_ESHAPE, "%s: x has no rows", who);
+    DH_TRY(check_weights(data, model, rows, who));
     data->begin = 0;
     data->count = rows;
     return DH_OK;
@@ -164,24 +204,6 @@ static void feed_view(const dh_view *to, const dh_view *from, const int64_t *ord
     dh__team_ranges(rows, grain < 1 ? 1 : grain, copy_rows, &c);
 }
 
-/* Class of a row of the first target: an integer label or the largest of its elements. */
-static int64_t class_of(const dh_view *y, int64_t row)
-{
-    size_t size = dh_dtype_size(y->dtype);
-    const char *at = (const char *)y->data + row * y->stride[0] * (int64_t)size;
-    if (y->ndim == 1 || y->shape[1] == 1) return (int64_t)dh__load(y->dtype, at);
-    int64_t best = 0;
-    double most = dh__load(y->dtype, at);
-    for (int64_t k = 1; k < y->shape[1]; k++) {
-        double v = dh__load(y->dtype, at + k * y->stride[1] * (int64_t)size);
-        if (v > most) {
-            most = v;
-            best = k;
-        }
-    }
-    return best;
-}
-
 static void feed_sample_weights(float *to, const dh_view *v, const int64_t *order, int64_t begin,
                                 int64_t rows)
 {
@@ -196,10 +218,8 @@ static dh_status feed_class_weights(float *to, const dh__data *data, const int64
                                     int64_t begin, int64_t rows)
 {
     for (int64_t i = 0; i < rows; i++) {
-        int64_t row = order ? order[i] : begin + i, k = class_of(&data->y[0]->view, row);
-        DH_REQUIRE(k >= 0 && k < data->class_count, DH_EINVAL,
-                   "class_weight: row %lld is of class %lld, there are %d weights", (long long)row,
-                   (long long)k, data->class_count);
+        int k;
+        DH_TRY(class_of(&k, &data->y[0]->view, order ? order[i] : begin + i, data->class_count));
         to[i] = data->class_weight[k];
     }
     return DH_OK;

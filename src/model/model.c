@@ -95,7 +95,7 @@ dh_layer *dh_model_layer(const dh_model *model, const char *name)
     return layer;
 }
 
-static bool owns(const dh_layer *layer, const dh__segment *segment)
+bool dh__model_owns(const dh_layer *layer, const dh__segment *segment)
 {
     size_t n = strlen(layer->owner);
     return !strncmp(segment->name, layer->owner, n) && segment->name[n] == '/';
@@ -111,7 +111,8 @@ static int own_segments(const dh_model *model, int *out)
         if (net->layers[l]->owner != net->layers[l]->name) continue; /* another layer's again */
         for (int i = 0; i < net->store->count; i++) {
             const dh__segment *s = net->store->segments[i];
-            if (s->offset >= net->store->allocated[s->state] || !owns(net->layers[l], s)) continue;
+            if (s->offset >= net->store->allocated[s->state] || !dh__model_owns(net->layers[l], s))
+                continue;
             if (out) out[n] = i;
             n++;
         }
@@ -155,7 +156,7 @@ static dh_status find_parameter(int *out, const dh_model *model, const char *nam
     DH_NEED(name, who, "name");
     *out = dh__params_find(model->net.store, name);
     for (int l = 0; *out >= 0 && l < model->net.count; l++)
-        if (owns(model->net.layers[l], model->net.store->segments[*out])) return DH_OK;
+        if (dh__model_owns(model->net.layers[l], model->net.store->segments[*out])) return DH_OK;
     return dh_fail(DH_ENOTFOUND, "%s: model \"%s\" has no parameter \"%s\"%s", who, model->net.name,
                    name, dh__suggest(hint, sizeof hint, name, parameter_name_at, model));
 }
@@ -201,7 +202,7 @@ dh_status dh_layer_freeze(dh_layer *layer, bool frozen)
         model->frozen_count = store->count;
     }
     for (int i = 0; i < store->count; i++)
-        if (owns(layer, store->segments[i])) model->frozen[i] = frozen;
+        if (dh__model_owns(layer, store->segments[i])) model->frozen[i] = frozen;
     for (int l = 0; l < layer->net->count; l++) /* it and where it is applied again */
         if (layer->net->layers[l]->owner == layer->owner) layer->net->layers[l]->frozen = frozen;
     model->have_gradients = false; /* they are of another set of parameters */

@@ -60,8 +60,8 @@ typedef struct dh__pass {
 } dh__pass;
 
 struct dh_model {
-    dh__net net;         /* first: layers see a model as its net */
-    bool built, fitting; /* fitting: inside dh_fit */
+    dh__net net;                   /* first: layers see a model as its net */
+    bool built, building, fitting; /* building, fitting: inside dh_build, dh_fit */
     dh_cs cs;
     dh__arena *arena;
     int input_count, output_count, keep_count, metric_count;
@@ -94,6 +94,9 @@ struct dh_model {
 /* The store's indices of the model's own parameters, in the order of its layers; freed by the
  * caller. */
 dh_status dh__model_segments(int **out, int *count, const dh_model *model);
+
+/* Whether the segment is a parameter or state of the layer. */
+bool dh__model_owns(const dh_layer *layer, const dh__segment *segment);
 
 /* Tells apart what is trained and with which lr_scale. */
 uint64_t dh__freeze_key(const dh_model *model);

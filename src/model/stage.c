@@ -113,7 +113,9 @@ static dh_value sample_losses(making *m, int o)
     dh_value loss = goal->fn_result ? user_value(m, goal->fn_target, goal->fn_result, o)
                                     : dh__loss_emit(m->graph, goal->name, m->stage->output[o],
                                                     m->stage->target[o]);
-    loss = weighted(m, dh__per_sample(m->graph, loss), m->stage->sample_weight);
+    loss = dh__per_sample(m->graph, loss);
+    if (goal->fn_result && m->graph->emitter.status) dh_error_prefix("loss_fn");
+    loss = weighted(m, loss, m->stage->sample_weight);
     return o == 0 ? weighted(m, loss, m->stage->class_weight) : loss;
 }
 
@@ -225,6 +227,14 @@ static dh_status add_training(making *m)
             m->train[segments[i]] = true;
         }
         status = dh__graph_backward(g, 1, &total, &seed, n, wrt, grads);
+        bool any = n == 0;
+        for (int i = 0; i < n; i++) any |= grads[i] != DH_NO_VALUE;
+        if (!status && !any)
+            status = dh_fail(DH_EINVAL,
+                             "the loss has no gradient by any of %d parameters: all its "
+                             "ways to them lead through ops without one, such as equal or "
+                             "round",
+                             n);
         if (!status) status = store_gradients(m, n, segments, grads);
         if (!status) status = dh__optimizer_emit(g, &model->optimizer, &model->clip, m->train);
     }

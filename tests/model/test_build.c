@@ -214,6 +214,115 @@ static void a_build_replaces_the_one_before(void **state)
     dh_model_free(net);
 }
 
+static dh_layer *kept_by_test;
+static dh_layer *dense_loss(dh_layer *target, dh_layer *prediction, void *payload)
+{
+    int units = payload ? *(int *)payload : 5;
+    kept_by_test =
+        dh_dense(dh_operation("sub", {prediction, target}), units, .weight_init = {.name = "ones"});
+    return kept_by_test;
+}
+
+/* Names, parameters and pointers of a loss's layers never reach what is built afterwards. */
+static void what_a_build_made_is_gone(void **state)
+{
+    (void)state;
+    dh_tensor *t;
+    dh_model *net = dh_model_new("net");
+    dh_layer *x = dh_input(net, {4}), *y = dh_dense(x, 3);
+    assert_ok(dh_build(net, y, .loss_fn = dense_loss));
+    dh_layer *loss = kept_by_test;
+    assert_ok(dh_build(net, y, .loss = "mse"));
+    assert_error(dh_build(net, y, .loss = "mse", .keep = {loss}), DH_EINVAL, "build: keep[0], ",
+                 "earlier build");
+    assert_error(dh_build(net, loss), DH_EINVAL, "build: output, ", "earlier build");
+    dh_layer *z = dh_dense(y, 2, .weight_init = {.name = "zeros"});
+    assert_ok(dh_build(net, z, .loss = "mse"));
+    char name[64];
+    snprintf(name, sizeof name, "%s/weight", dh_layer_name(z));
+    assert_ok(dh_model_parameter(&t, net, name));
+    for (int64_t i = 0; i < dh_tensor_count(t); i++)
+        assert_true(((float *)dh_tensor_data(t))[i] == 0);
+    dh_tensor_free(t);
+    assert_null(dh_relu(loss));
+    assert_error(dh_build(net, z), DH_EINVAL, "input 0", "earlier build");
+    dh_model_free(net);
+}
+
+typedef struct nest {
+    dh_model *net;
+    dh_layer *output;
+    dh_status status;
+} nest;
+
+static dh_layer *building_loss(dh_layer *target, dh_layer *prediction, void *payload)
+{
+    nest *n = payload;
+    n->status = dh_build(n->net, n->output, .loss = "mse", .metrics = {"mse", "mae"});
+    return dh_operation("sqr", {dh_operation("sub", {prediction, target})});
+}
+
+static void a_build_is_not_built_amid(void **state)
+{
+    (void)state;
+    nest n = {.net = dh_model_new("net")};
+    n.output = dh_dense(dh_input(n.net, {4}), 3);
+    assert_ok(dh_build(n.net, n.output, .loss_fn = building_loss, .loss_payload = &n));
+    assert_int_equal(n.status, DH_ESTATE);
+    dh_model_free(n.net);
+}
+
+static dh_layer *rounded_loss(dh_layer *target, dh_layer *prediction, void *payload)
+{
+    (void)payload;
+    return dh_operation("round", {dh_operation("sub", {prediction, target})});
+}
+
+static dh_layer *boolean_loss(dh_layer *target, dh_layer *prediction, void *payload)
+{
+    (void)payload;
+    return dh_operation("equal", {prediction, target});
+}
+
+static void heed_warning(dh_log_level level, const char *text, void *payload)
+{
+    if (level == DH_LOG_WARNING) snprintf(payload, 256, "%s", text);
+}
+
+/* What trains nothing, or not what was meant, is said. */
+static void slips(void **state)
+{
+    (void)state;
+    dh_tensor *a, *b;
+    char heard[256] = "";
+    dh_model *net = dh_model_new("net");
+    dh_layer *y = dh_dense(dh_input(net, {4}), 3, .name = "last");
+    assert_ok(dh_tensor_ones(&a, {8, 4}));
+    assert_ok(dh_tensor_ones(&b, {8, 3}));
+    assert_ok(dh_build(net, y, .loss_fn = rounded_loss));
+    assert_error(dh_fit(net, a, b, .quiet = true), DH_EINVAL,
+                 "fit: ", "the loss has no gradient by any of 2 parameters");
+    assert_error(dh_build(net, y, .loss_fn = boolean_loss), DH_EDTYPE, "build: loss_fn: ", "bool");
+    assert_error(dh_build(net, y, .metrics = {"accuracy"}), DH_EINVAL,
+                 "build: metric \"accuracy\" is given, but no loss");
+    assert_error(dh_build(net, y, .losses = {"mse", "mse"}), DH_EINVAL,
+                 "build: losses[1] is given, the model has 1 output");
+    dh_set_log_level(DH_LOG_WARNING);
+    dh_set_log(heed_warning, heard);
+    assert_ok(dh_build(net, y, .loss = "cross_entropy"));
+    dh_set_log(NULL, NULL);
+    assert_non_null(strstr(heard, "output \"last\" has no softmax behind it"));
+    assert_non_null(strstr(heard, "categorical_cross_entropy_with_logits"));
+    dh_tensor *labels;
+    assert_ok(dh_tensor_zeros(&labels, {8, 1}));
+    assert_error(dh_fit(net, a, labels, .quiet = true), DH_EDTYPE, "fit: loss \"cross_entropy\"",
+                 "[8, 1] of f32", "class numbers must be integers");
+    dh_tensor_free(a);
+    dh_tensor_free(b);
+    dh_tensor_free(labels);
+    dh_model_free(net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +334,9 @@ int main(void)
         cmocka_unit_test(nothing_crashes_on_null),
         cmocka_unit_test(data_is_checked),
         cmocka_unit_test(a_build_replaces_the_one_before),
+        cmocka_unit_test(what_a_build_made_is_gone),
+        cmocka_unit_test(a_build_is_not_built_amid),
+        cmocka_unit_test(slips),
         cmocka_unit_test(allocation_failures_leave_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

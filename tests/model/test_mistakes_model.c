@@ -37,7 +37,7 @@ static void a_failed_build_can_be_tried_again(void **state)
     dh_tensor *x, *y, *column;
     dh_result r[2];
     CALL(dh_build(p.net, out, .loss_fn = misspelt),
-         "build: loss_fn: operation \"operation1\": no op \"squre\", did you mean \"sqr\" "
+         "build: loss_fn: operation \"loss_operation1\": no op \"squre\", did you mean \"sqr\" "
          "or \"sqrt\"?");
     assert_ok(dh_build(p.net, out, .loss_fn = squares, .metrics = {"binary_accuracy"}, .seed = 1));
     assert_ok(dh_tensor_random_normal(&x, {6, 4}, .seed = 2));
@@ -47,7 +47,7 @@ static void a_failed_build_can_be_tried_again(void **state)
     assert_ok(dh_evaluate(p.net, x, column, .result = &r[1], .quiet = true));
     assert_true(r[0].loss == r[1].loss && r[0].metrics[0] == r[1].metrics[0]);
     CALL(dh_evaluate(p.net, x, x, .quiet = true),
-         "evaluate: target is [6, 4], the prediction is [6, 1]");
+         "evaluate: loss_fn: target is [6, 4] of f32, the prediction is [6, 1]");
     none_wrong();
     dh_tensor_free(x);
     dh_tensor_free(y);
@@ -63,7 +63,7 @@ static void building(void **state)
     dh_layer *turn = dh_operation("permute", {out}, .attr = "axes=[1, 0]", .name = "turn");
     CALL(dh_build(NULL, out), "build: model is NULL");
     CALL(dh_build(p.net, NULL), "build: output is NULL");
-    CALL(dh_build(p.net, p.foreign), "build: output \"foreign\" belongs to another model");
+    CALL(dh_build(p.net, p.foreign), "build: output, \"foreign\", belongs to another model");
     CALL(dh_build(p.net, turn), "build: output \"turn\" is [3, N], its axis 0 is not the batch");
     CALL(dh_build(p.net, dh_constant(p.in, 1)),
          "build: output \"constant1\" is [], its axis 0 is not the batch");
@@ -85,7 +85,7 @@ static void building(void **state)
     CALL(dh_build(p.net, out, .loss = "mse", .loss_fn = no_layer),
          "build: both loss \"mse\" and loss_fn are given");
     CALL(dh_build(p.net, out, .losses = {"mse", "mse"}),
-         "build: there is a loss or weight for output 1, the model has 1 outputs");
+         "build: losses[1] is given, the model has 1 output");
     CALL(dh_build(p.net, out, .loss = "mse", .loss_weights = {-1}),
          "build: loss_weights[0] is -1, must be at least 0");
     CALL(dh_build(p.net, out, .loss_fn = no_layer), "build: loss_fn returned NULL");
@@ -161,7 +161,7 @@ static void running(void **state)
     CALL(dh_fit(p.net, x, NULL), "fit: y of output \"out\" is NULL");
     CALL(dh_fit(p.net, wide, y), "fit: input \"in\" takes [N, 4], x is [6, 5]");
     CALL(dh_fit(p.net, x, wide),
-         "fit: loss \"cross_entropy\": target is [6, 5], the prediction is [6, 3]");
+         "fit: loss \"cross_entropy\": target is [6, 5] of f32, the prediction is [6, 3]");
     CALL(dh_fit(p.net, scalar, y), "fit: input \"in\" takes [N, 4], x is []");
     CALL(dh_fit(p.net, x, scalar), "fit: y of output \"out\" has 0 rows, x has 6");
     CALL(dh_fit(p.net, zero_rows, y), "fit: y of output \"out\" has 6 rows, x has 0");
@@ -182,11 +182,11 @@ static void running(void **state)
     CALL(dh_fit(p.net, x, y, .class_weight = (float[]){1, 2}),
          "fit: class_weight is given, class_count is 0");
     CALL(dh_fit(p.net, x, labels, .class_weight = (float[]){1, 2}, .class_count = 2),
-         "fit: class_weight: row 2 is of class 7, there are 2 weights");
+         "fit: class_weight: row 0 is of class 7, class_count is 2");
     CALL(dh_fit(p.net, x, y, .callback = stop, .quiet = true),
          "fit: the callback ended it in epoch 1 after step 1 with DH_ESTATE");
     CALL(dh_evaluate(p.net, x, wide),
-         "evaluate: loss \"cross_entropy\": target is [6, 5], the prediction is [6, 3]");
+         "evaluate: loss \"cross_entropy\": target is [6, 5] of f32, the prediction is [6, 3]");
     CALL(dh_evaluate(NULL, x, y), "evaluate: model is NULL");
     CALL(dh_evaluate(p.net, x, y, .batch_size = -2),
          "evaluate: batch_size is -2, must be at least 1");
@@ -202,7 +202,7 @@ static void running(void **state)
     CALL(dh_train_batch(p.net, wides, ys, &result),
          "train_batch: input \"in\" takes [N, 4], x is [6, 5]");
     CALL(dh_train_batch(p.net, xs, wides, &result),
-         "train_batch: loss \"cross_entropy\": target is [6, 5], the prediction is [6, 3]");
+         "train_batch: loss \"cross_entropy\": target is [6, 5] of f32, the prediction is [6, 3]");
     CALL(dh_train_batch(p.net, nulls, ys, &result), "train_batch: x is NULL");
     CALL(dh_eval_batch(p.net, xs, nulls, &result), "eval_batch: y of output \"out\" is NULL");
     CALL(dh_eval_batch(NULL, xs, ys, &result), "eval_batch: model is NULL");
@@ -212,7 +212,7 @@ static void running(void **state)
     CALL(dh_forward(p.net, wides, true), "forward: input \"in\" takes [N, 4], x is [6, 5]");
     assert_ok(dh_forward(p.net, xs, true));
     CALL(dh_backward(p.net, wides, &result),
-         "backward: loss \"cross_entropy\": target is [6, 5], the prediction is [6, 3]");
+         "backward: loss \"cross_entropy\": target is [6, 5] of f32, the prediction is [6, 3]");
     CALL(dh_backward(p.net, nulls, &result), "backward: y of output \"out\" is NULL");
     CALL(dh_backward(p.net, NULL, &result), "backward: y is NULL");
     CALL(dh_zero_grads(NULL), "zero_grads: model is NULL");

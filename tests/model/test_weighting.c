@@ -143,11 +143,45 @@ static void a_loss_of_the_batch_has_no_samples_to_weigh(void **state)
     free_set(&s);
 }
 
+static void class_weights_are_checked_first(void **state)
+{
+    (void)state;
+    set s = make_set();
+    dh_tensor *labels, *none;
+    assert_ok(dh_tensor_zeros(&labels, {ROWS}));
+    assert_ok(dh_tensor_zeros(&none, {ROWS, DH_EMPTY_AXIS}));
+    dh_model *net = repeater(2, 1), *second = dh_model_new("second");
+#define FIT(net, x_, first, ...)                                                             \
+    dh_fit(net, NULL, NULL, .xs = {x_}, .ys = {first, s.y}, .quiet = true, .class_count = 2, \
+           .class_weight = class_weight, __VA_ARGS__)
+    assert_error(FIT(net, s.x, none, .epochs = 1), DH_ESHAPE, "fit: class_weight", "no class");
+    ((float *)dh_tensor_data(labels))[3] = NAN;
+    assert_error(FIT(net, s.x, labels, .epochs = 1), DH_EINVAL,
+                 "fit: class_weight: row 3 is of class nan, class_count is 2");
+    ((float *)dh_tensor_data(labels))[3] = -0.9f;
+    assert_error(FIT(net, s.x, labels, .epochs = 1), DH_EINVAL, "row 3 is of class -0.9");
+    ((float *)dh_tensor_data(labels))[3] = 2;
+    assert_error(FIT(net, s.x, labels, .epochs = 1), DH_EINVAL, "row 3 is of class 2");
+    dh_layer *x = dh_input(second, {2});
+    assert_ok(dh_build(second, NULL, .outputs = {dh_dense(x, 2, .name = "first"), dh_dense(x, 2)},
+                       .losses = {"none", "mse"}));
+    assert_error(FIT(second, s.x, NULL, .epochs = 1), DH_EINVAL,
+                 "first output, \"first\", has no y");
+    assert_error(FIT(second, s.x, s.y, .epochs = 1), DH_EINVAL,
+                 "first output, \"first\", has no loss");
+    dh_model_free(net);
+    dh_model_free(second);
+    dh_tensor_free(labels);
+    dh_tensor_free(none);
+    free_set(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(class_weight_is_of_the_first_output),
         cmocka_unit_test(an_output_of_weight_zero),
+        cmocka_unit_test(class_weights_are_checked_first),
         cmocka_unit_test(validation_split_keeps_sample_weights),
         cmocka_unit_test(a_loss_of_the_batch_has_no_samples_to_weigh),
     };
