@@ -15,6 +15,11 @@ export DEEPHEALTH_DATA=$work/nowhere https_proxy=http://127.0.0.1:9 HTTPS_PROXY=
 mkdir -p "$DEEPHEALTH_DATA"
 data=(--data "${DH_SHARED:-}/data/mnist")
 [ -d "${data[1]}" ] || data=()
+if [ ${#data[@]} != 0 ] && [ "${DH_ZLIB:-yes}" != yes ]; then # a library that reads plain files alone
+  mkdir "$work/plain"
+  for file in "${data[1]}"/*.gz; do gunzip -c "$file" >"$work/plain/$(basename "$file" .gz)"; done
+  data[1]=$work/plain
+fi
 few=(--samples 1050 --batch-size 100 --epochs 1 --quiet)
 
 # The report as one token a line, then its paths: epochs.0.loss, test.loss, ... with their values.
