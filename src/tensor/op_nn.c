@@ -14,6 +14,9 @@
  * batch_norm, batch_norm_train: the same per channel over all other axes (Ioffe and Szegedy 2015),
  * with running statistics or with the batch's own mean and variance, which are outputs too.
  *
+ * layer_norm_dx, batch_norm_dx: mean is that of x, rounded; what was cut off is the average of
+ * x - mean, and is taken off again. batch_norm_frozen_dx: mean and variance are constants.
+ *
  * running_update: running = momentum * running + (1 - momentum) * batch. The batch's variance is
  * the biased one, as in Keras; PyTorch takes n / (n - 1) of it. */
 #include "base.h"

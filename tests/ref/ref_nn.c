@@ -180,7 +180,8 @@ static void run_layer_norm(const ref_call *c)
     }
 }
 
-/* With d = dy gamma: dx = rstd (d - mean(d) - xhat mean(d xhat)). */
+/* With d = dy gamma: dx = rstd (d - mean(d) - xhat mean(d xhat)); xhat is about the mean of x, not
+ * about in[2], which is a rounding of it. */
 static void run_layer_norm_dx(const ref_call *c)
 {
     const ref_tensor *dy = &c->in[0], *x = &c->in[1], *mean = &c->in[2], *rstd = &c->in[3];
@@ -190,10 +191,10 @@ static void run_layer_norm_dx(const ref_call *c)
     ref_new(&c->out[2], x->ndim - axis, x->shape + axis);
     int64_t n = c->out[1].count;
     for (int64_t r = 0; r < mean->count; r++) {
-        double s0 = 0, s1 = 0;
+        double s0 = 0, s1 = 0, m, var;
+        mean_var(x->data + r * n, 1, n, 0, &m, &var);
         for (int64_t i = 0; i < n; i++) {
-            double d = dy->data[r * n + i],
-                   xhat = (x->data[r * n + i] - mean->data[r]) * rstd->data[r];
+            double d = dy->data[r * n + i], xhat = (x->data[r * n + i] - m) * rstd->data[r];
             c->out[1].data[i] += d * xhat;
             c->out[2].data[i] += d;
             if (c->in_count == 5) d *= c->in[4].data[i];
@@ -201,8 +202,7 @@ static void run_layer_norm_dx(const ref_call *c)
             s1 += d * xhat / (double)n;
         }
         for (int64_t i = 0; i < n; i++) {
-            double d = dy->data[r * n + i],
-                   xhat = (x->data[r * n + i] - mean->data[r]) * rstd->data[r];
+            double d = dy->data[r * n + i], xhat = (x->data[r * n + i] - m) * rstd->data[r];
             if (c->in_count == 5) d *= c->in[4].data[i];
             c->out[0].data[r * n + i] = rstd->data[r] * (d - s0 - xhat * s1);
         }
@@ -256,20 +256,23 @@ static void batch_norm_dx(const ref_call *c, bool frozen)
     ref_new(&c->out[1], 1, &n);
     ref_new(&c->out[2], 1, &n);
     double count = (double)(outer * inner);
-    for (int pass = 0; pass < 2; pass++)
-        for (int64_t i = 0; i < x->count; i++) {
-            int64_t k = i / inner % n;
-            double rstd = 1 / sqrt(c->in[3].data[k] + attr->epsilon);
-            double xhat = (x->data[i] - c->in[2].data[k]) * rstd, d = dy->data[i];
-            double *dgamma = &c->out[1].data[k], *dbeta = &c->out[2].data[k];
-            if (pass == 0) {
-                *dgamma += d * xhat;
-                *dbeta += d;
-                continue;
+    for (int64_t k = 0; k < n; k++) {
+        double m = c->in[2].data[k], var, rstd = 1 / sqrt(c->in[3].data[k] + attr->epsilon);
+        double *dgamma = &c->out[1].data[k], *dbeta = &c->out[2].data[k];
+        if (!frozen) mean_var(x->data + k * inner, outer, inner, n * inner, &m, &var);
+        for (int pass = 0; pass < 2; pass++)
+            for (int64_t e = 0; e < outer * inner; e++) {
+                int64_t i = (e / inner * n + k) * inner + e % inner;
+                double xhat = (x->data[i] - m) * rstd, d = dy->data[i];
+                if (pass == 0) {
+                    *dgamma += d * xhat;
+                    *dbeta += d;
+                    continue;
+                }
+                double shift = frozen ? 0 : (*dbeta + xhat * *dgamma) / count;
+                c->out[0].data[i] = (c->in_count == 5 ? c->in[4].data[k] : 1) * rstd * (d - shift);
             }
-            double shift = frozen ? 0 : (*dbeta + xhat * *dgamma) / count;
-            c->out[0].data[i] = (c->in_count == 5 ? c->in[4].data[k] : 1) * rstd * (d - shift);
-        }
+    }
 }
 
 static void run_batch_norm_dx(const ref_call *c)

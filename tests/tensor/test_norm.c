@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -38,6 +39,51 @@ static void expect_near(float got, double want, double scale, const char *what, 
 {
     if (!(fabs((double)got - want) <= 4 * 0x1p-23 * scale))
         fail_msg("offset %g: %s is %.9g, not %.9g", offset, what, (double)got, want);
+}
+
+/* Gradients of z = (x - mean) * rstd * 1.5 + 0.25 under dy, for the mean and spread that forward
+ * gave. */
+static void check_dx(int layout, double offset, const dh_norm_attr *attr, dh_tensor *const *in,
+                     dh_tensor *const *kept)
+{
+    static double z[GROUPS * COUNT];
+    static float dy[GROUPS * COUNT];
+    dh_tensor *back[3] = {0}, *cotangent = NULL;
+    const float *x = dh_tensor_data(in[0]);
+    dh__random_normal(8, 9, 0, z, GROUPS * COUNT);
+    for (int i = 0; i < GROUPS * COUNT; i++) dy[i] = (float)z[i];
+    assert_int_equal(dh_tensor_from_data(&cotangent, dy, DH_F32, 3, dh_tensor_shape(in[0])), DH_OK);
+    const dh_tensor *args[] = {cotangent, in[0], kept[1], kept[2], in[1]};
+    int op = layout == 2 ? DH_OP_LAYER_NORM_DX : DH_OP_BATCH_NORM_DX;
+    assert_int_equal(dh__eager(op, attr, 5, args, back), DH_OK);
+    const float *dx = dh_tensor_data(back[0]), *dgamma = dh_tensor_data(back[1]);
+    static double want_dgamma[COUNT];
+    memset(want_dgamma, 0, sizeof want_dgamma);
+    for (int g = 0; g < GROUPS; g++) {
+        int64_t first = layout ? g * COUNT : g, step = layout ? 1 : GROUPS;
+        double mean, var, m0 = 0, m1 = 0;
+        moments(&mean, &var, x, first, step);
+        double rstd = 1 / sqrt(var + attr->epsilon);
+        for (int64_t i = 0; i < COUNT; i++) {
+            double d = (double)dy[first + i * step];
+            double xhat = ((double)x[first + i * step] - mean) * rstd;
+            m0 += d / COUNT;
+            m1 += d * xhat / COUNT;
+            want_dgamma[layout == 2 ? i : g] += d * xhat;
+        }
+        for (int64_t i = 0; i < COUNT; i++) {
+            int64_t at = first + i * step;
+            double d = (double)dy[at], xhat = ((double)x[at] - mean) * rstd;
+            double scale = 1.5 * rstd * (fabs(d) + fabs(m0) + (1 + fabs(xhat)) * fabs(m1));
+            expect_near(dx[at], 1.5 * rstd * (d - m0 - xhat * m1), scale, "dx", offset);
+        }
+    }
+    /* |dy| and |xhat| are about 1, a sum of n products about sqrt(n) */
+    int64_t width = layout == 2 ? COUNT : GROUPS;
+    for (int64_t i = 0; i < width; i++)
+        expect_near(dgamma[i], want_dgamma[i], layout == 2 ? GROUPS * 16 : 64, "dgamma", offset);
+    dh_tensor_free(cotangent);
+    for (int i = 0; i < 3; i++) dh_tensor_free(back[i]);
 }
 
 /* groups: channels lie side by side (0), each as a row (1); layer_norm's rows (2) */
@@ -75,6 +121,7 @@ static void check(int layout, double offset)
             expect_near(y[at], z + 0.25, fabs(z) + 1, "y", offset);
         }
     }
+    check_dx(layout, offset, &attr, in, out);
     for (int i = 0; i < 3; i++) {
         dh_tensor_free(in[i]);
         dh_tensor_free(out[i]);

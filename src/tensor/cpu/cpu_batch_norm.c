@@ -18,7 +18,8 @@ typedef struct batch {
     int64_t outer, channels, inner;
     double epsilon, count;      /* count: elements of a channel */
     int64_t piece, pieces;      /* of the outer range */
-    double *sums;               /* [pieces][2][channels]; joined in [0] */
+    int64_t terms;              /* sums of a channel: 2 forward, 3 backward */
+    double *sums;               /* [pieces][terms][channels]; joined in [0] */
     float *m, *k, *b, *m0, *m1; /* [channels] each: what the last pass applies */
 } batch;
 
@@ -54,8 +55,9 @@ static batch batch_of(const dh_call *call)
     n.pieces = (n.outer + n.piece - 1) / n.piece;
     if (n.pieces < 1) n.pieces = 1;
     n.kernels = dh__norm_table();
+    n.terms = dx ? 3 : 2;
     n.sums = call->scratch;
-    n.m = (float *)(n.sums + 2 * n.pieces * n.channels);
+    n.m = (float *)(n.sums + n.terms * n.pieces * n.channels);
     n.k = n.m + n.channels;
     n.b = n.k + n.channels;
     n.m0 = n.b + n.channels;
@@ -66,7 +68,7 @@ static batch batch_of(const dh_call *call)
 static size_t packed_scratch(const dh_call *call)
 {
     batch n = batch_of(call);
-    return (size_t)n.channels * (2 * (size_t)n.pieces * sizeof(double) + 5 * sizeof(float));
+    return (size_t)n.channels * ((size_t)(n.terms * n.pieces) * sizeof(double) + 5 * sizeof(float));
 }
 
 static const char *refuse_unless_packed(const dh_call *call)
@@ -84,8 +86,9 @@ static int64_t column_blocks(const batch *n)
     return (n->channels + DH_NN_WIDTH - 1) / DH_NN_WIDTH;
 }
 
-/* --- sums per channel: x - m, (x - m)^2 forward, m a first guess at the mean; dy, dy (x - mean)
- * backward --------------------------------------------------------------------------------------
+/* --- sums per channel: x - m, (x - m)^2 forward, m a first guess at the mean; dy, dy (x - mean),
+ * x - mean backward
+ * --------------------------------------------------------------------------------------
  */
 
 static void column_sum_tasks(void *context, int64_t begin, int64_t end)
@@ -96,13 +99,14 @@ static void column_sum_tasks(void *context, int64_t begin, int64_t end)
         int64_t piece = t / blocks, c = t % blocks * DH_NN_WIDTH, from = piece * n->piece;
         int64_t m = n->channels - c < DH_NN_WIDTH ? n->channels - c : DH_NN_WIDTH;
         int64_t rows = n->outer - from < n->piece ? n->outer - from : n->piece;
-        double *s0 = n->sums + 2 * piece * n->channels + c, *s1 = s0 + n->channels;
+        double *s0 = n->sums + n->terms * piece * n->channels + c, *s1 = s0 + n->channels;
         const float *x = floats(n->x) + from * n->channels + c;
-        memset(s0, 0, (size_t)m * sizeof *s0);
-        memset(s1, 0, (size_t)m * sizeof *s1);
+        for (int64_t k = 0; k < n->terms; k++)
+            memset(s0 + k * n->channels, 0, (size_t)m * sizeof *s0);
         if (n->dy)
-            n->kernels->column_sums(s0, s1, floats(n->dy) + from * n->channels + c, x, n->channels,
-                                    rows, m, floats(n->mean) + c);
+            n->kernels->column_sums(s0, s1, s1 + n->channels,
+                                    floats(n->dy) + from * n->channels + c, x, n->channels, rows, m,
+                                    floats(n->mean) + c);
         else
             n->kernels->column_moments(s0, s1, x, n->channels, rows, m, n->m + c);
     }
@@ -113,7 +117,7 @@ static void row_sum_tasks(void *context, int64_t begin, int64_t end)
     const batch *n = context;
     for (int64_t t = begin; t < end; t++) {
         int64_t piece = t / n->channels, c = t % n->channels;
-        double sum[2] = {0, 0};
+        double sum[3] = {0, 0, 0};
         for (int64_t o = piece * n->piece; o < (piece + 1) * n->piece && o < n->outer; o++) {
             int64_t at = (o * n->channels + c) * n->inner;
             if (n->dy)
@@ -122,8 +126,8 @@ static void row_sum_tasks(void *context, int64_t begin, int64_t end)
             else
                 n->kernels->row_moments(sum, floats(n->x) + at, n->inner, n->m[c]);
         }
-        n->sums[2 * piece * n->channels + c] = sum[0];
-        n->sums[(2 * piece + 1) * n->channels + c] = sum[1];
+        for (int64_t k = 0; k < n->terms; k++)
+            n->sums[(n->terms * piece + k) * n->channels + c] = sum[k];
     }
 }
 
@@ -135,8 +139,8 @@ static void channel_sums(batch *n)
         dh__team_ranges(n->pieces * n->channels, n->inner * n->piece < 4096 ? 8 : 1, row_sum_tasks,
                         n);
     for (int64_t p = 1; p < n->pieces; p++)
-        for (int64_t i = 0; i < 2 * n->channels; i++)
-            n->sums[i] += n->sums[2 * p * n->channels + i];
+        for (int64_t i = 0; i < n->terms * n->channels; i++)
+            n->sums[i] += n->sums[p * n->terms * n->channels + i];
 }
 
 /* --- the last pass --- */
@@ -220,12 +224,14 @@ static dh_status packed_dx_run(const dh_call *call)
     bool frozen = call->op == &dh_op_batch_norm_frozen_dx;
     channel_sums(&n);
     for (int64_t c = 0; c < n.channels; c++) {
-        double s0 = n.sums[c], s1 = n.sums[n.channels + c];
+        double *s = n.sums + c, sum[3] = {s[0], s[n.channels], s[2 * n.channels]};
+        double rest = frozen ? 0 : dh__norm_rest(sum, n.count);
         double rstd = prepare(&n, c, (double)floats(n.mean)[c], (double)floats(n.var)[c]);
-        n.m0[c] = frozen ? 0 : (float)(s0 / n.count);
-        n.m1[c] = frozen ? 0 : (float)(s1 / n.count * rstd * rstd);
-        ((float *)n.dgamma->data)[c] = (float)(s1 * rstd);
-        ((float *)n.dbeta->data)[c] = (float)s0;
+        double m1 = sum[1] / n.count * rstd * rstd;
+        n.m0[c] = frozen ? 0 : (float)(sum[0] / n.count - rest * m1);
+        n.m1[c] = frozen ? 0 : (float)m1;
+        ((float *)n.dgamma->data)[c] = (float)(sum[1] * rstd);
+        ((float *)n.dbeta->data)[c] = (float)sum[0];
     }
     apply(&n);
     return DH_OK;
@@ -286,7 +292,10 @@ static void any_dx_tasks(void *context, int64_t begin, int64_t end)
     const batch *n = &j->n;
     for (int64_t c = begin; c < end; c++) {
         double mean = dh__get(n->mean, c), rstd = 1 / sqrt(dh__get(n->var, c) + n->epsilon);
-        double gamma = n->gamma ? dh__get(n->gamma, c) : 1, s0 = 0, s1 = 0;
+        double gamma = n->gamma ? dh__get(n->gamma, c) : 1, s0 = 0, s1 = 0, rest = 0;
+        for (int64_t i = 0; !j->frozen && i < n->outer * n->inner; i++)
+            rest += dh__get(n->x, element_of(n, c, i)) - mean;
+        mean += n->count > 0 ? rest / n->count : 0;
         for (int64_t i = 0; i < n->outer * n->inner; i++) {
             int64_t at = element_of(n, c, i);
             s0 += dh__get(n->dy, at);

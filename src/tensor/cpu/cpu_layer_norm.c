@@ -16,6 +16,7 @@ typedef struct layer {
     double epsilon;
     int64_t block, blocks; /* rows whose parameter gradients are summed together */
     double *partial;       /* [blocks][2][n] */
+    double *rest;          /* [rows]: mean of x less the mean that was kept */
 } layer;
 
 static layer layer_of(const dh_call *call)
@@ -42,7 +43,7 @@ static layer layer_of(const dh_call *call)
     l.block = l.n ? 32768 / l.n : 16;
     if (l.block < 16) l.block = 16;
     l.blocks = (l.rows + l.block - 1) / l.block;
-    l.partial = call->scratch;
+    l.partial = l.rest = call->scratch;
     return l;
 }
 
@@ -101,12 +102,12 @@ static void packed_dx_tasks(void *context, int64_t begin, int64_t end)
         for (int64_t r = b * l->block; r < (b + 1) * l->block && r < l->rows; r++) {
             const float *x = floats(l->x) + r * l->n, *dy = floats(l->dy) + r * l->n;
             float mean = floats(l->mean)[r], rstd = floats(l->rstd)[r];
-            double sum[2] = {0, 0};
+            double sum[3] = {0, 0, 0}, n = (double)l->n, s = (double)rstd;
             k->gamma_sums(sum, dy, x, gamma, l->n, mean);
-            k->gamma_grads(dgamma, dbeta, dy, x, l->n, mean, rstd);
-            float m0 = (float)(sum[0] / (double)l->n);
-            float m1 = (float)(sum[1] / (double)l->n * (double)rstd * (double)rstd);
-            k->gamma_dx((float *)l->out->data + r * l->n, dy, x, gamma, l->n, mean, rstd, m0, m1);
+            double rest = dh__norm_rest(sum, n), m1 = sum[1] / n * s * s;
+            k->gamma_grads(dgamma, dbeta, dy, x, l->n, mean, rstd, (float)(-rest * s));
+            k->gamma_dx((float *)l->out->data + r * l->n, dy, x, gamma, l->n, mean, rstd,
+                        (float)(sum[0] / n - rest * m1), (float)m1);
         }
     }
 }
@@ -170,6 +171,16 @@ static dh_status any_run(const dh_call *call)
     return DH_OK;
 }
 
+static void any_rest_tasks(void *context, int64_t begin, int64_t end)
+{
+    const layer *l = context;
+    for (int64_t r = begin; r < end; r++) {
+        double mean = dh__get(l->mean, r), sum = 0;
+        for (int64_t i = 0; i < l->n; i++) sum += dh__get(l->x, r * l->n + i) - mean;
+        l->rest[r] = sum / (double)l->n;
+    }
+}
+
 static void any_gamma_tasks(void *context, int64_t begin, int64_t end)
 {
     const layer *l = context;
@@ -177,7 +188,7 @@ static void any_gamma_tasks(void *context, int64_t begin, int64_t end)
         double dgamma = 0, dbeta = 0;
         for (int64_t r = 0; r < l->rows; r++) {
             double dy = dh__get(l->dy, r * l->n + i), x = dh__get(l->x, r * l->n + i);
-            dgamma += dy * (x - dh__get(l->mean, r)) * dh__get(l->rstd, r);
+            dgamma += dy * (x - dh__get(l->mean, r) - l->rest[r]) * dh__get(l->rstd, r);
             dbeta += dy;
         }
         dh__put(l->dgamma, i, dgamma);
@@ -189,7 +200,8 @@ static void any_dx_tasks(void *context, int64_t begin, int64_t end)
 {
     const layer *l = context;
     for (int64_t r = begin; r < end; r++) {
-        double mean = dh__get(l->mean, r), rstd = dh__get(l->rstd, r), s0 = 0, s1 = 0;
+        double mean = dh__get(l->mean, r) + l->rest[r], rstd = dh__get(l->rstd, r);
+        double s0 = 0, s1 = 0;
         for (int64_t i = 0; i < l->n; i++) {
             double d = dh__get(l->dy, r * l->n + i) * (l->gamma ? dh__get(l->gamma, i) : 1);
             s0 += d;
@@ -203,10 +215,16 @@ static void any_dx_tasks(void *context, int64_t begin, int64_t end)
     }
 }
 
+static size_t any_dx_scratch(const dh_call *call)
+{
+    return (size_t)layer_of(call).rows * sizeof(double);
+}
+
 /* The parameters first: dx may lie where dy or x does. */
 static dh_status any_dx_run(const dh_call *call)
 {
     layer l = layer_of(call);
+    dh__team_ranges(l.rows, grain_of(16 * l.n), any_rest_tasks, &l);
     dh__team_ranges(l.n, grain_of(64 * l.rows), any_gamma_tasks, &l);
     dh__team_ranges(l.rows, grain_of(64 * l.n), any_dx_tasks, &l);
     return DH_OK;
@@ -218,7 +236,7 @@ static const dh_impl packed_dx = {.name = "packed",
                                   .refuse = refuse_unless_packed,
                                   .scratch = packed_dx_scratch,
                                   .run = packed_dx_run};
-static const dh_impl any_dx = {.name = "any", .run = any_dx_run};
+static const dh_impl any_dx = {.name = "any", .scratch = any_dx_scratch, .run = any_dx_run};
 
 const dh_impl *const dh_cpu_layer_norm[] = {&packed, &any, NULL};
 const dh_impl *const dh_cpu_layer_norm_dx[] = {&packed_dx, &any_dx, NULL};

@@ -41,10 +41,10 @@ typedef struct dh__norm_kernels {
     void (*row_moments)(double *sum, const float *x, int64_t n, float shift);
     void (*column_moments)(double *sum0, double *sum1, const float *x, int64_t stride, int64_t rows,
                            int64_t m, const float *shift);
-    /* sum[0] += dy, sum[1] += dy * (x - mean) */
+    /* sum[0] += dy, sum[1] += dy * (x - mean), sum[2] += x - mean */
     void (*row_sums)(double *sum, const float *dy, const float *x, int64_t n, float mean);
-    void (*column_sums)(double *sum0, double *sum1, const float *dy, const float *x, int64_t stride,
-                        int64_t rows, int64_t m, const float *mean);
+    void (*column_sums)(double *sum0, double *sum1, double *sum2, const float *dy, const float *x,
+                        int64_t stride, int64_t rows, int64_t m, const float *mean);
     /* the same with dy * gamma; gamma may be NULL */
     void (*gamma_sums)(double *sum, const float *dy, const float *x, const float *gamma, int64_t n,
                        float mean);
@@ -64,9 +64,9 @@ typedef struct dh__norm_kernels {
     /* dx = rstd * (dy * gamma - m0 - (x - mean) * m1) */
     void (*gamma_dx)(float *dx, const float *dy, const float *x, const float *gamma, int64_t n,
                      float mean, float rstd, float m0, float m1);
-    /* dgamma += dy * (x - mean) * rstd, dbeta += dy */
+    /* dgamma += dy * ((x - mean) * rstd + shift), dbeta += dy */
     void (*gamma_grads)(double *dgamma, double *dbeta, const float *dy, const float *x, int64_t n,
-                        float mean, float rstd);
+                        float mean, float rstd, float shift);
 } dh__norm_kernels;
 
 #endif

@@ -40,4 +40,13 @@ static inline void dh__norm_moments(double *mean, double *var, const double sum[
     *var = v < 0 ? 0 : v;
 }
 
+/* What f32 cut off the mean of n elements, from the backward sums about what it left: at a large
+ * mean as much as the deviation. Takes it out of sum[1] too. */
+static inline double dh__norm_rest(double sum[3], double n)
+{
+    double rest = n > 0 ? sum[2] / n : 0;
+    sum[1] -= rest * sum[0];
+    return rest;
+}
+
 #endif

@@ -13,45 +13,48 @@
 #define LANES 8
 #endif
 
-static void add_lanes(double *sum, const double *lane0, const double *lane1)
+static void add_lanes(double *sum, const double *lane)
 {
-    double a = 0, b = 0;
-    for (int l = 0; l < LANES; l++) {
-        a += lane0[l];
-        b += lane1[l];
-    }
-    sum[0] += a;
-    sum[1] += b;
+    double total = 0;
+    for (int l = 0; l < LANES; l++) total += lane[l];
+    *sum += total;
 }
 
-/* Two sums over a row; each element gives TERM0 and TERM1. */
-#define ROW_SUMS(PREPARE, TERM0, TERM1)            \
-    double lane0[LANES] = {0}, lane1[LANES] = {0}; \
-    int64_t i = 0;                                 \
-    for (; i + LANES <= n; i += LANES)             \
-        for (int l = 0; l < LANES; l++) {          \
-            const int64_t k = i + l;               \
-            PREPARE;                               \
-            lane0[l] += TERM0;                     \
-            lane1[l] += TERM1;                     \
-        }                                          \
-    add_lanes(sum, lane0, lane1);                  \
-    for (int64_t k = i; k < n; k++) {              \
-        PREPARE;                                   \
-        sum[0] += TERM0;                           \
-        sum[1] += TERM1;                           \
+#define ROW_LOOP(PREPARE, TO_LANES, JOIN, REST) \
+    int64_t i = 0;                              \
+    for (; i + LANES <= n; i += LANES)          \
+        for (int l = 0; l < LANES; l++) {       \
+            const int64_t k = i + l;            \
+            PREPARE;                            \
+            TO_LANES;                           \
+        }                                       \
+    JOIN;                                       \
+    for (int64_t k = i; k < n; k++) {           \
+        PREPARE;                                \
+        REST;                                   \
     }
+
+/* Two sums over a row, or three; each element gives the terms. */
+#define ROW_SUMS2(PREPARE, TERM0, TERM1)                                           \
+    double lane0[LANES] = {0}, lane1[LANES] = {0};                                 \
+    ROW_LOOP(PREPARE, lane0[l] += TERM0; lane1[l] += TERM1, add_lanes(sum, lane0); \
+             add_lanes(sum + 1, lane1), sum[0] += TERM0; sum[1] += TERM1)
+#define ROW_SUMS3(PREPARE, TERM0, TERM1, TERM2)                                   \
+    double lane0[LANES] = {0}, lane1[LANES] = {0}, lane2[LANES] = {0};            \
+    ROW_LOOP(PREPARE, lane0[l] += TERM0; lane1[l] += TERM1;                       \
+             lane2[l] += TERM2, add_lanes(sum, lane0); add_lanes(sum + 1, lane1); \
+             add_lanes(sum + 2, lane2), sum[0] += TERM0; sum[1] += TERM1; sum[2] += TERM2)
 
 static void row_moments(double *sum, const float *x, int64_t n, float shift)
 {
     const double from = (double)shift;
-    ROW_SUMS(const double v = (double)x[k] - from, v, v * v)
+    ROW_SUMS2(const double v = (double)x[k] - from, v, v * v)
 }
 
 static void row_sums(double *sum, const float *dy, const float *x, int64_t n, float mean)
 {
     const double centre = (double)mean;
-    ROW_SUMS(const double d = (double)dy[k], d, d * ((double)x[k] - centre))
+    ROW_SUMS3(const double d = (double)dy[k]; const double v = (double)x[k] - centre, d, d * v, v)
 }
 
 static void gamma_sums(double *sum, const float *dy, const float *x, const float *gamma, int64_t n,
@@ -62,7 +65,8 @@ static void gamma_sums(double *sum, const float *dy, const float *x, const float
         row_sums(sum, dy, x, n, mean);
         return;
     }
-    ROW_SUMS(const double d = (double)(dy[k] * gamma[k]), d, d * ((double)x[k] - centre))
+    ROW_SUMS3(const double d = (double)(dy[k] * gamma[k]);
+              const double v = (double)x[k] - centre, d, d * v, v)
 }
 
 static void column_moments(double *restrict sum0, double *restrict sum1, const float *x,
@@ -76,14 +80,16 @@ static void column_moments(double *restrict sum0, double *restrict sum1, const f
         }
 }
 
-static void column_sums(double *restrict sum0, double *restrict sum1, const float *dy,
-                        const float *x, int64_t stride, int64_t rows, int64_t m, const float *mean)
+static void column_sums(double *restrict sum0, double *restrict sum1, double *restrict sum2,
+                        const float *dy, const float *x, int64_t stride, int64_t rows, int64_t m,
+                        const float *mean)
 {
     for (int64_t r = 0; r < rows; r++, x += stride, dy += stride)
         for (int64_t j = 0; j < m; j++) {
-            const double d = (double)dy[j];
+            const double d = (double)dy[j], v = (double)x[j] - (double)mean[j];
             sum0[j] += d;
-            sum1[j] += d * ((double)x[j] - (double)mean[j]);
+            sum1[j] += d * v;
+            sum2[j] += v;
         }
 }
 
@@ -134,10 +140,10 @@ static void gamma_dx(float *dx, const float *dy, const float *x, const float *ga
 }
 
 static void gamma_grads(double *restrict dgamma, double *restrict dbeta, const float *dy,
-                        const float *x, int64_t n, float mean, float rstd)
+                        const float *x, int64_t n, float mean, float rstd, float shift)
 {
     for (int64_t i = 0; i < n; i++) {
-        dgamma[i] += (double)(dy[i] * ((x[i] - mean) * rstd));
+        dgamma[i] += (double)(dy[i] * ((x[i] - mean) * rstd + shift));
         dbeta[i] += (double)dy[i];
     }
 }
