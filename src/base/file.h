@@ -40,8 +40,9 @@ dh_status dh__make_dirs(const char *path); /* like mkdir -p */
  *   - A file that may not be written (its mode, its owner, a read-only disk) is DH_EIO, though its
  *     folder would let it be replaced. One that may keeps its mode.
  *   - The temporary file lies in the target's folder, under a name that is never too long.
- *   - What is no regular file (a pipe, /dev/stdout) is written directly; a reader that goes away is
- *     DH_EIO, without SIGPIPE. */
+ *   - What is no regular file (a pipe) is written directly; a reader that goes away is DH_EIO,
+ *     without SIGPIPE. So is what a descriptor has open (/dev/stdout, /proc/self/fd/3), a regular
+ *     file too, from where that descriptor stands: nothing is replaced, synced or cut off. */
 typedef struct dh__writer dh__writer;
 dh_status dh__writer_open(dh__writer **out, const char *path);
 dh_status dh__write(dh__writer *writer, const void *bytes, size_t size);

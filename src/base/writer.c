@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The atomic writer: a temporary file beside the target, synced, then renamed onto it. What is no
- * regular file (/dev/stdout, a pipe) has no place beside it and is written directly. */
+ * regular file (a pipe, a terminal) has no place beside it, and what a descriptor has open
+ * (/dev/stdout, wherever it leads) would go on being written under its old name: both are written
+ * directly. */
 #include "file.h"
 
 #include "base_impl.h"
@@ -10,6 +12,7 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -20,7 +23,7 @@ enum { BUFFER_SIZE = 65536, NAME_TRIES = 100, NAME_KEPT = 100, LINKS_MAX = 40 };
 struct dh__writer {
     int fd;
     int error;   /* errno of the first failed write */
-    bool direct; /* path itself is open */
+    bool direct; /* path itself is open, or a copy of the descriptor that it names */
     size_t used;
     char path[PATH_MAX];
     char temporary[PATH_MAX];
@@ -38,14 +41,35 @@ static dh_status fail_open(const char *path, int number)
     return dh_fail(status, "write \"%s\": %s", path, dh__errno_text(number));
 }
 
-/* Where path is a symbolic link, what it names in the end, which need not be there yet. 0 or the
- * errno of what went wrong. */
-static int follow_links(char path[PATH_MAX])
+enum { NO_DESCRIPTOR = -1, FOREIGN_DESCRIPTOR = -2 };
+
+/* The descriptor of this process that path names in a folder of descriptors: /proc/PID/fd,
+ * /proc/PID/task/TID/fd or a link to one, as /dev/fd is. */
+static int descriptor_of(const char *path)
+{
+    char folder[PATH_MAX], real[PATH_MAX];
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    if (!name[0] || name[strspn(name, "0123456789")]) return NO_DESCRIPTOR;
+    (void)dh__format(folder, sizeof folder, "%.*s", (int)(slash ? slash + 1 - path : 1),
+                     slash ? path : ".");
+    if (!realpath(folder, real)) return NO_DESCRIPTOR;
+    size_t length = strlen(real);
+    if (strncmp(real, "/proc/", 6) != 0 || strcmp(real + length - 3, "/fd") != 0)
+        return NO_DESCRIPTOR;
+    return strtol(real + 6, NULL, 10) == getpid() ? (int)strtol(name, NULL, 10)
+                                                  : FOREIGN_DESCRIPTOR;
+}
+
+/* Where path is a symbolic link, what it names in the end, which need not be there yet; a
+ * descriptor is an end. 0 or the errno of what went wrong. */
+static int follow_links(char path[PATH_MAX], int *descriptor)
 {
     char target[PATH_MAX];
     for (int i = 0; i < LINKS_MAX; i++) {
         ssize_t length = readlink(path, target, sizeof target);
         if (length < 0) return errno == EINVAL || errno == ENOENT ? 0 : errno; /* EINVAL: no link */
+        *descriptor = descriptor_of(path);
+        if (*descriptor != NO_DESCRIPTOR) return 0;
         const char *slash = strrchr(path, '/');
         size_t folder = slash && target[0] != '/' ? (size_t)(slash - path) + 1 : 0;
         if (folder + (size_t)length >= PATH_MAX) return ENAMETOOLONG;
@@ -63,18 +87,22 @@ static dh_status check_length(const char *path)
     return DH_OK;
 }
 
-/* Fills path and direct; *mode is that of a regular file there, -1 where there is none. */
+/* Fills path, direct and, of this process's own descriptors, fd; *mode is that of a regular file
+ * there, -1 where there is none. */
 static dh_status resolve(dh__writer *writer, const char *path, int *mode)
 {
     struct stat info;
+    int descriptor = NO_DESCRIPTOR;
     DH_TRY(check_length(path));
     memcpy(writer->path, path, strlen(path) + 1);
     bool exists = stat(path, &info) == 0;
     if (!exists && errno != ENOENT) return fail_open(path, errno);
     DH_REQUIRE(!exists || !S_ISDIR(info.st_mode), DH_EIO, "write \"%s\": it is a directory", path);
-    writer->direct = exists && !S_ISREG(info.st_mode);
+    int number = follow_links(writer->path, &descriptor);
+    writer->direct = exists && (!S_ISREG(info.st_mode) || descriptor != NO_DESCRIPTOR);
+    writer->fd = descriptor;
+    if (writer->direct) memcpy(writer->path, path, strlen(path) + 1); /* as messages name it */
     if (writer->direct) return DH_OK;
-    int number = follow_links(writer->path);
     if (number) return fail_open(path, number);
     DH_TRY(check_length(writer->path));
     /* a rename asks the folder alone: a file that may not be written would be replaced */
@@ -119,7 +147,13 @@ static dh_status open_target(dh__writer *writer, const char *path)
 {
     int mode = -1;
     DH_TRY(resolve(writer, path, &mode));
-    writer->fd = writer->direct ? open(path, O_WRONLY | O_CLOEXEC) : open_temporary(writer);
+    if (!writer->direct)
+        writer->fd = open_temporary(writer);
+    else if (writer->fd >= 0) /* opened anew it would begin at the file's beginning */
+        writer->fd = fcntl(writer->fd, F_DUPFD_CLOEXEC, 0);
+    else
+        writer->fd = open(path, writer->fd == FOREIGN_DESCRIPTOR ? O_WRONLY | O_APPEND | O_CLOEXEC
+                                                                 : O_WRONLY | O_CLOEXEC);
     if (writer->fd < 0) return fail_open(path, errno);
     if (mode >= 0) (void)fchmod(writer->fd, (mode_t)mode);
     return DH_OK;

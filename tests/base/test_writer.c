@@ -135,6 +135,43 @@ static void links_are_followed(void **state)
     assert_int_equal(rmdir(test_path("sub")), 0);
 }
 
+/* A file that is open stays the one that is written, behind what is in it; dir/number is its name
+ * in a folder of descriptors. */
+static void check_descriptor(const char *folder, bool linked)
+{
+    char name[64];
+    struct stat before, after;
+    const char *path = test_path("open"), *link = test_path("link");
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "one ", 4), 4);
+    (void)snprintf(name, sizeof name, "%s/%d", folder, fd);
+    if (linked) assert_int_equal(symlink(name, link), 0);
+    assert_int_equal(write_words(linked ? link : name, "two ", 1), DH_OK);
+    assert_int_equal(write(fd, "three", 5), 5);
+    assert_int_equal(fstat(fd, &before), 0);
+    assert_int_equal(stat(path, &after), 0);
+    assert_true(before.st_ino == after.st_ino);
+    check_content(path, "one two three");
+    assert_int_equal(close(fd), 0);
+    if (linked) assert_int_equal(unlink(link), 0);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void open_descriptors_are_written(void **state)
+{
+    (void)state;
+    char folder[64];
+    if (access("/proc/self/fd", X_OK) != 0) skip();
+    (void)snprintf(folder, sizeof folder, "/proc/%ld/fd", (long)getpid());
+    for (int linked = 0; linked < 2; linked++) {
+        check_descriptor("/proc/self/fd", linked);
+        check_descriptor("/proc/thread-self/fd", linked);
+        check_descriptor("/dev/fd", linked);
+        check_descriptor(folder, linked);
+    }
+}
+
 /* The temporary name is never longer than a name may be, whatever the target's is. */
 static void long_names_are_written(void **state)
 {
@@ -294,6 +331,7 @@ int main(void)
         cmocka_unit_test(all_sizes_arrive),
         cmocka_unit_test(modes_and_links),
         cmocka_unit_test(links_are_followed),
+        cmocka_unit_test(open_descriptors_are_written),
         cmocka_unit_test(long_names_are_written),
         cmocka_unit_test(read_only_files_are_kept),
         cmocka_unit_test(broken_pipes_are_reported),
