@@ -27,7 +27,8 @@ typedef enum dh_optimizer_kind {
 
 typedef struct dh_optimizer {
     dh_optimizer_kind kind; /* DH_OPTIMIZER_NONE: SGD. Each kind reads the numbers of its own
-                               arguments, with their defaults */
+                               arguments, with their defaults; epsilon is at least 1e-30,
+                               or where no gradient was yet 0 / 0 would be the step */
     float learning_rate, momentum, beta1, beta2, rho, epsilon, weight_decay;
     bool nesterov, amsgrad, centered;
 } dh_optimizer;
@@ -44,7 +45,7 @@ DH_API dh_optimizer dh_sgd(const dh_sgd_args *args);
 typedef struct dh_adam_args {
     size_t struct_size;
     float learning_rate;         /* default 0.001 (nadam, adamax 0.002) */
-    float beta1, beta2, epsilon; /* default 0.9, 0.999, 1e-8 */
+    float beta1, beta2, epsilon; /* default 0.9, 0.999, 1e-8; epsilon in [1e-30, 1] */
     float weight_decay;          /* adamw: default 0.01 */
     bool amsgrad;                /* adam: Reddi et al. 2018 */
 } dh_adam_args;

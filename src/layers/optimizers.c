@@ -91,7 +91,7 @@ dh_optimizer(dh_adadelta)(const dh_adadelta_args *args)
 #define BETA1         DH_FIELD(dh_optimizer, beta1, NULL, 0.9, 0, BELOW_1, "of the first moment")
 #define BETA2         DH_FIELD(dh_optimizer, beta2, NULL, 0.999, 0, BELOW_1, "of the second moment")
 #define RHO(dflt)     DH_FIELD(dh_optimizer, rho, NULL, dflt, 0, BELOW_1, "of the running square")
-#define EPSILON(dflt) DH_FIELD(dh_optimizer, epsilon, NULL, dflt, 0, 1, "keeps quotients finite")
+#define EPSILON(dflt) DH_FIELD(dh_optimizer, epsilon, NULL, dflt, 1e-30, 1, "keeps quotients finite")
 #define DECAY(dflt)   DH_FIELD(dh_optimizer, weight_decay, NULL, dflt, 0, 1e3, "pull of weights to 0")
 #define BELOW_1       0.9999999
 

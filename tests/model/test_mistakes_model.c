@@ -111,7 +111,9 @@ static void building(void **state)
     CALL(dh_build(p.net, out, .optimizer = dh_adamax(INFINITY)),
          "build: optimizer \"adamax\": learning_rate is inf, must be in [0, 1000000]");
     CALL(dh_build(p.net, out, .optimizer = dh_nadam(0.1f, .epsilon = -1)),
-         "build: optimizer \"nadam\": epsilon is -1, must be in [0, 1]");
+         "build: optimizer \"nadam\": epsilon is -1, must be in [1e-30, 1]");
+    CALL(dh_build(p.net, out, .optimizer = dh_adam(0.1f, .epsilon = DH_ZERO)),
+         "build: optimizer \"adam\": epsilon is 0, must be in [1e-30, 1]");
     CALL(dh_build(p.net, out, .clip_norm = -1), "build: clip_norm is -1, must be at least 0");
     CALL(dh_build(p.net, out, .clip_value = NAN), "build: clip_value is nan, must be at least 0");
     CALL(dh_build(p.net, out, .clip_global_norm = INFINITY),
