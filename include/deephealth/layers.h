@@ -26,6 +26,7 @@ typedef struct dh_layer dh_layer;
  * distribution of mean 0 and variance a / fan; and its usual cases, as Keras has them:
  * glorot_uniform, glorot_normal (1 / fan_avg), he_uniform, he_normal (2 / fan_in), lecun_uniform,
  * lecun_normal (1 / fan_in), the normal ones truncated. NULL is each layer's default.
+ * Numbers by which a weight could leave f32 are DH_EINVAL.
  * {.name = "variance_scaling", .a = 2, .mode = "fan_out"} */
 typedef struct dh_initializer {
     const char *name;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Initial weights, drawn on the CPU from (seed, the parameter's name). Variance scaling: He et al.
  * 2015, which holds Glorot and Bengio 2010 and LeCun et al. 1998; orthogonal: Saxe et al. 2014. */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -201,6 +202,21 @@ static dh_status read_choice(int *index, const char *text, const char *choices, 
     return DH_OK;
 }
 
+#define NORMAL_REACH 8 /* deviations: beyond what dh__random_normal draws of 24 bits */
+
+/* Weights are f32, the numbers that they are drawn by are not. */
+static dh_status check_reach(const dh__segment *s, const dh_initializer *init, const char *name,
+                             const char *who)
+{
+    bool normal = s->init == init_normal || s->init == init_truncated_normal;
+    double a = fabs(s->init_a), b = fabs(s->init_b);
+    double most = normal ? a + NORMAL_REACH * b : fmax(a, b);
+    DH_REQUIRE(most <= (double)FLT_MAX, DH_EINVAL,
+               "parameter \"%s\": %s by %g, %g: weights of up to %g, f32 holds at most %g", who,
+               name, init->a + 0, init->b + 0, most, (double)FLT_MAX);
+    return DH_OK;
+}
+
 static dh_status scaling(dh__segment *segment, const dh_initializer *init, const struct row *row,
                          const char *who)
 {
@@ -214,7 +230,7 @@ static dh_status scaling(dh__segment *segment, const dh_initializer *init, const
     DH_TRY(read_choice(&mode, init->mode, MODES, "mode", who));
     DH_TRY(read_choice(&distribution, init->distribution, DISTRIBUTIONS, "distribution", who));
     scale_variance(segment, scale, mode, distribution);
-    return DH_OK;
+    return check_reach(segment, init, row->name, who);
 }
 
 dh_status dh__initializer_find(dh__segment *segment, const dh_initializer *init,
@@ -246,5 +262,5 @@ dh_status dh__initializer_find(dh__segment *segment, const dh_initializer *init,
     DH_REQUIRE(!normal || segment->init_b >= 0, DH_EINVAL,
                "parameter \"%s\": %s of deviation %g, must be at least 0", who, name,
                segment->init_b);
-    return DH_OK;
+    return check_reach(segment, init, name, who);
 }

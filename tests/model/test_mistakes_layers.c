@@ -77,6 +77,22 @@ static void layers(void **state)
     LAYER(
         dh_dense(p.in, 3, .weight_init = {.name = "constant", .a = NAN}),
         "dense \"dense1\": parameter \"dense1/weight\": initializer numbers nan, 0 must be finite");
+    LAYER(dh_dense(p.in, 3, .weight_init = {.name = "constant", .a = -1e300}),
+          "dense \"dense1\": parameter \"dense1/weight\": constant by -1e+300, 0: weights of up to "
+          "1e+300, f32 holds at most 3.40282e+38");
+    LAYER(
+        dh_dense(p.in, 3, .weight_init = {.name = "random_uniform", .a = -1.7e308, .b = 1}),
+        "dense \"dense1\": parameter \"dense1/weight\": random_uniform by -1.7e+308, 1: weights of "
+        "up to 1.7e+308, f32 holds at most 3.40282e+38");
+    LAYER(dh_dense(p.in, 3, .weight_init = {.name = "random_normal", .b = 1e38}),
+          "dense \"dense1\": parameter \"dense1/weight\": random_normal by 0, 1e+38: weights of up "
+          "to "
+          "8e+38, f32 holds at most 3.40282e+38");
+    LAYER(dh_dense(
+              p.in, 3,
+              .weight_init = {.name = "variance_scaling", .a = 1.2e308, .distribution = "uniform"}),
+          "dense \"dense1\": parameter \"dense1/weight\": variance_scaling by 1.2e+308, 0: weights "
+          "of up to inf, f32 holds at most 3.40282e+38");
     LAYER(dh_dense(p.in, 3, .weight_reg = {.l1 = -1}),
           "dense \"dense1\": weight_reg.l1 is -1, must be in [0, 1000000]");
     LAYER(dh_dense(p.in, 3, .bias_reg = {.l2 = NAN}),
