@@ -119,14 +119,29 @@ dh_status dh__inflate(uint8_t *out, size_t out_size, const uint8_t *data, size_t
     return status;
 }
 
+/* True where another member may follow: zeros at the end are padding, as gzip(1) takes them. */
+static bool has_more(const stream *in)
+{
+    for (uInt i = 0; i < in->z.avail_in; i++)
+        if (in->z.next_in[i]) return true;
+    for (size_t i = 0; i < in->size; i++)
+        if (in->data[i]) return true;
+    return false;
+}
+
 dh_status dh__gunzip_head(uint8_t *out, size_t *out_size, const uint8_t *data, size_t size,
                           const char *what)
 {
     inflate_job job = {.in = {.data = data, .size = size}, .out = out, .out_size = *out_size};
     DH_TRY(begin(&job.in, GZIP_ONLY, what));
     job.in.z.next_out = out;
-    int code = inflate_until(&job);
-    size_t used = (size_t)job.in.z.total_out;
+    int code;
+    size_t used;
+    do {
+        code = inflate_until(&job);
+        used = *out_size - job.out_size - job.in.z.avail_out;
+    } while (code == Z_STREAM_END && used < *out_size && has_more(&job.in) &&
+             inflateReset(&job.in.z) == Z_OK);
     dh_status status = DH_OK;
     if (code != Z_STREAM_END && used < *out_size) status = fail_data(&job.in, code, used, what);
     (void)inflateEnd(&job.in.z);
@@ -184,23 +199,13 @@ static int step(gunzip_job *job)
     return code;
 }
 
-/* True where another member may follow: zeros at the end are padding, as gzip(1) takes them. */
-static bool has_more(const gunzip_job *job)
-{
-    for (uInt i = 0; i < job->in.z.avail_in; i++)
-        if (job->in.z.next_in[i]) return true;
-    for (size_t i = 0; i < job->in.size; i++)
-        if (job->in.data[i]) return true;
-    return false;
-}
-
 static dh_status inflate_all(gunzip_job *job)
 {
     for (;;) {
         DH_TRY(make_room(job));
         int code = step(job);
         if (code == Z_STREAM_END) {
-            if (!has_more(job)) break;
+            if (!has_more(&job->in)) break;
             if (inflateReset(&job->in.z) != Z_OK)
                 return dh_fail(DH_EINTERNAL, "gunzip \"%s\": zlib can't be reset", job->what);
             continue;

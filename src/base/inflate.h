@@ -15,7 +15,8 @@
 dh_status dh__inflate(uint8_t *out, size_t out_size, const uint8_t *data, size_t size,
                       const char *what);
 
-/* The first *out_size bytes of gzip data, or what there is if that is less: *out_size tells. */
+/* The first *out_size bytes of gzip data, of one member or several, or what there is if that is
+ * less: *out_size tells. */
 dh_status dh__gunzip_head(uint8_t *out, size_t *out_size, const uint8_t *data, size_t size,
                           const char *what);
 

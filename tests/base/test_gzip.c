@@ -61,6 +61,32 @@ static void members_are_inflated(void **state)
     dh__free(out);
 }
 
+/* A head goes on over members, empty ones too, and ends with the last. */
+static void heads_span_members(void **state)
+{
+    (void)state;
+    if (is_missing()) skip();
+    uint8_t members[300], head[16];
+    size_t length = make_stored(members, "", 0, 0), size;
+    length += make_stored(members + length, "he", 2, 2);
+    length += make_stored(members + length, "", 0, 0);
+    length += make_stored(members + length, "llo world", 9, 9);
+    memset(members + length, 0, 20);
+    for (size_t want = 1; want <= sizeof head; want++) {
+        size = want;
+        memset(head, '?', sizeof head);
+        assert_int_equal(dh__gunzip_head(head, &size, members, length + 20, "x"), DH_OK);
+        assert_int_equal(size, want < 11 ? want : 11);
+        assert_memory_equal(head, "hello world", size);
+        assert_true(want == sizeof head || head[want] == '?');
+    }
+    size = sizeof head;
+    CHECK_FAILS(dh__gunzip_head(head, &size, members, length - 12, "x"), DH_EFORMAT, "too early");
+    members[length] = 1;
+    CHECK_FAILS(dh__gunzip_head(head, &size, members, length + 20, "x"), DH_EFORMAT, "damaged");
+    assert_int_equal(size, sizeof head);
+}
+
 static void damage_is_reported(void **state)
 {
     (void)state;
@@ -110,8 +136,8 @@ static void failing_allocations(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(members_are_inflated),
-                                       cmocka_unit_test(damage_is_reported),
-                                       cmocka_unit_test(failing_allocations)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(members_are_inflated), cmocka_unit_test(heads_span_members),
+        cmocka_unit_test(damage_is_reported), cmocka_unit_test(failing_allocations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
