@@ -176,7 +176,7 @@ static dh_status check_string(const dh_field *field, const char *s, const char *
         return DH_OK;
     }
     if (!field->choices || dh__choice_index(field->choices, s) >= 0) return DH_OK;
-    return dh_fail(DH_ENAME, "%s: %s is unknown \"%.60s\"%s", who, field->name, s,
+    return dh_fail(DH_ENAME, "%s: %s is \"%.60s\", which names no choice%s", who, field->name, s,
                    dh__suggest_choices(near, sizeof near, s, field->choices));
 }
 

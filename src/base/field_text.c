@@ -74,8 +74,8 @@ static dh_status parse_choice(scratch *out, const dh_field *field, const char *v
     char near[256];
     out->i = dh__choice_index(field->choices, value);
     if (out->i >= 0) return DH_OK;
-    return dh_fail(DH_ENAME, "%s: %s is unknown \"%.60s\"%s", who, field->name, value,
-                   dh__suggest_choices(near, sizeof near, value, field->choices));
+    return dh_fail(DH_ENAME, "%s: %s is \"%.60s\", which names no choice%s", who, field->name,
+                   value, dh__suggest_choices(near, sizeof near, value, field->choices));
 }
 
 static dh_status parse_int(scratch *out, const dh_field *field, const char *value, const char *who)

@@ -91,7 +91,8 @@ static int near_distance(const char *name, size_t length, span known)
     size_t longer = length > known.length ? length : known.length;
     int limit = longer <= 2 ? 1 : longer <= 5 ? 2 : (int)(longer / 3);
     int distance = edit_distance(name, length, known.text, known.length);
-    if (distance <= limit && distance < (int)longer) return distance;
+    /* more edits than letters were written keep nothing of them: "1" is not near "u16" */
+    if (distance <= limit && distance < (int)longer && distance <= (int)length) return distance;
     size_t common = length < known.length ? length : known.length;
     if (common >= 3 && edit_distance(name, common, known.text, common) == 0) return limit + 1;
     return -1;

@@ -120,7 +120,8 @@ static void ranges_are_checked(void **state)
     CHECK_FAILS(dh_field_check(table, &s, "t"), DH_EINVAL, "padding is 3");
     s = defaults();
     s.mode = "mix";
-    CHECK_FAILS(dh_field_check(table, &s, "t"), DH_ENAME, "\"mix\", did you mean \"min\"");
+    CHECK_FAILS(dh_field_check(table, &s, "t"), DH_ENAME,
+                "mode is \"mix\", which names no choice, did you mean \"min\"");
     s.mode = "max";
     assert_int_equal(dh_field_check(table, &s, "t"), DH_OK);
     memset(&s.flag, 7, 1);
@@ -225,7 +226,7 @@ static void wrong_text_changes_nothing(void **state)
         {"rate", "1e60", "number of 32 bits", DH_EINVAL},
         {"flag", "maybe", "must be true or false", DH_EINVAL},
         {"padding", "sane", "did you mean \"same\"", DH_ENAME},
-        {"mode", "mean", "unknown \"mean\"", DH_ENAME},
+        {"mode", "mean", "mode is \"mean\", which names no choice", DH_ENAME},
         {"axes", "1,,2", "must be integers", DH_EINVAL},
         {"axes", "[1,2", "must be integers", DH_EINVAL},
         {"axes", "1,", "must be integers", DH_EINVAL},

@@ -153,8 +153,8 @@ static void layers(void **state)
     LAYER(dh_activation(p.in, "sigmoyd"), "activation \"activation1\": activation: no activation "
                                           "\"sigmoyd\", did you mean \"sigmoid\"?");
     LAYER(dh_operation("cast", {p.in}, .attr = "dtype=f23"),
-          "operation \"operation1\": cast: dtype is unknown \"f23\", did you mean \"f32\", \"f64\" "
-          "or \"f16\"?");
+          "operation \"operation1\": cast: dtype is \"f23\", which names no choice, did you mean "
+          "\"f32\", \"f64\" or \"f16\"?");
     LAYER(dh_operation("cast", {p.in}),
           "operation \"operation1\": cast: attr \"dtype\" is required");
     LAYER(dh_operation("topk", {p.in}), "operation \"operation1\": topk: attr \"k\" is required");

@@ -167,11 +167,15 @@ static void field_tables(void **state)
            dh_field_set(fields, &s, "units", "0", NULL));
     EXPECT(DH_EINVAL, "dense: count is -1, must be at least 0",
            dh_field_set(fields, &s, "count", "-1", "dense"));
-    EXPECT(DH_ENAME, "dense: mode is unknown \"smae\", did you mean \"same\"?",
+    EXPECT(DH_ENAME, "dense: mode is \"smae\", which names no choice, did you mean \"same\"?",
            dh_field_set(fields, &s, "mode", "smae", "dense"));
-    EXPECT(DH_ENAME, "cast: dtype is unknown \"f23\", did you mean \"f32\", \"f64\" or \"f16\"?",
-           dh_field_set(fields, &s, "dtype", "f23", "cast"));
-    EXPECT(DH_ENAME, "cast: dtype is unknown \"\"; known: " DTYPES,
+    EXPECT(
+        DH_ENAME,
+        "cast: dtype is \"f23\", which names no choice, did you mean \"f32\", \"f64\" or \"f16\"?",
+        dh_field_set(fields, &s, "dtype", "f23", "cast"));
+    EXPECT(DH_ENAME, "cast: dtype is \"1\", which names no choice; known: " DTYPES,
+           dh_field_set(fields, &s, "dtype", "1", "cast"));
+    EXPECT(DH_ENAME, "cast: dtype is \"\", which names no choice; known: " DTYPES,
            dh_field_set(fields, &s, "dtype", "", "cast"));
     EXPECT(DH_EINVAL, "dense: rate is 1.5, must be in [0, 1]",
            dh_field_set(fields, &s, "rate", "1.5", "dense"));
