@@ -216,10 +216,8 @@ static void print_ops(void)
            "`_like` serve gradients: they take the shape of another input.\n\n"
            "- **dtypes** are those of the first input. *float* is f32, f64, f16, bf16; *integer* "
            "is i8 to i64 and u8 to u64;\n  *number* is both; *any* takes bool too. In an "
-           "attribute a dtype is its number:");
-    for (int d = 1; d < DH_DTYPE_COUNT; d++)
-        printf("%s%s %d", d == 1 ? " " : d == 7 ? ",\n  " : ", ", dh_dtype_name((dh_dtype)d), d);
-    printf(".\n- **attributes** are written with their default and range. Lists are `1` or `[1, "
+           "attribute a dtype is its name: `dtype=f32`.\n- **attributes** are written with their "
+           "default and range. Lists are `1` or `[1, "
            "2]`.\n"
            "- **gradient** says why there is none, where there is none.\n"
            "- **ONNX** is the operator with the same meaning, where one is.\n"
