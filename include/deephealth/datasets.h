@@ -13,8 +13,8 @@ extern "C" {
  * with, 10,000 to test. dir holds the four idx files, plain or .gz, and is the only place searched.
  * NULL: $DEEPHEALTH_DATA/mnist, or without that variable ./data/mnist; files that are not there are
  * downloaded and their SHA-256 checked. The four tensors are yours to free; on failure none is
- * made: DH_ENOTFOUND names a file that is not there and why it can't be had, DH_EFORMAT one that is
- * there and not MNIST's. */
+ * made: DH_ENOTFOUND names a file that is not there and why it can't be had (no folder is made for
+ * it), DH_EFORMAT one that is there and not MNIST's. */
 DH_API DH_NODISCARD dh_status dh_mnist_load(const char *dir, dh_tensor **x_train,
                                             dh_tensor **y_train, dh_tensor **x_test,
                                             dh_tensor **y_test);

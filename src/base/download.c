@@ -4,6 +4,7 @@
 
 #include "base_impl.h"
 
+#include <limits.h>
 #include <string.h>
 #include <strings.h>
 
@@ -59,12 +60,28 @@ static dh_status load_curl(void)
 }
 
 typedef struct download_job {
-    const char *url;
-    dh__writer *writer;
+    const char *url, *path;
+    dh__writer *writer; /* from the first byte on */
     dh__sha256 hash;
     uint64_t size;
     dh_status status; /* of a failed write; its text is recorded */
 } download_job;
+
+/* Called when a byte has arrived: what is not to be had leaves no empty folder. */
+static dh_status open_writer(download_job *job)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(job->path, '/');
+    size_t length = slash ? (size_t)(slash - job->path) : 0;
+    DH_REQUIRE(length < sizeof folder, DH_EINVAL, "download: path has %zu bytes, must be below %d",
+               strlen(job->path), PATH_MAX);
+    if (length > 0) {
+        memcpy(folder, job->path, length);
+        folder[length] = '\0';
+        DH_TRY(dh__make_dirs(folder));
+    }
+    return dh__writer_open(&job->writer, job->path);
+}
 
 /* A return other than size makes curl stop. */
 static size_t receive(char *bytes, size_t size, size_t count, void *payload)
@@ -74,8 +91,9 @@ static size_t receive(char *bytes, size_t size, size_t count, void *payload)
     if (total > size_limit - job->size)
         job->status = dh_fail(DH_EFORMAT, "download \"%s\": more than %llu bytes", job->url,
                               (unsigned long long)size_limit);
-    else
-        job->status = dh__write(job->writer, bytes, total);
+    else if (!job->writer)
+        job->status = open_writer(job);
+    if (job->status == DH_OK) job->status = dh__write(job->writer, bytes, total);
     if (job->status != DH_OK) return 0;
     dh__sha256_add(&job->hash, bytes, total);
     job->size += total;
@@ -152,9 +170,9 @@ static dh_status download(const char *url, const char *path, const char *sha256_
     dh_status status = load_curl();
     pthread_mutex_unlock(&curl_mutex);
     DH_TRY(status);
-    download_job job = {.url = url};
-    DH_TRY(dh__writer_open(&job.writer, path));
+    download_job job = {.url = url, .path = path};
     status = fetch(&job, sha256_hex);
+    if (status == DH_OK && !job.writer) status = open_writer(&job); /* a file of no bytes */
     if (status == DH_OK) return dh__writer_commit(job.writer);
     dh__writer_abort(job.writer);
     return status;

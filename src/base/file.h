@@ -61,7 +61,8 @@ void dh__sha256_add(dh__sha256 *hash, const void *bytes, size_t size);
 void dh__sha256_hex(dh__sha256 *hash, char hex[65]);              /* ends the hash */
 uint32_t dh__crc32(uint32_t crc, const void *bytes, size_t size); /* start with 0; ISO 3309 */
 
-/* Downloads url to path atomically through libcurl (opened on demand) and checks its SHA-256. */
+/* Downloads url to path atomically through libcurl (opened on demand) and checks its SHA-256. The
+ * folder of path is made when the first bytes arrive. */
 dh_status dh__download(const char *url, const char *path, const char *sha256_hex);
 
 #endif

@@ -34,10 +34,9 @@ static dh_status locate(char *path, size_t size, const char *dir, int i)
     return DH_OK;
 }
 
-static dh_status download(const char *dir, const char *path, int i)
+static dh_status download(const char *path, int i)
 {
     char url[256];
-    DH_TRY(dh__make_dirs(dir));
     dh__format(url, sizeof url, MIRROR "%s.gz", sources[i].name);
     dh__log(DH_LOG_INFO, "mnist: downloading %s", sources[i].name);
     return dh__download(url, path, sources[i].sha256);
@@ -56,12 +55,15 @@ static dh_status fetch(const char *dir)
         if (status != DH_ENOTFOUND) return status;
         dh__error_restore(&before); /* it is not there yet: no failure */
         dh__format(path, sizeof path, "%s/%s.gz", dir, sources[i].name);
-        status = download(dir, path, i);
+        status = download(path, i);
         if (status == DH_ENOMEM) return status;
         if (!status) continue;
         dh__error why;
         dh__error_save(&why);
-        return dh_fail(DH_ENOTFOUND, "\"%s\" is not there and can't be had: %s", path, why.text);
+        return dh_fail(DH_ENOTFOUND,
+                       "\"%s\" is not there and can't be had: %s; set DEEPHEALTH_DATA to a folder "
+                       "that holds mnist/",
+                       path, why.text);
     }
     return DH_OK;
 }

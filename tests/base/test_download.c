@@ -41,6 +41,10 @@ static void files_arrive(void **state)
     for (int i = 0; i < 65; i++)
         upper[i] = (char)(abc_sum[i] >= 'a' ? abc_sum[i] - 'a' + 'A' : abc_sum[i]);
     CHECK_EACH_ALLOCATION(dh__download(file_url(source), target, upper), (void)0);
+    const char *placed = test_path("new/file");
+    assert_int_equal(dh__download(file_url(source), placed, abc_sum), DH_OK);
+    assert_int_equal(unlink(placed), 0);
+    assert_int_equal(rmdir(test_path("new")), 0);
     write_test_file(source, "abd", 3);
     CHECK_FAILS(dh__download(file_url(source), target, abc_sum), DH_EFORMAT, "must be ba7816bf");
     assert_int_equal(dh__file_read(&bytes, target), DH_OK);
@@ -60,8 +64,9 @@ static void failures_are_reported(void **state)
         CHECK_FAILS(dh__download("gopher://localhost/x", target, abc_sum), DH_EIO, "gopher");
         CHECK_FAILS(dh__download("", target, abc_sum), DH_EIO, "download");
         CHECK_FAILS(dh__download("http://127.0.0.1:1/x", target, abc_sum), DH_EIO, "127.0.0.1");
-        CHECK_FAILS(dh__download("file:///dev/null", test_path("no/place"), abc_sum), DH_ENOTFOUND,
-                    "no/place");
+        CHECK_FAILS(dh__download(file_url(test_path("absent")), test_path("no/place"), abc_sum),
+                    DH_ENOTFOUND, "absent");
+        assert_false(dh__file_exists(test_path("no"))); /* no bytes, no folder */
     }
     CHECK_FAILS(dh__download(NULL, target, abc_sum), DH_EINVAL, "url is NULL");
     CHECK_FAILS(dh__download("x", NULL, abc_sum), DH_EINVAL, "path is NULL");
