@@ -48,9 +48,11 @@ void dh__progress_end(dh__progress *p, const dh_model *model, const dh_result *t
 {
     if (p->quiet) return;
     char line[512];
+    bool brief = train->seconds < 0.1;
     size_t at =
-        (size_t)dh__format(line, sizeof line, "epoch %d/%d  %.1f s  %.0f samples/s", p->epoch,
-                           p->epochs, train->seconds, (double)train->samples / train->seconds);
+        (size_t)dh__format(line, sizeof line, "epoch %d/%d  %.1f %s  %.0f samples/s", p->epoch,
+                           p->epochs, brief ? 1000 * train->seconds : train->seconds,
+                           brief ? "ms" : "s", (double)train->samples / train->seconds);
     at = add_figures(line, sizeof line, at, model, train, "");
     if (validation) add_figures(line, sizeof line, at, model, validation, "val_");
     dh__log(DH_LOG_PROGRESS, "%s", line);

@@ -85,12 +85,13 @@ static void memory_report(void **state)
 
 typedef struct heard {
     char text[4096];
+    dh_log_level level; /* of all that is said */
 } heard;
 
 static void listen(dh_log_level level, const char *message, void *payload)
 {
     heard *h = payload;
-    assert_int_equal(level, DH_LOG_INFO);
+    assert_int_equal(level, h->level);
     strncat(h->text, message, sizeof h->text - strlen(h->text) - 2);
     strcat(h->text, "\n");
 }
@@ -99,7 +100,7 @@ static void listen(dh_log_level level, const char *message, void *payload)
 static void through_the_log(void **state)
 {
     (void)state;
-    static heard h;
+    static heard h = {.level = DH_LOG_INFO};
     char *text;
     dh_model *net = built(NULL);
     dh_set_log_level(DH_LOG_INFO);
@@ -114,9 +115,28 @@ static void through_the_log(void **state)
     dh_model_free(net);
 }
 
+/* An epoch shorter than a tenth of a second is told in milliseconds. */
+static void short_epochs_have_a_duration(void **state)
+{
+    (void)state;
+    dh_model *net = dh_model_new("m");
+    dh__progress p;
+    heard h = {.level = DH_LOG_PROGRESS};
+    dh_set_log_level(DH_LOG_INFO);
+    dh_set_log(listen, &h);
+    dh__progress_begin(&p, 10, 1, 2, false);
+    dh__progress_end(&p, net, &(dh_result){.seconds = 0.0034, .samples = 10}, NULL);
+    dh__progress_end(&p, net, &(dh_result){.seconds = 2.5, .samples = 10}, NULL);
+    dh_set_log(NULL, NULL);
+    assert_non_null(strstr(h.text, "epoch 1/2  3.4 ms  2941 samples/s"));
+    assert_non_null(strstr(h.text, "epoch 1/2  2.5 s  4 samples/s"));
+    dh_model_free(net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(table), cmocka_unit_test(memory_report),
-                                       cmocka_unit_test(through_the_log)};
+                                       cmocka_unit_test(through_the_log),
+                                       cmocka_unit_test(short_epochs_have_a_duration)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
