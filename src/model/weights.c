@@ -83,16 +83,22 @@ static void compare(mismatch *m, const wanted *w, const dh_safetensors *file)
     }
 }
 
+static void add_group(char *text, size_t size, const char *what, int count, const char *names)
+{
+    size_t at = strlen(text);
+    if (count) dh__format(text + at, size - at, "%s%s %d (%s)", at ? ", " : "", what, count, names);
+}
+
 static dh_status check(const wanted *w, const dh_safetensors *file, const char *path)
 {
     mismatch m = {0};
+    char groups[sizeof m + 96] = "";
     compare(&m, w, file);
     if (!m.missing_count && !m.extra_count && !m.other_count) return DH_OK;
-    return dh_fail(DH_EFORMAT,
-                   "load_weights: \"%s\" does not fit the model: missing %d (%s), extra %d "
-                   "(%s), of another shape or dtype %d (%s)",
-                   path, m.missing_count, m.missing, m.extra_count, m.extra, m.other_count,
-                   m.other);
+    add_group(groups, sizeof groups, "missing", m.missing_count, m.missing);
+    add_group(groups, sizeof groups, "extra", m.extra_count, m.extra);
+    add_group(groups, sizeof groups, "of another shape or dtype", m.other_count, m.other);
+    return dh_fail(DH_EFORMAT, "load_weights: \"%s\" does not fit the model: %s", path, groups);
 }
 
 /* All tensors are read before the first is copied, so that a failure changes nothing. */
