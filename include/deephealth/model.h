@@ -87,7 +87,8 @@ typedef struct dh_build_args {
  * labels; exact when the model ends in softmax), categorical_cross_entropy_with_logits,
  * binary_cross_entropy, binary_cross_entropy_with_logits, dice. Metrics: accuracy,
  * categorical_accuracy, top_K_accuracy, binary_accuracy, mse, mae, rmse, cross_entropy,
- * binary_cross_entropy, dice, jaccard, auc, confusion_matrix. */
+ * binary_cross_entropy, dice, jaccard, auc, confusion_matrix (its figure is the share on the
+ * diagonal; dh_model_metric_values gives the counts). */
 DH_API DH_NODISCARD dh_status dh_build(const dh_build_args *args);
 
 /* --- training --- */

@@ -79,10 +79,11 @@ typedef struct dh_csv_args {
     const char *header; /* write: a first line, without its end; default none */
 } dh_csv_args;
 /* Numbers in the C locale whatever the process has: decimal, exponent, nan, inf. Every row has as
- * many cells, none is empty; a bad cell is named by line and column. Integers must be exact and in
- * range. Empty lines are allowed at the end alone. The tensor has args->dtype and the shape [rows,
- * columns], or [n] where ndim is 1 and the table is one row or column (else DH_ESHAPE). DH_EINVAL
- * for a delimiter that may be part of a number, an ndim but 1 and 2, a negative skip_lines. */
+ * many cells, none is empty or in quotes; a bad cell is named by line and column. Integers must be
+ * exact and in range. Empty lines are allowed at the end alone. The tensor has args->dtype and the
+ * shape [rows, columns], or [n] where ndim is 1 and the table is one row or column (else
+ * DH_ESHAPE). DH_EINVAL for a delimiter that may be part of a number, an ndim but 1 and 2, a
+ * negative skip_lines. */
 DH_API DH_NODISCARD dh_status dh_tensor_load_csv(dh_tensor **out, const dh_csv_args *args);
 /* x is [rows, columns], or [n] as one column, with at least one element (else DH_ESHAPE), of any
  * dtype; a bool is 0 or 1. 17 significant digits for f64, 9 for the smaller floats, so that reading

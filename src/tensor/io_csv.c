@@ -150,6 +150,7 @@ static const char *read_cell(dh_dtype dtype, span s, void *to)
     int64_t low, high;
     double value;
     if (!s.length) return "is empty, must be";
+    if (s.text[0] == '"') return "has quotes, which are not taken, must be";
     if (integer_range(dtype, &low, &high)) return read_integer(dtype, s, low, high, to);
     if (!dh__parse_double(s.text, s.length, &value)) return "is no number for";
     dh__store(dtype, to, value);

@@ -125,14 +125,22 @@ dh_status dh__io_check_names(const char *const *names, const dh_tensor *const *t
     return status;
 }
 
+/* Beside the path, as in a text about what the file holds, there is no need to say that it was
+ * being opened. */
+static dh_status from_file(const char *who, dh_status status)
+{
+    if (status == DH_ENOMEM) return dh__from(who, status);
+    return dh__named(dh__named(status, "open", who), "read", who);
+}
+
 dh_status dh__io_read(dh__bytes *out, const char *path, const char *who)
 {
-    return dh__from(who, dh__file_read(out, path));
+    return from_file(who, dh__file_read(out, path));
 }
 
 dh_status dh__io_input(dh__input *out, const char *path, const char *who)
 {
-    return dh__from(who, dh__input_open(out, path));
+    return from_file(who, dh__input_open(out, path));
 }
 
 dh_status dh__io_fetch(void *out, const dh__input *input, size_t offset, size_t size,

@@ -280,10 +280,11 @@ static dh_status read_header(dh_safetensors *file)
                file->what, size);
     DH_TRY(dh__io_fetch(first, &file->input, 0, sizeof first, who, file->what));
     uint64_t header = dh__le64(first);
-    DH_REQUIRE(header <= size - 8 && header <= DH_SAFETENSORS_HEADER_MAX, DH_EFORMAT,
-               "%s \"%s\": the header has %llu bytes, must be at most %zu", who, file->what,
-               (unsigned long long)header,
-               size - 8 < DH_SAFETENSORS_HEADER_MAX ? size - 8 : DH_SAFETENSORS_HEADER_MAX);
+    DH_REQUIRE(
+        header <= size - 8 && header <= DH_SAFETENSORS_HEADER_MAX, DH_EFORMAT,
+        "%s \"%s\": no safetensors file: its header would have %llu bytes, must be at most %zu",
+        who, file->what, (unsigned long long)header,
+        size - 8 < DH_SAFETENSORS_HEADER_MAX ? size - 8 : DH_SAFETENSORS_HEADER_MAX);
     file->data_offset = 8 + (size_t)header;
     file->data_size = size - file->data_offset;
     file->strings = dh__alloc((size_t)header);

@@ -273,7 +273,7 @@ static void asking(void **state)
          "directory");
     CALL(dh_load_weights(p.net, NULL), "load_weights: path is NULL");
     CALL(dh_load_weights(p.net, "/no/such/file"),
-         "load_weights: safetensors_open: open \"/no/such/file\": No such file or directory");
+         "load_weights: safetensors_open \"/no/such/file\": No such file or directory");
     CALL(dh_summary(NULL, 0), "summary: model is NULL");
     CALL(dh_model_plot_history(p.net, "/no/such/folder/plot.png"),
          "model_plot_history: model \"net\" has not been trained");

@@ -56,6 +56,10 @@ static void bad_cells_are_named(void **state)
     REFUSES(DH_EFORMAT, "line 2, column 2: \"\" is empty", "1,2\n1,\n", .ndim = 2);
     REFUSES(DH_EFORMAT, "line 2, column 1: \"one\" is no number", "1,2\none,2\n", .ndim = 2);
     REFUSES(DH_EFORMAT, "line 1, column 1: \"0x10\" is no number", "0x10", .ndim = 2);
+    REFUSES(DH_EFORMAT, "column 2: \"\"2\"\" has quotes, which are not taken, must be f32",
+            "1,\"2\"\n", .ndim = 2);
+    REFUSES(DH_EFORMAT, "column 1: \"\"2\"\" has quotes, which are not taken, must be i32",
+            "\"2\"\n", .dtype = DH_I32);
     REFUSES(DH_EFORMAT, "line 2 is empty, line 3 is not", "1\n\n2\n", .ndim = 2);
     REFUSES(DH_EFORMAT, "no numbers in 2 bytes", " \n", .ndim = 2);
     REFUSES(DH_EFORMAT, "skip_lines is 5, the file has 1 lines", "1\n", .skip_lines = 5);
