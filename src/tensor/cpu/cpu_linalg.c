@@ -262,6 +262,18 @@ static dh_view matrix_at(const dh_view *x, int64_t i)
     return m;
 }
 
+/* OpenBLAS multiplies by the reciprocal of a pivot, which is infinite where the pivot is subnormal:
+ * elimination divides by it. */
+static bool solve_one(const solving *v, solver *s, double *a, const dh_view *from)
+{
+    dh_view packed = {DH_F64, 2, {v->n, v->n}, {v->n, 1}, a};
+    dh__widen(&packed, from);
+    bool singular = v->solve(s, a);
+    if (v->solve != lapack_det || isfinite(s->det)) return singular;
+    dh__widen(&packed, from);
+    return own_det(s, a);
+}
+
 static void solve_group(void *context, int64_t group)
 {
     const solving *v = context;
@@ -273,12 +285,10 @@ static void solve_group(void *context, int64_t group)
     int64_t begin = v->batch * group / v->groups, end = v->batch * (group + 1) / v->groups;
     for (int64_t i = begin; i < end && v->failed[group] < 0; i++) {
         dh_view from = matrix_at(x, i);
-        dh_view packed = {DH_F64, 2, {v->n, v->n}, {v->n, 1}, a};
-        dh__widen(&packed, &from);
-        if (v->solve(&s, a)) {
+        if (solve_one(v, &s, a, &from)) {
             v->failed[group] = i;
         } else if (inverse) {
-            dh_view to = matrix_at(y, i);
+            dh_view to = matrix_at(y, i), packed = {DH_F64, 2, {v->n, v->n}, {v->n, 1}, a};
             dh__narrow(&to, &packed);
         } else {
             dh__store(y->dtype,
