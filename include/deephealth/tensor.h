@@ -75,11 +75,12 @@ DH_API DH_NODISCARD dh_status dh_tensor_arange(dh_tensor **out, double start, do
 DH_API DH_NODISCARD dh_status dh_tensor_linspace(dh_tensor **out, double start, double stop,
                                                  int64_t count, dh_dtype dtype);
 /* Elements of args->shape, computed in f64 and rounded to the dtype as a cast does. uniform: in [a,
- * b), floats a + (b - a) u rounded so that b is not reached, u of 53 bits for f64 and of 24 for the
- * narrower ones; integers each equally likely from floor(a) up to, without, b, as far as the dtype
- * reaches. normal: a + b z, z of two u of 24 bits. bernoulli: 1 where u < a, else 0. DH_EINVAL
- * where a, b are not finite, a > b or the dtype does not hold them (uniform), b < 0 (normal) or a
- * is outside [0, 1] (bernoulli); DH_ENAME for an unknown device. */
+ * b), floats a + (b - a) u rounded so that [a, b) is not left (where a is b: a, rounded), u of 53
+ * bits for f64 and of 24 for the narrower ones; integers each equally likely from floor(a) up to,
+ * without, b, as far as the dtype reaches. normal: a + b z, z of two u of 24 bits. bernoulli: 1
+ * where u < a, else 0. DH_EINVAL where a, b are not finite, a > b, the dtype does not hold them or
+ * no number of a floating one lies in [a, b) (uniform), b < 0 (normal) or a is outside [0, 1]
+ * (bernoulli); DH_ENAME for an unknown device. */
 DH_API DH_NODISCARD dh_status dh_tensor_random_uniform(dh_tensor **out, const dh_random_args *args);
 DH_API DH_NODISCARD dh_status dh_tensor_random_normal(dh_tensor **out, const dh_random_args *args);
 DH_API DH_NODISCARD dh_status dh_tensor_random_bernoulli(dh_tensor **out,

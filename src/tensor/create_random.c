@@ -18,22 +18,30 @@ static double rounded(dh_dtype dtype, double v)
     return dh__load(dtype, &bytes);
 }
 
-/* The largest number of a floating dtype below high: between half a unit and one and a half further
- * down, rounded. */
-static double just_below(dh_dtype dtype, double high)
+/* The largest number of a floating dtype below high, or at most high: between half a unit and one
+ * and a half further down, rounded. */
+static double largest(dh_dtype dtype, double high, bool below)
 {
     int bits = dtype == DH_F32 ? 24 : dtype == DH_F64 ? 53 : dtype == DH_F16 ? 11 : 8;
     int least = dtype == DH_F32 ? -149 : dtype == DH_F64 ? -1074 : dtype == DH_F16 ? -24 : -133;
     double near = rounded(dtype, high);
-    if (near < high) return near;
+    if (near < high || (near == high && !below)) return near;
     return rounded(dtype, near - fmax(1.25 * ldexp(fabs(near), -bits), ldexp(1, least)));
 }
 
-/* Rounding to the dtype must not reach b: it is outside [a, b). */
+/* The least and the largest number of a floating dtype in [a, b). */
+static void bounds_of(double *low, double *high, const dh_random_args *a)
+{
+    *low = -largest(a->dtype, -a->a, false);
+    *high = largest(a->dtype, a->b, true);
+}
+
+/* Rounding to the dtype must not leave [a, b). */
 static void bound_block(double *out, const dh_random_args *a, int64_t n)
 {
-    double limit = fmax(just_below(a->dtype, a->b), a->a);
-    for (int64_t i = 0; i < n && a->a < a->b; i++) out[i] = fmin(out[i], limit);
+    double low, high;
+    bounds_of(&low, &high, a);
+    for (int64_t i = 0; i < n && a->a < a->b; i++) out[i] = fmin(fmax(out[i], low), high);
 }
 
 static void draw_wide(uint64_t *out, const dh_random_args *a, uint64_t from, int64_t n)
@@ -171,6 +179,11 @@ static dh_status check_range(const dh_random_args *a)
     DH_REQUIRE(a->a >= least && (real || a->a < end) && a->b <= end, DH_EINVAL,
                "tensor_random_uniform: a (low) is %g, b (high) is %g, %s holds %g to %g", a->a,
                a->b, dh_dtype_name(a->dtype), least, most);
+    if (!real || a->a == a->b) return DH_OK;
+    bounds_of(&least, &most, a);
+    DH_REQUIRE(least <= most, DH_EINVAL,
+               "tensor_random_uniform: no number of %s lies in [%.9g, %.9g)",
+               dh_dtype_name(a->dtype), a->a, a->b);
     return DH_OK;
 }
 

@@ -85,6 +85,29 @@ static void floats_span_their_range(void **state)
     }
 }
 
+/* What is stored lies in [a, b), whichever way a, b and the draws are rounded. */
+static void rounding_stays_in_the_range(void **state)
+{
+    (void)state;
+    static const struct {
+        dh_dtype dtype;
+        double low, high;
+    } cases[] = {{DH_BF16, -65504, 65504},    {DH_F16, 0.1, 0.2},       {DH_F16, -0.2, -0.1},
+                 {DH_BF16, 0.1, 0.1005},      {DH_F32, 0.1, 0.1000001}, {DH_F16, 1e-9, 1e-6},
+                 {DH_F16, -1e-6, 1e-9},       {DH_BF16, 1, 1.0001},     {DH_F64, 1, 1 + 0x1p-51},
+                 {DH_F32, -1, -0x1.fffffcp-1}};
+    for (size_t c = 0; c < DH_COUNT(cases); c++) {
+        dh_tensor *t = draw(cases[c].dtype, cases[c].low, cases[c].high);
+        for (int i = 0; i < COUNT; i++) {
+            double v = element(t, i);
+            if (!(v >= cases[c].low && v < cases[c].high))
+                fail_msg("%s: %.17g is not in [%.17g, %.17g)", dh_dtype_name(cases[c].dtype), v,
+                         cases[c].low, cases[c].high);
+        }
+        dh_tensor_free(t);
+    }
+}
+
 /* Each bit of what lies above the least value is set in half of the draws. */
 static void integers_span_their_range(void **state)
 {
@@ -152,6 +175,8 @@ static void what_a_dtype_does_not_hold_is_refused(void **state)
     REFUSED(DH_U8, 256, 256, "a (low) is 256");
     REFUSED(DH_BOOL, 0, 3, "bool holds 0 to 1");
     REFUSED(DH_F32, 0, 1e39, "f32 holds -3.40282e+38 to 3.40282e+38");
+    REFUSED(DH_F16, 65503, 65503.5, "no number of f16 lies in [65503, 65503.5)");
+    REFUSED(DH_F32, 0.1, 0.100000001, "no number of f32 lies in [0.1, 0.100000001)");
     REFUSED(DH_F16, -65520, 0, "f16 holds -65504 to 65504");
     assert_null(t);
 }
@@ -162,6 +187,7 @@ int main(void)
         cmocka_unit_test(f32_takes_24_bits_of_a_word),
         cmocka_unit_test(f64_has_53_bits),
         cmocka_unit_test(floats_span_their_range),
+        cmocka_unit_test(rounding_stays_in_the_range),
         cmocka_unit_test(integers_span_their_range),
         cmocka_unit_test(small_integers_are_equally_likely),
         cmocka_unit_test(what_a_dtype_does_not_hold_is_refused),
