@@ -3,8 +3,8 @@
  * *out is left as it was. A file's size must be exactly what its header asks for: bytes that follow
  * are an error, as is a file that ends early. Writers bring tensors of any strides and device to
  * the CPU first, write beside the target and rename, so that a full disk leaves the old file. Where
- * the path is a symbolic link, what it names is written; a pipe or device is written directly, as is
- * an open descriptor (/dev/stdout), though it leads to a file: from where it stands.
+ * the path is a symbolic link, what it names is written; a pipe or device is written directly, as
+ * is an open descriptor (/dev/stdout), though it leads to a file: from where it stands.
  *
  * Errors of every reader: DH_ENOTFOUND for a file that is not there, DH_EIO for one that cannot be
  * read (a folder, no permission), DH_EFORMAT for one that is damaged, cut short, too long or of

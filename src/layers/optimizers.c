@@ -86,14 +86,15 @@ dh_optimizer(dh_adadelta)(const dh_adadelta_args *args)
 }
 
 /* The fields that a kind reads: a table's rows, with the defaults of that kind. */
-#define RATE(dflt)    DH_FIELD(dh_optimizer, learning_rate, NULL, dflt, 0, 1e6, "step size")
-#define MOMENTUM      DH_FIELD(dh_optimizer, momentum, NULL, 0, 0, 1, "of the gradient's running sum")
-#define BETA1         DH_FIELD(dh_optimizer, beta1, NULL, 0.9, 0, BELOW_1, "of the first moment")
-#define BETA2         DH_FIELD(dh_optimizer, beta2, NULL, 0.999, 0, BELOW_1, "of the second moment")
-#define RHO(dflt)     DH_FIELD(dh_optimizer, rho, NULL, dflt, 0, BELOW_1, "of the running square")
-#define EPSILON(dflt) DH_FIELD(dh_optimizer, epsilon, NULL, dflt, 1e-30, 1, "keeps quotients finite")
-#define DECAY(dflt)   DH_FIELD(dh_optimizer, weight_decay, NULL, dflt, 0, 1e3, "pull of weights to 0")
-#define BELOW_1       0.9999999
+#define RATE(dflt) DH_FIELD(dh_optimizer, learning_rate, NULL, dflt, 0, 1e6, "step size")
+#define MOMENTUM   DH_FIELD(dh_optimizer, momentum, NULL, 0, 0, 1, "of the gradient's running sum")
+#define BETA1      DH_FIELD(dh_optimizer, beta1, NULL, 0.9, 0, BELOW_1, "of the first moment")
+#define BETA2      DH_FIELD(dh_optimizer, beta2, NULL, 0.999, 0, BELOW_1, "of the second moment")
+#define RHO(dflt)  DH_FIELD(dh_optimizer, rho, NULL, dflt, 0, BELOW_1, "of the running square")
+#define EPSILON(dflt) \
+    DH_FIELD(dh_optimizer, epsilon, NULL, dflt, 1e-30, 1, "keeps quotients finite")
+#define DECAY(dflt) DH_FIELD(dh_optimizer, weight_decay, NULL, dflt, 0, 1e3, "pull of weights to 0")
+#define BELOW_1     0.9999999
 
 static const dh_field sgd_fields[] = {RATE(0.01), MOMENTUM, DECAY(0), {0}};
 static const dh_field adam_fields[] = {RATE(0.001), BETA1, BETA2, EPSILON(1e-8), DECAY(0), {0}};
