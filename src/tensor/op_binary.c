@@ -239,6 +239,15 @@ static dh_status copy_backward(dh_grad *g)
     return DH_OK;
 }
 
+const dh_op dh_op_detach = {.name = "detach",
+                            .in_min = 1,
+                            .in_max = 1,
+                            .dtypes = DH_MASK_ANY,
+                            .flags = DH_OP_CHEAP,
+                            .inplace = 1,
+                            .infer = copy_infer,
+                            .no_grad = "it is there to stop the gradient"};
+
 const dh_op dh_op_copy = {.name = "copy",
                           .onnx = "Identity",
                           .in_min = 1,

@@ -217,6 +217,12 @@ static dh_status dropout_backward(dh_grad *g)
     return g->to->status;
 }
 
+static dh_status noise_backward(dh_grad *g)
+{
+    g->dx[0] = g->dy[0];
+    return DH_OK;
+}
+
 /* first, second: the statistics that the kernel reads; gamma's input number is 1 where there is
  * one. */
 static dh_status norm_backward(dh_grad *g, int op, dh_value first, dh_value second, bool affine)
@@ -259,6 +265,8 @@ static const dh_field softmax_fields[] = {
     {0}};
 static const dh_field dropout_fields[] = {
     DH_FIELD(dh_dropout_attr, rate, NULL, 0.5, 0, 1, "share of elements set to 0"), {0}};
+static const dh_field noise_fields[] = {
+    DH_FIELD(dh_noise_attr, stddev, NULL, 1, 0, 1e30, "deviation of what is added"), {0}};
 static const dh_field layer_norm_fields[] = {
     DH_FIELD(dh_norm_attr, axis, "axis", -1, -DH_MAX_NDIM, DH_MAX_NDIM - 1,
              "first normalised axis"),
@@ -322,6 +330,8 @@ const dh_op dh_op_softmax_cross_entropy_dx = {.name = "softmax_cross_entropy_dx"
 
 NN(dropout, NULL, 1, 1, 1, dh_dropout_attr, dropout_fields, infer_same, .inplace = 1,
    .flags = DH_OP_RANDOM | DH_OP_CHEAP, .backward = dropout_backward);
+NN(gaussian_noise, NULL, 1, 1, 1, dh_noise_attr, noise_fields, infer_same, .inplace = 1,
+   .flags = DH_OP_RANDOM, .backward = noise_backward, .flops = flops_10);
 NN(layer_norm, NULL, 1, 3, 3, dh_norm_attr, layer_norm_fields, infer_layer_norm, .inplace = 1,
    .flags = DH_OP_CHEAP, .backward = layer_norm_backward, .flops = flops_10);
 NN(layer_norm_dx, NULL, 4, 5, 3, dh_norm_attr, layer_norm_fields, infer_layer_norm_dx, .inplace = 3,

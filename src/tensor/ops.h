@@ -132,6 +132,8 @@ typedef struct dh_slice_attr {
     int64_t start[DH_MAX_NDIM], stop[DH_MAX_NDIM], step[DH_MAX_NDIM];
     bool drop[DH_MAX_NDIM];
 } dh_slice_attr;
+/* Of the first ndim axes, from text as dh_tensor_slice takes it. */
+dh_status dh__slice_parse(dh_slice_attr *out, int ndim, const char *slices, const char *who);
 
 typedef struct dh_pad_attr { /* pads: begin of each axis, then end of each axis, all >= 0 */
     dh_ints pads;
@@ -181,9 +183,35 @@ typedef struct dh_diag_attr {
     int64_t k;
 } dh_diag_attr;
 
+/* Lists have a number for each spatial axis, pads one for each axis' begin, then one for each end;
+ * an empty list is 1, 1, 0 and 0. */
+typedef struct dh_conv_attr {
+    dh_ints strides, dilations, pads;
+    dh_ints output_padding; /* conv_transpose: more positions at the end of each axis */
+    int group;
+} dh_conv_attr;
+
+/* Lists as in dh_conv_attr. Either kernel_shape is given, or bins: then each spatial axis is dealt to
+ * so many windows, which may overlap by one element (adaptive pooling). */
+typedef struct dh_pool_attr {
+    dh_ints kernel_shape, strides, dilations, pads, bins;
+    bool ceil_mode;         /* a last window may reach beyond the end of the padding */
+    bool count_include_pad; /* avg_pool divides by the padding's elements too */
+} dh_pool_attr;
+
+typedef struct dh_resize_attr {
+    dh_ints sizes;   /* lengths of the spatial axes of y */
+    int mode;        /* nearest|linear */
+    int coordinates; /* half_pixel|asymmetric|align_corners */
+} dh_resize_attr;
+
 typedef struct dh_dropout_attr { /* y = x * keep / (1 - rate) */
     double rate;
 } dh_dropout_attr;
+
+typedef struct dh_noise_attr { /* y = x + stddev * normal */
+    double stddev;
+} dh_noise_attr;
 
 typedef struct dh_norm_attr {
     int axis; /* layer_norm: first of the normalised axes; batch_norm: the channel axis */

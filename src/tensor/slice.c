@@ -67,7 +67,7 @@ static void whole_axis(dh_slice_attr *out, int axis)
     out->drop[axis] = false;
 }
 
-static dh_status slice_parse(dh_slice_attr *out, int ndim, const char *slices, const char *who)
+dh_status dh__slice_parse(dh_slice_attr *out, int ndim, const char *slices, const char *who)
 {
     DH_NEED(slices, who, "slices");
     int parts = 1, axis = 0;
@@ -101,6 +101,6 @@ dh_status dh_tensor_slice(dh_tensor **out, const dh_tensor *x, const char *slice
     DH_NEED(out, "tensor_slice", "out");
     DH_NEED(x, "tensor_slice", "x");
     dh_slice_attr attr;
-    DH_TRY(slice_parse(&attr, x->view.ndim, slices, "tensor_slice"));
+    DH_TRY(dh__slice_parse(&attr, x->view.ndim, slices, "tensor_slice"));
     return dh__eager(DH_OP_SLICE, &attr, 1, &x, out);
 }

@@ -3,6 +3,7 @@
 
 static const dh_axis_attr last = {-1}, first = {0}, middle = {1};
 static const dh_dropout_attr rate_30 = {0.3}, rate_0 = {0}, rate_1 = {1};
+static const dh_noise_attr noise_2 = {2}, noise_0 = {0};
 static const dh_norm_attr ln_last = {.axis = -1, .epsilon = 1e-5},
                           ln_1 = {.axis = 1, .epsilon = 1e-3};
 static const dh_norm_attr ln_0 = {.axis = 0, .epsilon = 1e-5};
@@ -126,6 +127,14 @@ const op_case case_nn[] = {
      .bound = 37,
      .dtype = {DH_F64, DH_F64, DH_U8}},
 
+    {.op = "gaussian_noise", .in_count = 1, .in = {S0}, .attr = &noise_2},
+    {.op = "gaussian_noise", .in_count = 1, .in = {S(3, 7, 5)}, .attr = &noise_2},
+    {.op = "gaussian_noise", .in_count = 1, .in = {S(11)}, .attr = &noise_0},
+    {.op = "gaussian_noise",
+     .in_count = 1,
+     .in = {S(10, 701)},
+     .attr = &noise_2,
+     .forward_only = true},
     {.op = "dropout", .in_count = 1, .in = {S0}, .attr = &rate_30},
     {.op = "dropout", .in_count = 1, .in = {S(3, 7, 5)}, .attr = &rate_30},
     {.op = "dropout", .in_count = 1, .in = {S(11)}, .attr = &rate_0},

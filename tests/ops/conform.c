@@ -17,6 +17,9 @@ static const family families[] = {
     {"index", case_index, ref_index},
     {"matrix", case_matrix, ref_matrix},
     {"nn", case_nn, ref_nn},
+    {"conv", case_conv, ref_conv},
+    {"pool", case_pool, ref_pool},
+    {"resize", case_resize, ref_resize},
     {"optim", case_optim, ref_optim},
 };
 

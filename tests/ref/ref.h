@@ -42,6 +42,6 @@ const ref_entry *ref_find(const ref_entry *table, const char *op);
 
 /* One table per family, ended by {0}: ref_unary.c, ref_binary.c, ... */
 extern const ref_entry ref_unary[], ref_binary[], ref_reduce[], ref_shape[], ref_index[],
-    ref_matrix[], ref_nn[], ref_optim[];
+    ref_matrix[], ref_nn[], ref_conv[], ref_pool[], ref_resize[], ref_optim[];
 
 #endif

@@ -104,5 +104,6 @@ const ref_entry ref_binary[] = {ENTRY(add),
                                 ENTRY(logical_xor),
                                 ENTRY(where),
                                 ENTRY(copy),
+                                {"detach", run_copy},
                                 {"cast", run_copy},
                                 {0}};

@@ -134,6 +134,21 @@ static uint32_t philox_word(uint64_t seed, uint64_t stream, uint64_t position)
     return c[position % 4];
 }
 
+/* Box and Muller 1958: elements 2 k and 2 k + 1 are one pair. */
+static void run_noise(const ref_call *c)
+{
+    double stddev = ((const dh_noise_attr *)c->attr)->stddev;
+    ref_new(&c->out[0], c->in[0].ndim, c->in[0].shape);
+    for (int64_t i = 0; i < c->in[0].count; i++) {
+        uint64_t p = c->step->position, stream = c->stream + p / (1 << 24);
+        uint64_t pair = p % (1 << 24) * (1ull << 40) + (uint64_t)i / 2 * 2;
+        double u0 = (double)(philox_word(c->step->seed, stream, pair) >> 8) / 16777216.0;
+        double u1 = (double)(philox_word(c->step->seed, stream, pair + 1) >> 8) / 16777216.0;
+        double r = sqrt(-2 * log(1 - u0)), t = 2 * acos(-1) * u1;
+        c->out[0].data[i] = c->in[0].data[i] + stddev * r * (i % 2 ? sin(t) : cos(t));
+    }
+}
+
 static void run_dropout(const ref_call *c)
 {
     double rate = ((const dh_dropout_attr *)c->attr)->rate;
@@ -300,6 +315,7 @@ const ref_entry ref_nn[] = {{"softmax", run_softmax},
                             {"softmax_cross_entropy", run_cross_entropy},
                             {"softmax_cross_entropy_dx", run_cross_entropy_dx},
                             {"dropout", run_dropout},
+                            {"gaussian_noise", run_noise},
                             {"layer_norm", run_layer_norm},
                             {"layer_norm_dx", run_layer_norm_dx},
                             {"batch_norm", run_batch_norm},

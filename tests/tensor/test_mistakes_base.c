@@ -237,7 +237,9 @@ static void emitting(void **state)
     dh_value in[2] = {0, 1}, hole[2] = {0, DH_NO_VALUE}, y[DH_OP_MAX_OUT] = {5};
     dh_emitter to = {.emit = emit_nothing}, mute = {0};
     EXPECT(DH_EINVAL, "emit: to is NULL", dh_emit(NULL, DH_OP_ADD, NULL, 2, in, y));
-    EXPECT(DH_EINVAL, "emit: op is -1, must be in [0, 130]", dh_emit(TO, -1, NULL, 2, in, y));
+    char text[64];
+    snprintf(text, sizeof text, "emit: op is -1, must be in [0, %d]", DH_OP_COUNT - 1);
+    EXPECT(DH_EINVAL, text, dh_emit(TO, -1, NULL, 2, in, y));
     EXPECT(DH_EINVAL, "emit: op add: in_count is -1, must be at least 0",
            dh_emit(TO, DH_OP_ADD, NULL, -1, in, y));
     EXPECT(DH_EINVAL, "emit: op add: in is NULL, in_count is 2",

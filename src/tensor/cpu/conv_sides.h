@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* A call of a convolution's ops as the three tensors of one geometry. */
+#ifndef DH_CONV_SIDES_H
+#define DH_CONV_SIDES_H
+
+#include "op_conv.h"
+
+/* The three tensors, whichever of them is the result. */
+typedef struct dh__conv_sides {
+    dh__conv c;
+    dh_view large, weight, small;
+    const dh_view *bias; /* of the result's channels, or NULL */
+    int64_t size;        /* bytes of an element */
+} dh__conv_sides;
+
+dh__conv_sides dh__conv_sides_of(const dh_call *call);
+
+/* An element of a window in one channel: the positions [first, last) at which it lies inside. */
+typedef struct dh__conv_tap {
+    int64_t k[3], first[3], last[3];
+    int64_t step[3]; /* of the large side from position to position, in elements */
+    int64_t origin;  /* its element at position 0, which may lie outside */
+} dh__conv_tap;
+
+dh__conv_tap dh__conv_tap_of(const dh__conv_sides *s, int64_t index);
+
+/* The first element of a channel of image n. */
+static inline char *dh__conv_plane(const dh__conv_sides *s, const dh_view *view, int64_t n,
+                                   int64_t channel)
+{
+    return (char *)view->data + (n * view->stride[0] + channel * view->stride[1]) * s->size;
+}
+
+extern const dh_impl dh__conv_plain;
+
+#endif

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* Convolution and its gradients by GEMM: the windows of one image and group become the columns of a
+ * matrix [channels x window, positions]; where a window is one element and steps by one, the image
+ * is that matrix already. What GEMM does not take is summed plainly (cpu_conv_plain.c). */
+#include <string.h>
+
+#include "conv_sides.h"
+#include "cpu.h"
+#include "gemm.h"
+#include "team.h"
+
+/* --- columns ------------------------------------------------------------------------------------
+ */
+
+typedef struct columns {
+    const dh__conv_sides *s;
+    int64_t n, group;
+    char *data; /* [channels x window, positions] */
+} columns;
+
+#define GATHER_ROW(T)                                                                     \
+    {                                                                                     \
+        T *to = (T *)out + (z * w->out[1] + y) * w->out[2];                               \
+        const T *from = (const T *)image + t.origin + z * t.step[0] + y * t.step[1];      \
+        for (int64_t x = 0; x < t.first[2]; x++) to[x] = 0;                               \
+        if (t.step[2] == 1)                                                               \
+            memcpy(to + t.first[2], from + t.first[2],                                    \
+                   (size_t)(t.last[2] - t.first[2]) * sizeof(T));                         \
+        else                                                                              \
+            for (int64_t x = t.first[2]; x < t.last[2]; x++) to[x] = from[x * t.step[2]]; \
+        for (int64_t x = t.last[2]; x < w->out[2]; x++) to[x] = 0;                        \
+    }
+
+static void gather_rows(void *context, int64_t begin, int64_t end)
+{
+    const columns *c = context;
+    const dh__conv_sides *s = c->s;
+    const dh__windows *w = &s->c.w;
+    int64_t window = dh__windows_elements(w), positions = dh__windows_positions(w);
+    for (int64_t row = begin; row < end; row++) {
+        dh__conv_tap t = dh__conv_tap_of(s, row % window);
+        const char *image =
+            dh__conv_plane(s, &s->large, c->n, c->group * s->c.in_channels + row / window);
+        char *out = c->data + (size_t)((row * positions) * s->size);
+        for (int64_t z = 0; z < w->out[0]; z++)
+            for (int64_t y = 0; y < w->out[1]; y++) {
+                bool in = z >= t.first[0] && z < t.last[0] && y >= t.first[1] && y < t.last[1];
+                if (!in)
+                    memset(out + (size_t)(((z * w->out[1] + y) * w->out[2]) * s->size), 0,
+                           (size_t)(w->out[2] * s->size));
+                else if (s->size == 8)
+                    GATHER_ROW(double)
+                else
+                    GATHER_ROW(float)
+            }
+    }
+}
+
+/* bias[channel] + the columns' elements, each back in its place; a channel at a time, so in one
+ * order. */
+#define SCATTER_PLANE(T)                                                                          \
+    {                                                                                             \
+        T *image = (T *)(void *)dh__conv_plane(s, &s->large, c->n, channel);                      \
+        T value = s->bias ? ((const T *)s->bias->data)[channel * s->bias->stride[0]] : 0;         \
+        for (int64_t i = 0; i < area; i++) image[i] = value;                                      \
+        for (int64_t k = 0; k < window; k++) {                                                    \
+            dh__conv_tap t = dh__conv_tap_of(s, k);                                               \
+            const T *from = (const T *)(void *)c->data + (index * window + k) * positions;        \
+            for (int64_t z = t.first[0]; z < t.last[0]; z++)                                      \
+                for (int64_t y = t.first[1]; y < t.last[1]; y++) {                                \
+                    T *to = image + t.origin + z * t.step[0] + y * t.step[1];                     \
+                    const T *row = from + (z * w->out[1] + y) * w->out[2];                        \
+                    for (int64_t x = t.first[2]; x < t.last[2]; x++) to[x * t.step[2]] += row[x]; \
+                }                                                                                 \
+        }                                                                                         \
+    }
+
+static void scatter_planes(void *context, int64_t begin, int64_t end)
+{
+    const columns *c = context;
+    const dh__conv_sides *s = c->s;
+    const dh__windows *w = &s->c.w;
+    int64_t window = dh__windows_elements(w), positions = dh__windows_positions(w);
+    int64_t area = w->in[0] * w->in[1] * w->in[2];
+    for (int64_t index = begin; index < end; index++) {
+        int64_t channel = c->group * s->c.in_channels + index;
+        if (s->size == 8)
+            SCATTER_PLANE(double)
+        else
+            SCATTER_PLANE(float)
+    }
+}
+
+/* --- by GEMM ------------------------------------------------------------------------------------
+ */
+
+/* Each window is one element, and they cover the large side one by one. */
+static bool pointwise(const dh__conv_sides *s)
+{
+    const dh__windows *w = &s->c.w;
+    bool same = true;
+    for (int i = 0; i < 3; i++)
+        same &= w->size[i] == 1 && w->stride[i] == 1 && w->begin[i] == 0 && w->end[i] == 0 &&
+                w->in[i] == w->out[i];
+    return same;
+}
+
+/* Elements of axes [from, ndim) lie one after the other. */
+static bool packed_from(const dh_view *v, int from)
+{
+    int64_t want = 1;
+    for (int i = v->ndim - 1; i >= from; i--) {
+        if (v->shape[i] != 1 && v->stride[i] != want) return false;
+        want *= v->shape[i];
+    }
+    return true;
+}
+
+/* The product of one group of one image. columns: [window x channels, positions], or the image */
+static dh__gemm product_of(const dh__conv_sides *s, const dh_op *op, int64_t n, int64_t group,
+                           const void *matrix, int64_t matrix_row)
+{
+    const dh__conv *c = &s->c;
+    int64_t window = c->in_channels * dh__windows_elements(&c->w);
+    int64_t positions = dh__windows_positions(&c->w);
+    void *small = dh__conv_plane(s, &s->small, n, group * c->out_channels);
+    void *weight = (char *)s->weight.data + group * c->out_channels * s->weight.stride[0] * s->size;
+    dh__gemm g = {.alpha = 1, .f64 = s->size == 8};
+    if (op == &dh_op_conv) { /* small = weight columns */
+        g.m = c->out_channels;
+        g.n = positions;
+        g.k = window;
+        g.a = weight;
+        g.a_row = s->weight.stride[0];
+        g.a_col = 1;
+        g.b = matrix;
+        g.b_row = matrix_row;
+        g.b_col = 1;
+        g.c = small;
+        g.c_row = s->small.stride[1];
+        g.beta = s->bias ? 1 : 0;
+    } else if (op == &dh_op_conv_dw) { /* weight += small columns^T */
+        g.m = c->out_channels;
+        g.n = window;
+        g.k = positions;
+        g.a = small;
+        g.a_row = s->small.stride[1];
+        g.a_col = 1;
+        g.b = matrix;
+        g.b_row = 1;
+        g.b_col = matrix_row;
+        g.c = weight;
+        g.c_row = s->weight.stride[0];
+        g.beta = n > 0;
+    } else { /* columns = weight^T small */
+        g.m = window;
+        g.n = positions;
+        g.k = c->out_channels;
+        g.a = weight;
+        g.a_row = 1;
+        g.a_col = s->weight.stride[0];
+        g.b = small;
+        g.b_row = s->small.stride[1];
+        g.b_col = 1;
+        g.c = (void *)(uintptr_t)matrix;
+        g.c_row = matrix_row;
+        g.beta = s->bias && pointwise(s) ? 1 : 0;
+    }
+    return g;
+}
+
+static const char *refuse_gemm(const dh_call *call)
+{
+    dh__conv_sides s = dh__conv_sides_of(call);
+    if (s.large.dtype != DH_F32 && s.large.dtype != DH_F64) return "dtype is neither f32 nor f64";
+    if (!packed_from(&s.weight, 1)) return "weight is not packed";
+    if (!packed_from(&s.small, 2)) return "positions are not packed";
+    if (!packed_from(&s.large, 2)) return "images are not packed";
+    return NULL;
+}
+
+static size_t columns_size(const dh__conv_sides *s)
+{
+    if (pointwise(s)) return 0;
+    int64_t rows = s->c.in_channels * dh__windows_elements(&s->c.w);
+    return ((size_t)((rows * dh__windows_positions(&s->c.w)) * s->size) + 63) / 64 * 64;
+}
+
+static size_t scratch_gemm(const dh_call *call)
+{
+    dh__conv_sides s = dh__conv_sides_of(call);
+    dh__gemm g = product_of(&s, call->op, 0, 0, NULL, dh__windows_positions(&s.c.w));
+    return columns_size(&s) + dh__gemm_scratch(&g);
+}
+
+#define FILL_CHANNEL(T)                                                     \
+    {                                                                       \
+        T *to = (T *)(void *)dh__conv_plane(s, view, n, channel);           \
+        T value = ((const T *)s->bias->data)[channel * s->bias->stride[0]]; \
+        for (int64_t i = 0; i < count; i++) to[i] = value;                  \
+    }
+
+/* The result begins as its bias. */
+static void fill_bias(const dh__conv_sides *s, const dh_view *view, int64_t n, int64_t first,
+                      int64_t channels)
+{
+    int64_t count = 1;
+    for (int i = 2; i < view->ndim; i++) count *= view->shape[i];
+    for (int64_t channel = first; channel < first + channels; channel++) {
+        if (s->size == 8)
+            FILL_CHANNEL(double)
+        else
+            FILL_CHANNEL(float)
+    }
+}
+
+static void run_group(const dh__conv_sides *s, const dh_call *call, int64_t n, int64_t group)
+{
+    const dh__conv *c = &s->c;
+    bool direct = pointwise(s),
+         to_large = call->op == &dh_op_conv_dx || call->op == &dh_op_conv_transpose;
+    int64_t rows = c->in_channels * dh__windows_elements(&c->w);
+    int64_t row = direct ? s->large.stride[1] : dh__windows_positions(&c->w);
+    columns k = {s, n, group,
+                 direct ? dh__conv_plane(s, &s->large, n, group * c->in_channels) : call->scratch};
+    if (!direct && !to_large) dh__team_ranges(rows, 65536 / (row + 1) + 1, gather_rows, &k);
+    if (s->bias && call->op == &dh_op_conv)
+        fill_bias(s, &s->small, n, group * c->out_channels, c->out_channels);
+    if (s->bias && to_large && direct)
+        fill_bias(s, &s->large, n, group * c->in_channels, c->in_channels);
+    dh__gemm g = product_of(s, call->op, n, group, k.data, row);
+    dh__gemm_run(&g, (char *)call->scratch + columns_size(s));
+    if (!direct && to_large) dh__team_ranges(c->in_channels, 1, scatter_planes, &k);
+}
+
+static dh_status run_gemm(const dh_call *call)
+{
+    dh__conv_sides s = dh__conv_sides_of(call);
+    if (!dh__view_count(&call->out[0])) return DH_OK;
+    if (call->op == &dh_op_conv_dw && (!s.c.n || !dh__windows_positions(&s.c.w)))
+        memset(s.weight.data, 0, (size_t)(dh__view_count(&s.weight) * s.size));
+    for (int64_t n = 0; n < s.c.n; n++)
+        for (int64_t group = 0; group < s.c.groups; group++) run_group(&s, call, n, group);
+    return DH_OK;
+}
+
+static const dh_impl conv_gemm = {
+    .name = "gemm", .refuse = refuse_gemm, .scratch = scratch_gemm, .run = run_gemm};
+
+#define LIST(name) const dh_impl *const dh_cpu_##name[] = {&conv_gemm, &dh__conv_plain, NULL}
+
+LIST(conv);
+LIST(conv_dx);
+LIST(conv_dw);
+LIST(conv_transpose);

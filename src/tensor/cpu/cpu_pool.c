@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* Pooling, a plane at a time. A maximum is the first of equals, and NaN where the window holds one,
+ * as in PyTorch; a window without an element gives -inf and 0. */
+#include <math.h>
+
+#include "op_pool.h"
+#include "planes.h"
+
+#define T       float
+#define F(name) name##_f32
+#include "pool_plane.h"
+#undef T
+#undef F
+#define T       double
+#define F(name) name##_f64
+#include "pool_plane.h"
+#undef T
+#undef F
+
+static dh__planes planes_of(const dh_call *call, dh__pool *pool)
+{
+    dh__planes p = {.call = call, .geometry = pool};
+    bool backward = call->op == &dh_op_max_pool_dx || call->op == &dh_op_avg_pool_dx;
+    /* infer has checked it */
+    if (dh__pool_of(pool, call->attr, &call->in[backward], call->op->name)) dh_error_clear();
+    p.add = backward;
+    p.two = call->op == &dh_op_max_pool_dx;
+    p.f32 = call->op == &dh_op_max_pool      ? max_pool_f32
+            : call->op == &dh_op_max_pool_dx ? max_pool_dx_f32
+            : call->op == &dh_op_avg_pool    ? avg_pool_f32
+                                             : avg_pool_dx_f32;
+    p.f64 = call->op == &dh_op_max_pool      ? max_pool_f64
+            : call->op == &dh_op_max_pool_dx ? max_pool_dx_f64
+            : call->op == &dh_op_avg_pool    ? avg_pool_f64
+                                             : avg_pool_dx_f64;
+    return p;
+}
+
+static const char *refuse_packed(const dh_call *call)
+{
+    dh__pool pool;
+    dh__planes p = planes_of(call, &pool);
+    return dh__planes_refuse(&p);
+}
+
+static dh_status run_packed(const dh_call *call)
+{
+    dh__pool pool;
+    dh__planes p = planes_of(call, &pool);
+    dh__planes_run(&p);
+    return DH_OK;
+}
+
+static size_t scratch_copied(const dh_call *call)
+{
+    dh__pool pool;
+    dh__planes p = planes_of(call, &pool);
+    return dh__planes_copied_scratch(&p);
+}
+
+static dh_status run_copied(const dh_call *call)
+{
+    dh__pool pool;
+    dh__planes p = planes_of(call, &pool);
+    dh__planes_run_copied(&p);
+    return DH_OK;
+}
+
+static const dh_impl pool_packed = {.name = "packed", .refuse = refuse_packed, .run = run_packed};
+static const dh_impl pool_copied = {.name = "copied", .scratch = scratch_copied, .run = run_copied};
+
+#define LIST(name) const dh_impl *const dh_cpu_##name[] = {&pool_packed, &pool_copied, NULL}
+
+LIST(max_pool);
+LIST(max_pool_dx);
+LIST(avg_pool);
+LIST(avg_pool_dx);

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* Convolutions of one to three spatial axes: odd lengths, strides, dilations, asymmetric pads,
+ * groups, windows of one element, batches of none. */
+#include "case.h"
+
+#define N1(...)         \
+    {                   \
+        1,              \
+        {               \
+            __VA_ARGS__ \
+        }               \
+    }
+#define N2(...)         \
+    {                   \
+        2,              \
+        {               \
+            __VA_ARGS__ \
+        }               \
+    }
+#define N3(...)         \
+    {                   \
+        3,              \
+        {               \
+            __VA_ARGS__ \
+        }               \
+    }
+#define N4(...)         \
+    {                   \
+        4,              \
+        {               \
+            __VA_ARGS__ \
+        }               \
+    }
+
+static const dh_conv_attr plain = {.group = 1}, groups_2 = {.group = 2}, groups_3 = {.group = 3};
+static const dh_conv_attr strided = {.group = 1, .strides = N2(2, 3)};
+static const dh_conv_attr padded = {.group = 1, .pads = N4(1, 2, 0, 1)};
+static const dh_conv_attr same = {.group = 1, .pads = N4(1, 1, 1, 1)};
+static const dh_conv_attr dilated = {.group = 1, .dilations = N2(2, 3), .pads = N4(2, 0, 1, 3)};
+static const dh_conv_attr mixed = {
+    .group = 2, .strides = N2(3, 2), .dilations = N2(1, 2), .pads = N4(0, 3, 2, 1)};
+static const dh_conv_attr line = {.group = 1, .strides = N1(2), .pads = N2(2, 1)};
+static const dh_conv_attr volume = {.group = 1, .strides = N3(1, 2, 1)};
+static const dh_conv_attr point_stride = {.group = 1, .strides = N2(2, 2)};
+static const dh_conv_attr wide_pads = {.group = 1, .pads = N4(4, 5, 3, 4)};
+
+/* x, weight, and the y that they make */
+#define SHAPES(M)                                                        \
+    M(plain, C(1, 1, 1, 1), C(1, 1, 1, 1), C(1, 1, 1, 1), 1),            \
+        M(plain, C(2, 3, 5, 7), C(4, 3, 1, 1), C(2, 4, 5, 7), 4),        \
+        M(plain, C(2, 3, 5, 7), C(4, 3, 3, 2), C(2, 4, 3, 6), 4),        \
+        M(same, C(1, 2, 5, 3), C(3, 2, 3, 3), C(1, 3, 5, 3), 3),         \
+        M(strided, C(2, 2, 7, 8), C(3, 2, 3, 2), C(2, 3, 3, 3), 3),      \
+        M(padded, C(1, 2, 4, 5), C(2, 2, 3, 3), C(1, 2, 3, 6), 2),       \
+        M(dilated, C(1, 2, 7, 6), C(2, 2, 3, 2), C(1, 2, 6, 6), 2),      \
+        M(wide_pads, C(1, 1, 2, 3), C(2, 1, 3, 3), C(1, 2, 7, 10), 2),   \
+        M(point_stride, C(2, 3, 5, 4), C(2, 3, 1, 1), C(2, 2, 3, 2), 2), \
+        M(groups_2, C(2, 4, 4, 3), C(6, 2, 2, 2), C(2, 6, 3, 2), 6),     \
+        M(groups_3, C(1, 3, 5, 5), C(3, 1, 3, 3), C(1, 3, 3, 3), 3),     \
+        M(mixed, C(1, 4, 8, 7), C(2, 2, 3, 3), C(1, 2, 3, 4), 2),        \
+        M(line, C(2, 3, 11), C(2, 3, 4), C(2, 2, 6), 2),                 \
+        M(volume, C(1, 2, 3, 5, 4), C(3, 2, 2, 3, 2), C(1, 3, 2, 2, 3), 3)
+
+#define C(...) S(__VA_ARGS__)
+#define CONV(ATTR, X, W, Y, O)                                         \
+    {.op = "conv", .in_count = 2, .in = {X, W}, .attr = &ATTR},        \
+    {                                                                  \
+        .op = "conv", .in_count = 3, .in = {X, W, S(O)}, .attr = &ATTR \
+    }
+#define CONV_DX(ATTR, X, W, Y, O)                                                    \
+    {                                                                                \
+        .op = "conv_dx", .in_count = 3, .in = {Y, W, X}, .attr = &ATTR, .no_grad = 4 \
+    }
+#define CONV_DW(ATTR, X, W, Y, O)                                                    \
+    {                                                                                \
+        .op = "conv_dw", .in_count = 3, .in = {X, Y, W}, .attr = &ATTR, .no_grad = 4 \
+    }
+
+/* What the other way is exact for; y as its input. */
+#define TRANSPOSE(ATTR, X, W, O)                                                 \
+    {.op = "conv_transpose", .in_count = 2, .in = {X, W}, .attr = &ATTR},        \
+    {                                                                            \
+        .op = "conv_transpose", .in_count = 3, .in = {X, W, S(O)}, .attr = &ATTR \
+    }
+
+static const dh_conv_attr up = {.group = 1, .strides = N2(2, 2)};
+static const dh_conv_attr up_more = {
+    .group = 1, .strides = N2(2, 3), .pads = N4(1, 0, 1, 1), .output_padding = N2(1, 2)};
+static const dh_conv_attr up_groups = {
+    .group = 2, .strides = N2(1, 2), .dilations = N2(2, 1), .output_padding = N2(0, 1)};
+static const dh_conv_attr up_line = {.group = 1, .strides = N1(3), .output_padding = N1(1)};
+
+const op_case case_conv[] = {
+    SHAPES(CONV),
+    SHAPES(CONV_DX),
+    SHAPES(CONV_DW),
+    TRANSPOSE(plain, C(2, 3, 4, 5), C(3, 2, 1, 1), 2),
+    TRANSPOSE(plain, C(2, 3, 4, 5), C(3, 2, 3, 2), 2),
+    TRANSPOSE(up, C(1, 3, 3, 2), C(3, 2, 2, 2), 2),
+    TRANSPOSE(up_more, C(2, 2, 3, 4), C(2, 3, 3, 3), 3),
+    TRANSPOSE(up_groups, C(1, 4, 3, 3), C(4, 1, 2, 3), 2),
+    TRANSPOSE(up_line, C(2, 2, 5), C(2, 3, 4), 3),
+    TRANSPOSE(volume, C(1, 2, 2, 3, 2), C(2, 2, 2, 3, 2), 2),
+    /* larger than a tile, a block and a panel of the product; 1311 terms of up to 4 add up to dw */
+    {.op = "conv",
+     .in_count = 3,
+     .in = {S(3, 17, 19, 23), S(37, 17, 3, 3), S(37)},
+     .attr = &same,
+     .forward_only = true},
+    {.op = "conv_dx",
+     .in_count = 3,
+     .in = {S(3, 37, 19, 23), S(37, 17, 3, 3), S(3, 17, 19, 23)},
+     .attr = &same,
+     .forward_only = true},
+    {.op = "conv_dw",
+     .in_count = 3,
+     .in = {S(3, 17, 19, 23), S(3, 37, 19, 23), S(37, 17, 3, 3)},
+     .attr = &same,
+     .forward_only = true,
+     .atol = 2e-4},
+    /* no images, and windows larger than the image without its pads */
+    {.op = "conv",
+     .in_count = 2,
+     .in = {S(0, 3, 5, 5), S(2, 3, 3, 3)},
+     .attr = &same,
+     .forward_only = true},
+    {.op = "conv_dx",
+     .in_count = 3,
+     .in = {S(0, 2, 5, 5), S(2, 3, 3, 3), S(0, 3, 5, 5)},
+     .attr = &same,
+     .forward_only = true},
+    {.op = "conv_dw",
+     .in_count = 3,
+     .in = {S(0, 3, 5, 5), S(0, 2, 5, 5), S(2, 3, 3, 3)},
+     .attr = &same,
+     .forward_only = true},
+    {.op = "conv", .in_count = 2, .in = {S(2, 2, 1, 2), S(2, 2, 3, 3)}, .attr = &same},
+    {.op = "conv",
+     .in_count = 2,
+     .in = {S(2, 3, 6, 6), S(2, 3, 3, 3)},
+     .attr = &same,
+     .fill = {FILL_SPECIAL},
+     .forward_only = true},
+    {0}};
