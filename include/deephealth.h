@@ -6,6 +6,8 @@
 #include <deephealth/datasets.h>
 #include <deephealth/dtype.h>
 #include <deephealth/layers.h>
+#include <deephealth/layers_image.h>
+#include <deephealth/layers_more.h>
 #include <deephealth/log.h>
 #include <deephealth/memory.h>
 #include <deephealth/model.h>

@@ -14,38 +14,91 @@
         return NULL;                                     \
     }
 
-#define DH_LAYER_KINDS(K)  \
-    K(input)               \
-    K(flatten)             \
-    K(reshape)             \
-    K(dense)               \
-    K(activation)          \
-    K(linear)              \
-    K(relu)                \
-    K(leaky_relu)          \
-    K(thresholded_relu)    \
-    K(elu)                 \
-    K(selu)                \
-    K(exponential)         \
-    K(softplus)            \
-    K(softsign)            \
-    K(sigmoid)             \
-    K(hard_sigmoid)        \
-    K(tanh)                \
-    K(gelu)                \
-    K(silu)                \
-    K(softmax)             \
-    K(add)                 \
-    K(subtract)            \
-    K(multiply)            \
-    K(maximum)             \
-    K(minimum)             \
-    K(average)             \
-    K(concat)              \
-    K(dropout)             \
-    K(batch_normalization) \
-    K(layer_normalization) \
-    K(operation)           \
+/* A kind with one input, and its constructor. */
+#define DH_LAYER(id, keras_, eddl_, args_, fields_, emit_)            \
+    const dh__layer_def dh__layer_##id = {.kind = #id,                \
+                                          .keras = keras_,            \
+                                          .eddl = eddl_,              \
+                                          .args_size = sizeof(args_), \
+                                          .fields = fields_,          \
+                                          .emit = emit_};             \
+    dh_layer *(dh_##id)(const args_ *args)                            \
+    {                                                                 \
+        DH_LAYER_BEGIN(args_, #id);                                   \
+        return dh__layer_new(a.x->net, &dh__layer_##id, &a, 1, &a.x); \
+    }
+
+#define DH_LAYER_KINDS(K)     \
+    K(input)                  \
+    K(flatten)                \
+    K(reshape)                \
+    K(dense)                  \
+    K(activation)             \
+    K(linear)                 \
+    K(relu)                   \
+    K(leaky_relu)             \
+    K(thresholded_relu)       \
+    K(elu)                    \
+    K(selu)                   \
+    K(exponential)            \
+    K(softplus)               \
+    K(softsign)               \
+    K(sigmoid)                \
+    K(hard_sigmoid)           \
+    K(tanh)                   \
+    K(gelu)                   \
+    K(silu)                   \
+    K(softmax)                \
+    K(add)                    \
+    K(subtract)               \
+    K(multiply)               \
+    K(maximum)                \
+    K(minimum)                \
+    K(average)                \
+    K(concat)                 \
+    K(dropout)                \
+    K(batch_normalization)    \
+    K(layer_normalization)    \
+    K(conv1d)                 \
+    K(conv2d)                 \
+    K(conv3d)                 \
+    K(conv1d_transpose)       \
+    K(conv2d_transpose)       \
+    K(conv3d_transpose)       \
+    K(depthwise_conv2d)       \
+    K(separable_conv2d)       \
+    K(max_pool1d)             \
+    K(max_pool2d)             \
+    K(max_pool3d)             \
+    K(average_pool1d)         \
+    K(average_pool2d)         \
+    K(average_pool3d)         \
+    K(global_max_pool)        \
+    K(global_average_pool)    \
+    K(adaptive_max_pool)      \
+    K(adaptive_average_pool)  \
+    K(upsampling)             \
+    K(zero_padding)           \
+    K(cropping)               \
+    K(spatial_dropout)        \
+    K(gaussian_noise)         \
+    K(group_normalization)    \
+    K(instance_normalization) \
+    K(embedding)              \
+    K(permute)                \
+    K(slice)                  \
+    K(repeat)                 \
+    K(detach)                 \
+    K(reduce_sum)             \
+    K(reduce_mean)            \
+    K(reduce_max)             \
+    K(reduce_min)             \
+    K(reduce_var)             \
+    K(reduce_argmax)          \
+    K(reduce_argmin)          \
+    K(matmul)                 \
+    K(dot)                    \
+    K(operation)              \
     K(constant)
 
 #define K(id) extern const dh__layer_def dh__layer_##id;

@@ -72,6 +72,37 @@ MERGE(minimum, "Minimum", "Minimum", DH_MAX_LAYER_INPUTS, fold(b, DH_OP_MINIMUM,
 MERGE(average, "Average", "Average", DH_MAX_LAYER_INPUTS,
       dh__emit_scale(b->graph, fold(b, DH_OP_ADD, in_count, in), 1.0 / in_count, 0))
 
+/* The batch comes first in both, and is no axis of the product. */
+static dh_value product(dh__build *b, const dh_value *in)
+{
+    const dh_view *x = dh__graph_view(b->graph, in[0]), *y = dh__graph_view(b->graph, in[1]);
+    char tx[DH_SHAPE_TEXT], ty[DH_SHAPE_TEXT];
+    if (x->ndim < 3 || y->ndim < 3)
+        return dh__emit_fail(b->graph, dh_fail(DH_ESHAPE,
+                                               "a is %s, b is %s: both need [N, ..., rows, "
+                                               "columns]",
+                                               dh__shape_text(tx, sizeof tx, x->ndim, x->shape),
+                                               dh__shape_text(ty, sizeof ty, y->ndim, y->shape)));
+    return dh_emit2(&b->graph->emitter, DH_OP_MATMUL, NULL, in[0], in[1]);
+}
+
+static dh_value dot(dh__build *b, const dh_value *in)
+{
+    const dh_view *x = dh__graph_view(b->graph, in[0]), *y = dh__graph_view(b->graph, in[1]);
+    char tx[DH_SHAPE_TEXT], ty[DH_SHAPE_TEXT];
+    dh_reduce_attr last = {.axes = {1, {-1}}, .keepdims = true};
+    if (x->ndim < 2 || !dh__same_shape(x, y))
+        return dh__emit_fail(b->graph,
+                             dh_fail(DH_ESHAPE, "a is %s, b is %s: both need one shape [N, ..., k]",
+                                     dh__shape_text(tx, sizeof tx, x->ndim, x->shape),
+                                     dh__shape_text(ty, sizeof ty, y->ndim, y->shape)));
+    dh_value terms = dh_emit2(&b->graph->emitter, DH_OP_MUL, NULL, in[0], in[1]);
+    return dh_emit1(&b->graph->emitter, DH_OP_SUM, &last, terms);
+}
+
+MERGE(matmul, "Dot", "MatMul", 2, (DH_UNUSED(in_count), product(b, in)))
+MERGE(dot, "Dot", NULL, 2, (DH_UNUSED(in_count), dot(b, in)))
+
 static dh_value concat_emit(dh__build *b, const void *args, int in_count, const dh_value *in)
 {
     const dh_concat_args *a = args;

@@ -6,6 +6,8 @@
 #define DH_NET_H
 
 #include <deephealth/layers.h>
+#include <deephealth/layers_image.h>
+#include <deephealth/layers_more.h>
 
 #include "graph.h"
 
