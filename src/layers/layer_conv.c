@@ -98,8 +98,31 @@ static dh_value failed(dh__build *b, dh_status status)
         .stride_default = 1, .padding = (a)->padding, .pads = (a)->pads            \
     }
 
-/* --- plain --------------------------------------------------------------------------------------
- */
+/* What is not about windows. */
+typedef struct rest {
+    const dh_initializer *weight_init, *bias_init;
+    dh_regularizer weight_reg, bias_reg;
+    bool no_bias;
+    const char *activation;
+    double alpha;
+} rest;
+
+#define REST(a)                                                                           \
+    {                                                                                     \
+        &(a)->weight_init, &(a)->bias_init, (a)->weight_reg, (a)->bias_reg, (a)->no_bias, \
+            (a)->activation, (double)(a)->alpha                                           \
+    }
+
+/* Weight, bias, filter, activation. */
+static dh_value whole(dh__build *b, const filter *f, const rest *r, dh_value x)
+{
+    dh_value weight = weight_of(b, f, "weight", r->weight_init, r->weight_reg);
+    dh_value bias = r->no_bias ? DH_NO_VALUE : bias_of(b, f, r->bias_init, r->bias_reg);
+    dh_value y = filtered(b, f, x, weight, bias);
+    return dh__activate(b->graph, r->activation, r->alpha, 0, y, b->layer->def->kind);
+}
+
+/* --- plain --- */
 
 static dh_value conv_emit(dh__build *b, const dh_conv_args *a, int ndim, dh_value x)
 {
@@ -108,10 +131,8 @@ static dh_value conv_emit(dh__build *b, const dh_conv_args *a, int ndim, dh_valu
     dh_status status = read_filter(&f, dh__graph_view(b->graph, x), ndim, &windows);
     if (!status) status = check_channels(&f);
     if (status) return failed(b, status);
-    dh_value weight = weight_of(b, &f, "weight", &a->weight_init, a->weight_reg);
-    dh_value bias = a->no_bias ? DH_NO_VALUE : bias_of(b, &f, &a->bias_init, a->bias_reg);
-    dh_value y = filtered(b, &f, x, weight, bias);
-    return dh__activate(b->graph, a->activation, (double)a->alpha, 0, y, b->layer->def->kind);
+    rest r = REST(a);
+    return whole(b, &f, &r, x);
 }
 
 #define COMMON_FIELDS(T)                                                                  \
@@ -157,8 +178,7 @@ DH_LAYER(conv1d, "Conv1D", "Conv1D", dh_conv_args, conv_fields, conv_emit_1)
 DH_LAYER(conv2d, "Conv2D", "Conv2D", dh_conv_args, conv_fields, conv_emit_2)
 DH_LAYER(conv3d, "Conv3D", "Conv3D", dh_conv_args, conv_fields, conv_emit_3)
 
-/* --- transposed ---------------------------------------------------------------------------------
- */
+/* --- transposed --- */
 
 static dh_status read_output_padding(filter *f, const dh_conv_transpose_args *a)
 {
@@ -182,10 +202,8 @@ static dh_value transpose_emit(dh__build *b, const dh_conv_transpose_args *a, in
     if (!status) status = read_output_padding(&f, a);
     if (!status) status = check_channels(&f);
     if (status) return failed(b, status);
-    dh_value weight = weight_of(b, &f, "weight", &a->weight_init, a->weight_reg);
-    dh_value bias = a->no_bias ? DH_NO_VALUE : bias_of(b, &f, &a->bias_init, a->bias_reg);
-    dh_value y = filtered(b, &f, x, weight, bias);
-    return dh__activate(b->graph, a->activation, (double)a->alpha, 0, y, b->layer->def->kind);
+    rest r = REST(a);
+    return whole(b, &f, &r, x);
 }
 
 static const dh_field transpose_fields[] = {FILTERS(dh_conv_transpose_args),
@@ -204,8 +222,7 @@ DH_LAYER(conv2d_transpose, "Conv2DTranspose", "ConvT2D", dh_conv_transpose_args,
 DH_LAYER(conv3d_transpose, "Conv3DTranspose", "ConvT3D", dh_conv_transpose_args, transpose_fields,
          transpose_emit_3)
 
-/* --- depthwise and separable --------------------------------------------------------------------
- */
+/* --- depthwise and separable --- */
 
 /* Of each channel by itself. */
 static dh_status read_depthwise(filter *f, const dh_view *x, int ndim, int multiplier,
@@ -225,10 +242,8 @@ static dh_value depthwise_emit(dh__build *b, const dh_depthwise_conv_args *a, in
     dh_status status =
         read_depthwise(&f, dh__graph_view(b->graph, x), ndim, a->depth_multiplier, &windows);
     if (status) return failed(b, status);
-    dh_value weight = weight_of(b, &f, "weight", &a->weight_init, a->weight_reg);
-    dh_value bias = a->no_bias ? DH_NO_VALUE : bias_of(b, &f, &a->bias_init, a->bias_reg);
-    dh_value y = filtered(b, &f, x, weight, bias);
-    return dh__activate(b->graph, a->activation, (double)a->alpha, 0, y, b->layer->def->kind);
+    rest r = REST(a);
+    return whole(b, &f, &r, x);
 }
 
 static const dh_field depthwise_fields[] = {MULTIPLIER(dh_depthwise_conv_args),

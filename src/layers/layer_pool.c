@@ -12,8 +12,7 @@
         return name(b, (const T *)args, in[0], __VA_ARGS__);                                       \
     }
 
-/* --- windows ------------------------------------------------------------------------------------
- */
+/* --- windows --- */
 
 static dh_value pool_emit(dh__build *b, const dh_pool_args *a, dh_value x, int op, int ndim)
 {
@@ -59,8 +58,7 @@ DH_LAYER(average_pool2d, "AveragePooling2D", "AveragePool2D", dh_pool_args, pool
 DH_LAYER(average_pool3d, "AveragePooling3D", "AveragePool3D", dh_pool_args, pool_fields,
          pool_emit_average3)
 
-/* --- all of a channel, and bins -----------------------------------------------------------------
- */
+/* --- all of a channel, and bins --- */
 
 static dh_value global_emit(dh__build *b, const dh_global_pool_args *a, dh_value x, int op)
 {
@@ -110,8 +108,7 @@ DH_LAYER(adaptive_max_pool, "AdaptiveMaxPooling2D", NULL, dh_adaptive_pool_args,
 DH_LAYER(adaptive_average_pool, "AdaptiveAveragePooling2D", NULL, dh_adaptive_pool_args,
          adaptive_fields, adaptive_emit_average)
 
-/* --- size ---------------------------------------------------------------------------------------
- */
+/* --- size --- */
 
 static dh_value upsampling_emit(dh__build *b, const void *args, int count, const dh_value *in)
 {

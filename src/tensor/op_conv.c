@@ -117,8 +117,7 @@ static dh_status infer_conv_dw(dh_call *call)
     return DH_OK;
 }
 
-/* --- transposed ---------------------------------------------------------------------------------
- */
+/* --- transposed --- */
 
 /* Spatial lengths of y, whose convolution has the size of x. */
 static dh_status transposed_lengths(dh_view *y, const dh_view *x, const dh_view *weight,
@@ -176,8 +175,7 @@ static dh_status infer_conv_transpose(dh_call *call)
     return transposed_lengths(y, x, weight, attr);
 }
 
-/* --- gradients: each op is linear in its two inputs, and the others are its derivatives ----------
- */
+/* --- gradients: each op is linear in its two inputs, and the others are its derivatives --- */
 
 static dh_value emit_like(dh_grad *g, int op, dh_value a, dh_value b, dh_value like)
 {

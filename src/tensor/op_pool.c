@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-/* --- windows ------------------------------------------------------------------------------------
- */
+/* --- windows --- */
 
 static dh_status adaptive_windows(dh__pool *p, const dh_pool_attr *attr, int ndim, const char *who)
 {
@@ -87,8 +86,7 @@ dh__pool_span dh__pool_span_of(const dh__pool *pool, int axis, int64_t position)
     return (dh__pool_span){at + skipped * step, step, count, pool->count_pads ? counted : count};
 }
 
-/* --- ops ----------------------------------------------------------------------------------------
- */
+/* --- ops --- */
 
 static void pooled_shape(dh_view *y, const dh__pool *p, const dh_view *x)
 {
@@ -112,16 +110,9 @@ static dh_status infer_pool_dx(dh_call *call)
     dh__pool p;
     const dh_view *dy = &call->in[0], *x = &call->in[1];
     dh_view want = *dy;
-    char a[DH_SHAPE_TEXT], b[DH_SHAPE_TEXT];
     DH_TRY(dh__pool_of(&p, call->attr, x, call->op->name));
     pooled_shape(&want, &p, x);
-    DH_REQUIRE(dh__same_shape(dy, &want), DH_ESHAPE, "%s: dy is %s, must be %s", call->op->name,
-               dh__shape_text(a, sizeof a, dy->ndim, dy->shape),
-               dh__shape_text(b, sizeof b, want.ndim, want.shape));
-    call->out[0].dtype = x->dtype;
-    call->out[0].ndim = x->ndim;
-    memcpy(call->out[0].shape, x->shape, sizeof x->shape);
-    return DH_OK;
+    return dh__windows_dx(call, &want);
 }
 
 static dh_status backward_max_pool(dh_grad *g)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "windows.h"
 
+#include <string.h>
+
 static dh_status fill(int64_t *to, int ndim, const dh_ints *list, int from, int count,
                       int64_t least, int64_t dflt, const char *who, const char *name)
 {
@@ -64,5 +66,18 @@ dh_status dh__windows_slide(dh__windows *w, const char *who)
         w->out[i] = (padded - extent) / w->stride[i] + 1;
     }
     for (int i = 0; i < 3 - w->ndim; i++) w->out[i] = 1;
+    return DH_OK;
+}
+
+dh_status dh__windows_dx(dh_call *call, const dh_view *want)
+{
+    const dh_view *dy = &call->in[0], *x = &call->in[1];
+    char a[DH_SHAPE_TEXT], b[DH_SHAPE_TEXT];
+    DH_REQUIRE(dh__same_shape(dy, want), DH_ESHAPE, "%s: dy is %s, must be %s", call->op->name,
+               dh__shape_text(a, sizeof a, dy->ndim, dy->shape),
+               dh__shape_text(b, sizeof b, want->ndim, want->shape));
+    call->out[0].dtype = x->dtype;
+    call->out[0].ndim = x->ndim;
+    memcpy(call->out[0].shape, x->shape, sizeof x->shape);
     return DH_OK;
 }

@@ -30,6 +30,9 @@ dh_status dh__spatial_check(const dh_view *x, const char *who, const char *name)
  * (size - 1) + 1. A window that does not fit is DH_ESHAPE. */
 dh_status dh__windows_slide(dh__windows *w, const char *who);
 
+/* Of an op (dy, x) -> dx: dy must have the shape of want, dx takes x's. */
+dh_status dh__windows_dx(dh_call *call, const dh_view *want);
+
 /* Elements of all positions and of one window. */
 static inline int64_t dh__windows_positions(const dh__windows *w)
 {

@@ -46,6 +46,36 @@ typedef struct case_shape {
         }     \
     }
 
+/* N2(3, 5): a list of two numbers in an attribute struct (dh_ints) */
+#define N1(...)         \
+    {                   \
+        1,              \
+        {               \
+            __VA_ARGS__ \
+        }               \
+    }
+#define N2(...)         \
+    {                   \
+        2,              \
+        {               \
+            __VA_ARGS__ \
+        }               \
+    }
+#define N3(...)         \
+    {                   \
+        3,              \
+        {               \
+            __VA_ARGS__ \
+        }               \
+    }
+#define N4(...)         \
+    {                   \
+        4,              \
+        {               \
+            __VA_ARGS__ \
+        }               \
+    }
+
 /* Integer inputs are small numbers by the same names (0 to 3, or -3 to 3). Integer results that
  * leave the range of their dtype must wrap; a case of an op that saturates stays inside. */
 typedef struct op_case {

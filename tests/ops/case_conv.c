@@ -3,35 +3,6 @@
  * groups, windows of one element, batches of none. */
 #include "case.h"
 
-#define N1(...)         \
-    {                   \
-        1,              \
-        {               \
-            __VA_ARGS__ \
-        }               \
-    }
-#define N2(...)         \
-    {                   \
-        2,              \
-        {               \
-            __VA_ARGS__ \
-        }               \
-    }
-#define N3(...)         \
-    {                   \
-        3,              \
-        {               \
-            __VA_ARGS__ \
-        }               \
-    }
-#define N4(...)         \
-    {                   \
-        4,              \
-        {               \
-            __VA_ARGS__ \
-        }               \
-    }
-
 static const dh_conv_attr plain = {.group = 1}, groups_2 = {.group = 2}, groups_3 = {.group = 3};
 static const dh_conv_attr strided = {.group = 1, .strides = N2(2, 3)};
 static const dh_conv_attr padded = {.group = 1, .pads = N4(1, 2, 0, 1)};

@@ -3,35 +3,6 @@
  * out lengths that they do not divide. */
 #include "case.h"
 
-#define N1(...)         \
-    {                   \
-        1,              \
-        {               \
-            __VA_ARGS__ \
-        }               \
-    }
-#define N2(...)         \
-    {                   \
-        2,              \
-        {               \
-            __VA_ARGS__ \
-        }               \
-    }
-#define N3(...)         \
-    {                   \
-        3,              \
-        {               \
-            __VA_ARGS__ \
-        }               \
-    }
-#define N4(...)         \
-    {                   \
-        4,              \
-        {               \
-            __VA_ARGS__ \
-        }               \
-    }
-
 static const dh_pool_attr halves = {.kernel_shape = N2(2, 2), .strides = N2(2, 2)};
 static const dh_pool_attr overlap = {.kernel_shape = N2(3, 2)};
 static const dh_pool_attr gaps = {.kernel_shape = N2(1, 2), .strides = N2(2, 3)};

@@ -9,8 +9,7 @@
 #include "gemm.h"
 #include "team.h"
 
-/* --- columns ------------------------------------------------------------------------------------
- */
+/* --- columns --- */
 
 typedef struct columns {
     const dh__conv_sides *s;
@@ -91,8 +90,7 @@ static void scatter_planes(void *context, int64_t begin, int64_t end)
     }
 }
 
-/* --- by GEMM ------------------------------------------------------------------------------------
- */
+/* --- by GEMM --- */
 
 /* Each window is one element, and they cover the large side one by one. */
 static bool pointwise(const dh__conv_sides *s)

@@ -53,8 +53,7 @@ dh__conv_tap dh__conv_tap_of(const dh__conv_sides *s, int64_t index)
     return t;
 }
 
-/* --- sums ---------------------------------------------------------------------------------------
- */
+/* --- sums --- */
 
 typedef struct job {
     const dh_call *call;

@@ -36,38 +36,7 @@ static dh__planes planes_of(const dh_call *call, dh__pool *pool)
     return p;
 }
 
-static const char *refuse_packed(const dh_call *call)
-{
-    dh__pool pool;
-    dh__planes p = planes_of(call, &pool);
-    return dh__planes_refuse(&p);
-}
-
-static dh_status run_packed(const dh_call *call)
-{
-    dh__pool pool;
-    dh__planes p = planes_of(call, &pool);
-    dh__planes_run(&p);
-    return DH_OK;
-}
-
-static size_t scratch_copied(const dh_call *call)
-{
-    dh__pool pool;
-    dh__planes p = planes_of(call, &pool);
-    return dh__planes_copied_scratch(&p);
-}
-
-static dh_status run_copied(const dh_call *call)
-{
-    dh__pool pool;
-    dh__planes p = planes_of(call, &pool);
-    dh__planes_run_copied(&p);
-    return DH_OK;
-}
-
-static const dh_impl pool_packed = {.name = "packed", .refuse = refuse_packed, .run = run_packed};
-static const dh_impl pool_copied = {.name = "copied", .scratch = scratch_copied, .run = run_copied};
+DH_PLANES_IMPLS(pool, dh__pool, planes_of)
 
 #define LIST(name) const dh_impl *const dh_cpu_##name[] = {&pool_packed, &pool_copied, NULL}
 

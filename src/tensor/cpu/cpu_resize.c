@@ -54,39 +54,7 @@ static dh__planes planes_of(const dh_call *call, dh__resize *resize)
                         .add = true};
 }
 
-static const char *refuse_packed(const dh_call *call)
-{
-    dh__resize resize;
-    dh__planes p = planes_of(call, &resize);
-    return dh__planes_refuse(&p);
-}
-
-static dh_status run_packed(const dh_call *call)
-{
-    dh__resize resize;
-    dh__planes p = planes_of(call, &resize);
-    dh__planes_run(&p);
-    return DH_OK;
-}
-
-static size_t scratch_copied(const dh_call *call)
-{
-    dh__resize resize;
-    dh__planes p = planes_of(call, &resize);
-    return dh__planes_copied_scratch(&p);
-}
-
-static dh_status run_copied(const dh_call *call)
-{
-    dh__resize resize;
-    dh__planes p = planes_of(call, &resize);
-    dh__planes_run_copied(&p);
-    return DH_OK;
-}
-
-static const dh_impl resize_packed = {.name = "packed", .refuse = refuse_packed, .run = run_packed};
-static const dh_impl resize_copied = {
-    .name = "copied", .scratch = scratch_copied, .run = run_copied};
+DH_PLANES_IMPLS(resize, dh__resize, planes_of)
 
 const dh_impl *const dh_cpu_resize[] = {&resize_packed, &resize_copied, NULL};
 const dh_impl *const dh_cpu_resize_dx[] = {&resize_packed, &resize_copied, NULL};

@@ -20,8 +20,7 @@ static int64_t plane_count(const dh__planes *p)
     return p->call->out[0].shape[0] * p->call->out[0].shape[1];
 }
 
-/* --- packed planes ------------------------------------------------------------------------------
- */
+/* --- packed planes --- */
 
 static bool packed(const dh_view *v)
 {
@@ -70,8 +69,7 @@ void dh__planes_run(const dh__planes *p)
     if (dh__view_count(&p->call->out[0])) dh__team_ranges(plane_count(p), 1, run_range, &job);
 }
 
-/* --- any planes ---------------------------------------------------------------------------------
- */
+/* --- any planes --- */
 
 static int64_t group_count(const dh__planes *p)
 {

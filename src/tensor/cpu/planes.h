@@ -24,4 +24,38 @@ void dh__planes_run(const dh__planes *p);
 size_t dh__planes_copied_scratch(const dh__planes *p);
 void dh__planes_run_copied(const dh__planes *p);
 
+/* family_packed and family_copied: the implementations of a family whose geometry is a T, which
+ * make(call, &geometry) fills. */
+#define DH_PLANES_IMPLS(family, T, make)                                   \
+    static const char *family##_refuse(const dh_call *call)                \
+    {                                                                      \
+        T geometry;                                                        \
+        dh__planes p = make(call, &geometry);                              \
+        return dh__planes_refuse(&p);                                      \
+    }                                                                      \
+    static dh_status family##_run(const dh_call *call)                     \
+    {                                                                      \
+        T geometry;                                                        \
+        dh__planes p = make(call, &geometry);                              \
+        dh__planes_run(&p);                                                \
+        return DH_OK;                                                      \
+    }                                                                      \
+    static size_t family##_scratch(const dh_call *call)                    \
+    {                                                                      \
+        T geometry;                                                        \
+        dh__planes p = make(call, &geometry);                              \
+        return dh__planes_copied_scratch(&p);                              \
+    }                                                                      \
+    static dh_status family##_run_copied(const dh_call *call)              \
+    {                                                                      \
+        T geometry;                                                        \
+        dh__planes p = make(call, &geometry);                              \
+        dh__planes_run_copied(&p);                                         \
+        return DH_OK;                                                      \
+    }                                                                      \
+    static const dh_impl family##_packed = {                               \
+        .name = "packed", .refuse = family##_refuse, .run = family##_run}; \
+    static const dh_impl family##_copied = {                               \
+        .name = "copied", .scratch = family##_scratch, .run = family##_run_copied};
+
 #endif
