@@ -229,6 +229,30 @@ static void test_remainders(void **unused)
     on_each_isa(remainders);
 }
 
+/* Sums over so few terms that A stays in registers: across strips and row blocks, odd ends. */
+static void few_terms(bool f64)
+{
+    static const int64_t shapes[][2] = {{16, 256}, {17, 257}, {131, 521}, {259, 1030}};
+    for (int k = 1; k <= 14; k++)
+        for (size_t s = 0; s < DH_COUNT(shapes); s++) {
+            dh__gemm g = shape(shapes[s][0], shapes[s][1], k, f64);
+            g.alpha = s % 2 ? 0.7 : 1;
+            g.beta = k % 3 == 0 ? 0.37 : 0;
+            check(g, (k + (int)s) % LAYOUTS, (k + (int)s) % 4, k % 2 * 3, false);
+        }
+    dh__gemm g = shape(100, 1024, 10, f64);
+    g.a_row = 10, g.a_col = 1, g.b_row = 1, g.b_col = 10;
+    assert_non_null(strstr(dh__gemm_name(&g), "gemm_short"));
+    g.act = DH_GEMM_ACT_RELU;
+    assert_null(strstr(dh__gemm_name(&g), "gemm_short"));
+}
+
+static void test_few_terms(void **unused)
+{
+    (void)unused;
+    on_each_isa(few_terms);
+}
+
 static void factors(bool f64)
 {
     static const double values[] = {0, 1, -1, 0.37};
@@ -312,7 +336,7 @@ static void threads(bool f64)
     for (size_t s = 0; s < DH_COUNT(shapes); s++)
         for (int layout = 0; layout < 4; layout++) {
             dh__gemm g = shape(shapes[s][0], shapes[s][1], shapes[s][2], f64);
-            problem p = make_problem(g, layout & 1, layout >> 1, 0, true);
+            problem p = make_problem(g, layout & 1, layout >> 1, 0, g.k > 12);
             size_t bytes = p.count[2] * (f64 ? 8u : 4u);
             char *first = malloc(bytes);
             assert_non_null(first);
@@ -388,11 +412,11 @@ static void test_openblas(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layouts),  cmocka_unit_test(test_remainders),
-        cmocka_unit_test(test_factors),  cmocka_unit_test(test_blocks),
-        cmocka_unit_test(test_empty),    cmocka_unit_test(test_nan),
-        cmocka_unit_test(test_threads),  cmocka_unit_test(test_scratch_grows),
-        cmocka_unit_test(test_openblas),
+        cmocka_unit_test(test_layouts),       cmocka_unit_test(test_remainders),
+        cmocka_unit_test(test_few_terms),     cmocka_unit_test(test_factors),
+        cmocka_unit_test(test_blocks),        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_nan),           cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_scratch_grows), cmocka_unit_test(test_openblas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -132,7 +132,7 @@ void dh__gemm_run(const dh__gemm *g, void *scratch)
         dh__gemm_run_vector(&p, kernels);
     } else if (dh__gemm_takes_openblas(&p)) {
         dh__gemm_run_openblas(&p);
-    } else if (!dh__gemm_run_small(&p, kernels)) {
+    } else if (!dh__gemm_run_short(&p, kernels) && !dh__gemm_run_small(&p, kernels)) {
         dh__gemm_plan plan = make_plan(&p, kernels);
         dh__gemm_run_packed(&plan, scratch);
     }
@@ -145,6 +145,7 @@ const char *dh__gemm_name(const dh__gemm *g)
     if (p.m < 1 || p.n < 1) return "gemm_empty";
     if (dh__gemm_is_vector(&p)) return kernels->name_vector;
     if (dh__gemm_takes_openblas(&p)) return "gemm_openblas";
+    if (dh__gemm_is_short(&p)) return kernels->name_short;
     dh__gemm_plan plan = make_plan(&p, kernels);
     return plan.pack_a || plan.pack_b ? kernels->name_packed : kernels->name_small;
 }

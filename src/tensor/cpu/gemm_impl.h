@@ -37,10 +37,26 @@ typedef struct dh__gemm_vector {
     int64_t rows, cols;
 } dh__gemm_vector;
 
+/* Sums over few terms: k of A's values for one row or two stay in registers, while the columns of a
+ * strip pass by. */
+typedef struct dh__gemm_short {
+    const void *a;
+    int64_t a_row, a_col;
+    const void *b; /* packed: k rows DH_GEMM_SHORT_PITCH bytes apart, zeros up to a whole vector */
+    void *c;
+    int64_t c_row, rows, cols;
+    int k; /* 1 .. DH_GEMM_SHORT_K */
+    double alpha, beta;
+} dh__gemm_short;
+
+#define DH_GEMM_SHORT_K     12   /* two rows of A take 24 registers of 32, one row 12 of 16 */
+#define DH_GEMM_SHORT_STRIP 2048 /* bytes of a row of C */
+#define DH_GEMM_SHORT_PITCH (DH_GEMM_SHORT_STRIP + 64) /* so that B's rows share no sets of L1 */
+
 #define DH_GEMM_MR_MAX 14
 
 typedef struct dh__gemm_kernels {
-    const char *name_small, *name_packed, *name_vector;
+    const char *name_small, *name_packed, *name_vector, *name_short;
     int mr[2], nr[2]; /* [f64] */
     int kc[2];        /* longest sum in registers: a constant, so that bits do not tell caches */
     /* [f64][rows of A adjacent] */
@@ -54,6 +70,7 @@ typedef struct dh__gemm_kernels {
                          int fill, int64_t count);
     void (*dot[2])(const dh__gemm_vector *g);  /* y[r] = sum over cols of x[r][.] v[.] */
     void (*axpy[2])(const dh__gemm_vector *g); /* y[.] = sum over rows of v[r] x[r][.] */
+    void (*sum_short[2])(const dh__gemm_short *g);
 } dh__gemm_kernels;
 
 extern const dh__gemm_kernels dh__gemm_kernels_portable;
@@ -72,6 +89,10 @@ void dh__gemm_finish(const dh__gemm *g, void *c, int64_t c_step, const void *y, 
 /* gemm_vector.c: m or n is 1. False when it does not take the strides. */
 bool dh__gemm_run_vector(const dh__gemm *g, const dh__gemm_kernels *kernels);
 bool dh__gemm_is_vector(const dh__gemm *g);
+
+/* gemm_short.c: k is at most DH_GEMM_SHORT_K. False when it does not take the product. */
+bool dh__gemm_run_short(const dh__gemm *g, const dh__gemm_kernels *kernels);
+bool dh__gemm_is_short(const dh__gemm *g);
 
 /* gemm_openblas.c: false when OpenBLAS is not selected, missing, or cannot take the strides. */
 bool dh__gemm_takes_openblas(const dh__gemm *g);

@@ -12,7 +12,8 @@
     void DH_ISA(dh__pack_copy_##S)(void *out, int64_t out_step, const void *x, int64_t step, \
                                    int width, int fill, int64_t count);                      \
     void DH_ISA(dh__dot_##S)(const dh__gemm_vector *g);                                      \
-    void DH_ISA(dh__axpy_##S)(const dh__gemm_vector *g)
+    void DH_ISA(dh__axpy_##S)(const dh__gemm_vector *g);                                     \
+    void DH_ISA(dh__sum_short_##S)(const dh__gemm_short *g)
 DH_GEMM_PACK(f32);
 DH_GEMM_PACK(f64);
 

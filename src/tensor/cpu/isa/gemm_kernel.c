@@ -33,6 +33,7 @@ const dh__gemm_kernels DH_ISA(dh__gemm_kernels) = {
     .name_small = NAME("gemm_small_"),
     .name_packed = NAME("gemm_packed_"),
     .name_vector = NAME("gemm_vector_"),
+    .name_short = NAME("gemm_short_"),
     .mr = {MR, MR},
     .nr = {2 * DH_SIMD_F32, 2 * DH_SIMD_F64},
     .kc = {DH_SIMD_SIZE == 64 ? 512 : 384, DH_SIMD_SIZE == 64 ? 512 : 384},
@@ -41,4 +42,5 @@ const dh__gemm_kernels DH_ISA(dh__gemm_kernels) = {
     .pack_copy = {DH_ISA(dh__pack_copy_f32), DH_ISA(dh__pack_copy_f64)},
     .dot = {DH_ISA(dh__dot_f32), DH_ISA(dh__dot_f64)},
     .axpy = {DH_ISA(dh__axpy_f32), DH_ISA(dh__axpy_f64)},
+    .sum_short = {DH_ISA(dh__sum_short_f32), DH_ISA(dh__sum_short_f64)},
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Packing of A and B, and products with one row or column, compiled once per instruction set. */
+/* Packing of A and B, and products with one row, one column or few terms, compiled once per instruction set. */
 #include "gemm_table.h"
 #include "simd.h"
 
@@ -25,4 +25,7 @@
 #endif
 
 #define DH_EACH_FLOAT "gemm_move.h"
+#include "each_float.h"
+
+#define DH_EACH_FLOAT "gemm_short.h"
 #include "each_float.h"
