@@ -104,6 +104,18 @@ static dh_status check_weights(const dh__data *data, const dh_model *model, int6
     return DH_OK;
 }
 
+void dh__data_take(dh__data *data, const dh_tensor *x, const dh_tensor *y,
+                   const dh_tensor *const *xs, const dh_tensor *const *ys)
+{
+    memset(data, 0, sizeof *data);
+    for (int i = 0; i < DH_MAX_IO; i++) {
+        data->x[i] = xs[i];
+        data->y[i] = ys[i];
+    }
+    if (x) data->x[0] = x;
+    if (y) data->y[0] = y;
+}
+
 dh_status dh__data_check(dh__data *data, const dh_model *model, bool with_targets, const char *who)
 {
     DH_REQUIRE(data->x[0], DH_EINVAL, "%s: x is NULL", who);

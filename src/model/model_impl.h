@@ -116,6 +116,9 @@ typedef struct dh__data { /* checked arguments: x one an input, y one an output 
     int class_count;
     int64_t begin, count; /* rows used */
 } dh__data;
+/* From arguments: x and y are xs[0] and ys[0] where given. */
+void dh__data_take(dh__data *data, const dh_tensor *x, const dh_tensor *y,
+                   const dh_tensor *const *xs, const dh_tensor *const *ys);
 dh_status dh__data_check(dh__data *data, const dh_model *model, bool with_targets, const char *who);
 /* The key of data's targets. */
 void dh__data_key(dh__key *key, const dh__data *data, const dh_model *model, dh__mode mode,

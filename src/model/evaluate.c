@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* dh_evaluate and dh_predict: passes over data without training. */
+#include <string.h>
+
+#include "model_impl.h"
+#include "team.h"
+
+static void log_result(const dh_model *m, const dh_result *r)
+{
+    char line[512];
+    size_t at = (size_t)dh__format(line, sizeof line, "evaluate: loss %.4f", r->loss);
+    for (int i = 0; i < m->metric_count && at < sizeof line; i++)
+        at += (size_t)dh__format(line + at, sizeof line - at, "  %s %.4f", m->metric[i].name,
+                                 r->metrics[i]);
+    dh__log(DH_LOG_INFO, "%s", line);
+}
+
+dh_status(dh_evaluate)(const dh_evaluate_args *args)
+{
+    dh_evaluate_args a;
+    dh__data data;
+    dh_result result = {0};
+    DH_TRY(dh__args(&a, sizeof a, args, "evaluate"));
+    DH_TRY(dh__ready(a.model, true, "evaluate"));
+    DH_REQUIRE(a.batch_size >= 0, DH_EINVAL, "evaluate: batch_size is %d, must be at least 1",
+               a.batch_size);
+    dh__data_take(&data, a.x, a.y, a.xs, a.ys);
+    data.sample_weight = a.sample_weight;
+    DH_TRY(dh__data_check(&data, a.model, true, "evaluate"));
+    int before = dh__enter(a.model);
+    dh_status status =
+        dh__evaluate_data(a.model, &data, a.batch_size ? a.batch_size : 256, &result);
+    dh__leave(before);
+    if (status) return dh__from("evaluate", status);
+    if (!a.quiet) log_result(a.model, &result);
+    if (a.result) *a.result = result;
+    return DH_OK;
+}
+
+/* --- predict --- */
+
+/* Output tensors of all rows, made when the first batch has shown their shapes. */
+static dh_status make_outputs(dh_tensor **outs, const dh_model *m, const dh__stage *stage,
+                              int64_t rows)
+{
+    for (int o = 0; o < m->output_count; o++) {
+        dh_view v = *dh__plan_view(stage->plan, stage->output[o]);
+        DH_REQUIRE(v.ndim && v.shape[0] == stage->plan->rows, DH_ESHAPE,
+                   "predict: axis 0 of output \"%s\" is not the batch", m->output[o]->name);
+        v.shape[0] = rows;
+        DH_TRY(dh__tensor_new(&outs[o], dh__cpu(), v.dtype, v.ndim, v.shape));
+    }
+    return DH_OK;
+}
+
+static dh_status predict_batches(dh_tensor **outs, dh_model *m, const dh__data *data, int64_t batch)
+{
+    dh__key key;
+    dh__stage *stage;
+    dh__data_key(&key, data, m, DH_PREDICT, batch < data->count ? batch : data->count);
+    for (int64_t i = 0; i < data->count; i += batch) {
+        int64_t rows = data->count - i < batch ? data->count - i : batch;
+        DH_TRY(dh__stage_get(&stage, m, &key, rows));
+        DH_TRY(dh__feed(stage, m, data, NULL, i, rows, true, false));
+        m->current = stage;
+        m->forward_training = false;
+        DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_FORWARD));
+        if (i == 0) DH_TRY(make_outputs(outs, m, stage, data->count));
+        for (int o = 0; o < m->output_count; o++) {
+            const dh_view *v = dh__plan_view(stage->plan, stage->output[o]);
+            size_t size = (size_t)dh__view_count(v) * dh_dtype_size(v->dtype);
+            size_t row = size / (size_t)rows;
+            DH_TRY(m->arena->device->copy_out(
+                m->arena->device, (char *)outs[o]->view.data + (size_t)i * row, v->data, size));
+        }
+    }
+    return DH_OK;
+}
+
+typedef struct prediction {
+    dh_tensor **outs;
+    dh_model *model;
+    const dh__data *data;
+    int64_t batch;
+    dh_status status;
+} prediction;
+
+static void predict_session(void *context)
+{
+    prediction *p = context;
+    p->status = predict_batches(p->outs, p->model, p->data, p->batch);
+}
+
+static dh_status predict_all(dh_tensor **outs, dh_model *m, const dh__data *data, int64_t batch)
+{
+    prediction p = {outs, m, data, batch, DH_OK};
+    dh__team_session(predict_session, &p);
+    return p.status;
+}
+
+dh_status(dh_predict)(const dh_predict_args *args)
+{
+    dh_predict_args a;
+    dh__data data;
+    dh_tensor *outs[DH_MAX_IO] = {0};
+    DH_TRY(dh__args(&a, sizeof a, args, "predict"));
+    DH_REQUIRE(a.out || a.outs, DH_EINVAL, "predict: out is NULL");
+    DH_REQUIRE(!(a.out && a.outs), DH_EINVAL, "predict: both out and outs are given");
+    DH_TRY(dh__ready(a.model, false, "predict"));
+    DH_REQUIRE(a.batch_size >= 0, DH_EINVAL, "predict: batch_size is %d, must be at least 1",
+               a.batch_size);
+    const dh_tensor *none[DH_MAX_IO] = {0};
+    dh__data_take(&data, a.x, NULL, a.xs, none);
+    DH_TRY(dh__data_check(&data, a.model, false, "predict"));
+    int before = dh__enter(a.model);
+    dh_status status = predict_all(outs, a.model, &data, a.batch_size ? a.batch_size : 256);
+    dh__leave(before);
+    for (int o = 0; o < DH_MAX_IO; o++) {
+        if (!status && a.outs && o < a.model->output_count)
+            a.outs[o] = outs[o];
+        else if (!status && !a.outs && o == 0)
+            *a.out = outs[0];
+        else
+            dh_tensor_free(outs[o]);
+    }
+    return dh__from("predict", status);
+}
