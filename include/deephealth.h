@@ -3,6 +3,7 @@
 #ifndef DEEPHEALTH_H
 #define DEEPHEALTH_H
 
+#include <deephealth/callbacks.h>
 #include <deephealth/datasets.h>
 #include <deephealth/dtype.h>
 #include <deephealth/layers.h>

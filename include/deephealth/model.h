@@ -4,6 +4,7 @@
 #ifndef DEEPHEALTH_MODEL_H
 #define DEEPHEALTH_MODEL_H
 
+#include <deephealth/callbacks.h>
 #include <deephealth/layers.h>
 #include <deephealth/optimizers.h>
 
@@ -107,19 +108,8 @@ typedef struct dh_epoch {
     int epoch; /* from 1 */
     dh_result train, validation;
     bool has_validation;
+    double learning_rate; /* of the last step */
 } dh_epoch;
-
-/* What a callback is told; borrowed for the call. */
-typedef struct dh_event {
-    dh_model *model;
-    int epoch;                           /* from 1 */
-    int64_t step, steps;                 /* of the epoch, from 1; at epoch end step == steps */
-    const dh_result *train, *validation; /* so far; validation NULL before it ran */
-    bool epoch_end;
-} dh_event;
-/* Called after each step and each epoch. Not DH_OK ends fit with that status. It may evaluate,
- * predict, read and write parameters; building or fitting the model is DH_ESTATE. */
-typedef dh_status (*dh_event_fn)(const dh_event *event, void *payload);
 
 typedef struct dh_fit_args {
     size_t struct_size;
@@ -137,13 +127,12 @@ typedef struct dh_fit_args {
                                        output's losses, in training */
     int class_count;
     bool no_shuffle, quiet;
-    dh_event_fn callback;
-    void *payload;
+    dh_callback callbacks[DH_MAX_CALLBACKS]; /* callbacks.h */
 } dh_fit_args;
 /* Trains. x [N, ...], y [N, ...]: any dtype that casts to the input's. Each epoch takes every
  * sample once, in an order drawn from the model's seed; the last batch may be smaller. A loss that
- * is not finite ends it with DH_ENUMERIC, naming the first layer that made it, and weights as
- * before. */
+ * is not finite ends it with DH_ENUMERIC, naming the first layer that made it, and weights as before
+ * that step. */
 DH_API dh_status dh_fit(const dh_fit_args *args);
 
 /* Epochs of all calls of fit; count of them through count. Borrowed. */

@@ -231,20 +231,22 @@ static const struct row {
     const char *name, *alias;
     dh_value (*emit)(dh__graph *graph, dh_value prediction, dh_value target, int k);
     double (*finish)(const double *sums, int count, double samples);
+    bool rises;
 } rows[] = {
-    {"categorical_accuracy", "sparse_categorical_accuracy", categorical_accuracy, dh__metric_mean},
-    {"accuracy", "acc", accuracy, dh__metric_mean},
-    {"binary_accuracy", NULL, binary_accuracy, dh__metric_mean},
-    {"mean_squared_error", "mse", mse, dh__metric_mean},
-    {"mean_absolute_error", "mae", mae, dh__metric_mean},
-    {"root_mean_squared_error", "rmse", mse, root_mean},
-    {"cross_entropy", "categorical_cross_entropy", cross_entropy, dh__metric_mean},
-    {"binary_cross_entropy", "bce", binary_cross_entropy, dh__metric_mean},
-    {"dice", NULL, dice, dh__metric_mean},
-    {"jaccard", "iou", jaccard, dh__metric_mean},
-    {"auc", NULL, auc, auc_finish},
-    {"confusion_matrix", NULL, confusion, confusion_finish},
-    {"top_k_categorical_accuracy", NULL, top_k, dh__metric_mean},
+    {"categorical_accuracy", "sparse_categorical_accuracy", categorical_accuracy, dh__metric_mean,
+     true},
+    {"accuracy", "acc", accuracy, dh__metric_mean, true},
+    {"binary_accuracy", NULL, binary_accuracy, dh__metric_mean, true},
+    {"mean_squared_error", "mse", mse, dh__metric_mean, false},
+    {"mean_absolute_error", "mae", mae, dh__metric_mean, false},
+    {"root_mean_squared_error", "rmse", mse, root_mean, false},
+    {"cross_entropy", "categorical_cross_entropy", cross_entropy, dh__metric_mean, false},
+    {"binary_cross_entropy", "bce", binary_cross_entropy, dh__metric_mean, false},
+    {"dice", NULL, dice, dh__metric_mean, true},
+    {"jaccard", "iou", jaccard, dh__metric_mean, true},
+    {"auc", NULL, auc, auc_finish, true},
+    {"confusion_matrix", NULL, confusion, confusion_finish, true},
+    {"top_k_categorical_accuracy", NULL, top_k, dh__metric_mean, true},
 };
 
 static const char *name_at(int i, const void *payload)
@@ -278,7 +280,7 @@ dh_status dh__metric_find(dh__metric *out, const char *name)
         bool same =
             !strcmp(wanted, rows[i].name) || (rows[i].alias && !strcmp(wanted, rows[i].alias));
         if (!same) continue;
-        *out = (dh__metric){rows[i].name, rows[i].emit, rows[i].finish, k};
+        *out = (dh__metric){rows[i].name, rows[i].emit, rows[i].finish, k, rows[i].rises};
         return DH_OK;
     }
     return dh_fail(DH_ENAME, "no metric \"%s\"%s", name,

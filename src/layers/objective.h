@@ -31,6 +31,7 @@ typedef struct dh__metric {
     /* The figure of an epoch from the sums over all its samples. */
     double (*finish)(const double *sums, int count, double samples);
     int k;
+    bool rises; /* more is better */
 } dh__metric;
 dh_status dh__metric_find(dh__metric *out, const char *name);
 /* What a user's function gave: one value a sample, averaged. */

@@ -33,7 +33,7 @@ static dh_status one_batch(dh_model *model, const dh_tensor *const *x, const dh_
     DH_TRY(dh__stage_get(&stage, model, &key, data.count));
     DH_TRY(dh__feed(stage, model, &data, NULL, 0, data.count, true, true));
     if (mode == DH_TRAIN) {
-        DH_TRY(dh__run_train(model, stage, true));
+        DH_TRY(dh__run_train(model, stage, true, (double)model->optimizer.learning_rate));
     } else {
         model->current = stage;
         model->forward_training = false;

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "model_impl.h"
+#include "callback_impl.h"
 #include "rng.h"
 #include "team.h"
 
@@ -13,9 +13,13 @@ typedef struct fitting {
     dh_model *model;
     dh_fit_args a;
     dh__data train, validation;
-    int64_t *order; /* a permutation of the training rows */
-    int64_t batch;
+    int64_t *order;       /* a permutation of the training rows */
+    int64_t batch, steps; /* rows of a step, steps of an epoch */
     bool validate;
+    unsigned moments; /* at which a callback is called */
+    bool breaks;      /* a callback between steps is not light */
+    double rate;      /* of the last step */
+    dh_event event;
 } fitting;
 
 static dh_status check_args(const dh_fit_args *a)
@@ -66,39 +70,29 @@ static dh_status prepare(fitting *f)
     }
     f->batch = a->batch_size ? a->batch_size : 32;
     if (f->batch > f->train.count) f->batch = f->train.count;
+    f->steps = (f->train.count + f->batch - 1) / f->batch;
     f->order = dh__alloc((size_t)f->train.count * sizeof *f->order);
     return f->order ? DH_OK : DH_ENOMEM;
 }
 
-static dh_status tell(const fitting *f, int epoch, int64_t step, int64_t steps,
-                      const dh_result *train, const dh_result *validation, bool end)
+/* Cheap where no callback wants the moment. */
+static dh_status tell(fitting *f, dh_moment moment)
 {
-    if (!f->a.callback) return DH_OK;
-    dh_event e = {.model = f->model,
-                  .epoch = epoch,
-                  .step = step,
-                  .steps = steps,
-                  .train = train,
-                  .validation = validation,
-                  .epoch_end = end};
-    dh_status status = f->a.callback(&e, f->a.payload);
-    if (status && dh_error_status() != status)
-        dh_fail(status, "fit: the callback ended it in epoch %d after step %lld with %s", epoch,
-                (long long)step, dh_status_name(status));
-    return status;
+    return f->moments & (unsigned)moment ? dh__tell(f->a.callbacks, &f->event, moment) : DH_OK;
 }
 
 /* Steps of an epoch that run in one session of the team: all of them, or one where a callback of
  * the user's comes in between. */
 typedef struct epoch_steps {
     fitting *f;
-    int epoch;
-    int64_t from, to, count;
+    int64_t from, to;
     dh__key key;
     dh__progress *progress;
+    dh_result *result;
     dh_status status;
 } epoch_steps;
 
+/* The step of the epoch, from 0; nothing where a callback wants to stop before it. */
 static dh_status one_step(epoch_steps *s, int64_t step)
 {
     fitting *f = s->f;
@@ -106,17 +100,21 @@ static dh_status one_step(epoch_steps *s, int64_t step)
     dh__stage *stage;
     int64_t n = f->train.count, at = step * f->batch;
     int64_t rows = n - at < f->batch ? n - at : f->batch;
-    bool update = step + 1 == s->count || (step + 1) % m->accumulate == 0;
+    bool update = step + 1 == f->steps || (step + 1) % m->accumulate == 0;
     int64_t group = m->accumulate, done = step % group;
-    if (group > s->count - (step - done)) group = s->count - (step - done); /* an epoch's last */
+    if (group > f->steps - (step - done)) group = f->steps - (step - done); /* an epoch's last */
+    f->event.learning_rate = (double)m->optimizer.learning_rate;
+    DH_TRY(tell(f, DH_STEP_BEGIN));
+    if (f->event.stop) return DH_OK;
+    f->rate = f->event.learning_rate;
     s->key.freeze = dh__freeze_key(m);
     s->key.group = group > 1 ? (int)group : 0;
     s->key.add = done != 0;
     DH_TRY(dh__stage_get(&stage, m, &s->key, rows));
     DH_TRY(dh__feed(stage, m, &f->train, f->order + at, 0, rows, true, true));
-    dh_status status = dh__run_train(m, stage, update);
+    dh_status status = dh__run_train(m, stage, update, f->rate);
     if (status) {
-        dh_error_prefix("epoch %d, step %lld", s->epoch, (long long)step + 1);
+        dh_error_prefix("epoch %d, step %lld", f->event.epoch, (long long)step + 1);
         return status;
     }
     DH_TRY(dh__pass_add(m, &m->epoch, stage));
@@ -124,31 +122,42 @@ static dh_status one_step(epoch_steps *s, int64_t step)
     return DH_OK;
 }
 
+/* What the last step has changed, told. */
+static dh_status end_step(epoch_steps *s)
+{
+    dh_model *m = s->f->model;
+    if (s->f->event.stop || !(s->f->moments & DH_STEP_END)) return DH_OK;
+    s->result->seconds = dh__now() - s->progress->start;
+    dh__pass_result(m, &m->epoch, s->result);
+    return tell(s->f, DH_STEP_END);
+}
+
 static void run_steps(void *context)
 {
     epoch_steps *s = context;
-    for (int64_t i = s->from; i < s->to && !s->status; i++) s->status = one_step(s, i);
+    dh_event *event = &s->f->event;
+    for (int64_t i = s->from; i < s->to && !s->status && !event->stop; i++) {
+        event->step = i + 1;
+        event->total_step++;
+        s->status = one_step(s, i);
+        if (!s->status && !s->f->breaks) s->status = end_step(s);
+    }
 }
 
-static dh_status train_epoch(fitting *f, int epoch, dh__progress *progress, dh_result *result)
+static dh_status train_epoch(fitting *f, dh__progress *progress, dh_result *result)
 {
     dh_model *m = f->model;
-    int64_t count = (f->train.count + f->batch - 1) / f->batch;
-    int64_t together = f->a.callback ? 1 : count;
-    epoch_steps s = {.f = f, .epoch = epoch, .count = count, .progress = progress};
-    double start = dh__now();
+    int64_t together = f->breaks ? 1 : f->steps;
+    epoch_steps s = {.f = f, .progress = progress, .result = result};
     dh__data_key(&s.key, &f->train, m, DH_TRAIN, f->batch);
     dh__pass_begin(m, &m->epoch);
-    for (; s.from < count; s.from = s.to) {
-        s.to = s.from + together < count ? s.from + together : count;
+    for (; s.from < f->steps && !f->event.stop; s.from = s.to) {
+        s.to = s.from + together < f->steps ? s.from + together : f->steps;
         dh__team_session(run_steps, &s);
         DH_TRY(s.status);
-        if (!f->a.callback) continue;
-        result->seconds = dh__now() - start;
-        dh__pass_result(m, &m->epoch, result);
-        DH_TRY(tell(f, epoch, s.to, count, result, NULL, false));
+        if (f->breaks) DH_TRY(end_step(&s));
     }
-    result->seconds = dh__now() - start;
+    result->seconds = dh__now() - progress->start;
     dh__pass_result(m, &m->epoch, result);
     m->last_rows = f->batch;
     m->have_gradients = false;
@@ -165,27 +174,67 @@ static dh_status remember(dh_model *m, const dh_epoch *epoch)
     return DH_OK;
 }
 
-static dh_status run_epochs(fitting *f)
+static void shuffle(fitting *f)
 {
     dh_model *m = f->model;
-    int epochs = f->a.epochs ? f->a.epochs : 1;
-    int64_t steps = (f->train.count + f->batch - 1) / f->batch;
-    for (int i = 1; i <= epochs; i++) {
-        dh_epoch e = {.epoch = m->history_count + 1, .has_validation = f->validate};
-        dh__progress progress;
-        for (int64_t k = 0; k < f->train.count; k++) f->order[k] = k;
-        if (!f->a.no_shuffle)
-            dh__random_permutation(m->seed, SHUFFLE_STREAM + (uint64_t)m->epochs, f->order,
-                                   f->train.count);
-        m->epochs++;
-        dh__progress_begin(&progress, f->train.count, i, epochs, f->a.quiet);
-        DH_TRY(train_epoch(f, i, &progress, &e.train));
-        if (f->validate) DH_TRY(dh__evaluate_data(m, &f->validation, 256, &e.validation));
-        dh__progress_end(&progress, m, &e.train, f->validate ? &e.validation : NULL);
-        DH_TRY(remember(m, &e));
-        DH_TRY(tell(f, i, steps, steps, &e.train, f->validate ? &e.validation : NULL, true));
-    }
-    return DH_OK;
+    for (int64_t k = 0; k < f->train.count; k++) f->order[k] = k;
+    if (!f->a.no_shuffle)
+        dh__random_permutation(m->seed, SHUFFLE_STREAM + (uint64_t)m->epochs, f->order,
+                               f->train.count);
+    m->epochs++;
+}
+
+/* What is told of an epoch, from its beginning on. */
+static void begin_event(fitting *f, int epoch)
+{
+    f->event.epoch = epoch;
+    f->event.step = 0;
+    f->event.train = f->event.validation = NULL;
+}
+
+static dh_status run_epoch(fitting *f, int epoch)
+{
+    dh_model *m = f->model;
+    dh_epoch e = {.epoch = m->history_count + 1, .has_validation = f->validate};
+    dh__progress progress;
+    begin_event(f, epoch);
+    DH_TRY(tell(f, DH_EPOCH_BEGIN));
+    if (f->event.stop) return DH_OK;
+    shuffle(f);
+    dh__progress_begin(&progress, f->train.count, epoch, f->event.epochs, f->a.quiet);
+    f->event.train = &e.train;
+    DH_TRY(train_epoch(f, &progress, &e.train));
+    if (m->epoch.samples == 0) return DH_OK; /* stopped before the first step */
+    if (f->validate) DH_TRY(dh__evaluate_data(m, &f->validation, 256, &e.validation));
+    e.learning_rate = f->event.learning_rate = f->rate;
+    dh__progress_end(&progress, m, &e.train, f->validate ? &e.validation : NULL);
+    DH_TRY(remember(m, &e));
+    if (f->validate) f->event.validation = &e.validation;
+    return tell(f, DH_EPOCH_END);
+}
+
+static dh_status run_epochs(fitting *f)
+{
+    dh_status status = DH_OK;
+    for (int i = 1; i <= f->event.epochs && !status && !f->event.stop; i++)
+        status = run_epoch(f, i);
+    f->event.train = f->event.validation = NULL;
+    return status;
+}
+
+static dh_status run_fit(fitting *f)
+{
+    int begun;
+    f->event = (dh_event){.model = f->model,
+                          .epochs = f->a.epochs ? f->a.epochs : 1,
+                          .steps = f->steps,
+                          .validates = f->validate,
+                          .learning_rate = (double)f->model->optimizer.learning_rate};
+    f->moments = dh__callback_moments(f->a.callbacks, false);
+    f->breaks = (dh__callback_moments(f->a.callbacks, true) & (DH_STEP_BEGIN | DH_STEP_END)) != 0;
+    dh_status status = dh__tell_begin(f->a.callbacks, &f->event, &begun);
+    if (!status) status = run_epochs(f);
+    return dh__tell_end(f->a.callbacks, &f->event, begun, status);
 }
 
 dh_status(dh_fit)(const dh_fit_args *args)
@@ -199,7 +248,7 @@ dh_status(dh_fit)(const dh_fit_args *args)
     int before = dh__enter(f.model);
     f.model->fitting = true;
     dh_status status = prepare(&f);
-    if (!status) status = run_epochs(&f);
+    if (!status) status = run_fit(&f);
     f.model->fitting = false;
     dh__leave(before);
     dh__free(f.order);

@@ -135,7 +135,7 @@ void dh__pass_result(const dh_model *model, const dh__pass *pass, dh_result *out
 void dh__pass_clear(dh__pass *pass);
 /* Loss of the last run; DH_ENUMERIC naming the layer when it is not finite. */
 dh_status dh__check_loss(dh_model *model, dh__stage *stage);
-dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update);
+dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update, double learning_rate);
 dh_status dh__evaluate_data(dh_model *model, const dh__data *data, int64_t batch, dh_result *out);
 dh_status dh__ready(const dh_model *model, bool needs_loss, const char *who);
 

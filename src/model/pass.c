@@ -152,13 +152,13 @@ dh_status dh__check_loss(dh_model *model, dh__stage *stage)
 
 /* --- steps --- */
 
-dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update)
+dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update, double learning_rate)
 {
     dh_step *step = &stage->plan->step;
     step->seed = model->seed;
     step->position = model->steps;
     step->update = model->updates + 1;
-    step->learning_rate = model->optimizer.learning_rate;
+    step->learning_rate = (float)learning_rate;
     model->current = stage;
     model->forward_training = false; /* backward needs a forward of its own */
     model->have_gradients = false;   /* they are written over */

@@ -59,10 +59,10 @@ typedef struct watch {
     int steps;
 } watch;
 
-static dh_status on_event(const dh_event *e, void *payload)
+static dh_status on_event(dh_callback *self, dh_event *e)
 {
-    watch *w = payload;
-    if (e->epoch_end) return DH_OK;
+    watch *w = self->payload;
+    if (e->moment != DH_STEP_END) return DH_OK;
     w->steps++;
     if (e->step == 1) mark(1);
     if (e->step == e->steps) {
@@ -90,8 +90,9 @@ static void steps_allocate_nothing(void **state)
         for (int level = 0; level < 3; level++) {
             watch w = {0, 0};
             dh_model *net = make_net(threads, levels[level]);
-            assert_ok(dh_fit(net, x, y, .batch_size = BATCH, .epochs = 3, .callback = on_event,
-                             .payload = &w));
+            assert_ok(dh_fit(
+                net, x, y, .batch_size = BATCH, .epochs = 3,
+                .callbacks = {{.call = on_event, .payload = &w}, dh_lr_cosine(), dh_lr_warmup(3)}));
             assert_int_equal(w.steps, 3 * 5);
             if (w.requests)
                 fail_msg("%llu allocations in the steps after the first, %d threads, %s",

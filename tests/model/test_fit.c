@@ -160,9 +160,10 @@ static void weights_scale_losses(void **state)
 }
 
 static int64_t steps_seen;
-static dh_status stop_at_third(const dh_event *event, void *payload)
+static dh_status stop_at_third(dh_callback *self, dh_event *event)
 {
-    (void)payload;
+    (void)self;
+    if (event->moment != DH_STEP_END) return DH_OK;
     steps_seen++;
     return event->step == 3 ? DH_ECANCELLED : DH_OK;
 }
@@ -174,8 +175,9 @@ static void a_callback_cancels(void **state)
     make_blobs(&x, &y, 100, 4, 2, 6);
     dh_model *net = classifier(dh_cs_cpu(.threads = 1), dh_sgd(0.1f), 4, 2);
     steps_seen = 0;
-    assert_error(dh_fit(net, x, y, .batch_size = 10, .quiet = true, .callback = stop_at_third),
-                 DH_ECANCELLED, "fit", "3");
+    assert_error(
+        dh_fit(net, x, y, .batch_size = 10, .quiet = true, .callbacks = {{.call = stop_at_third}}),
+        DH_ECANCELLED, "fit", "3");
     assert_int_equal(steps_seen, 3);
     dh_model_free(net);
     dh_tensor_free(x);
@@ -257,9 +259,9 @@ typedef struct asked {
     dh_tensor *x, *y;
 } asked;
 
-static dh_status evaluate_amid(const dh_event *e, void *payload)
+static dh_status evaluate_amid(dh_callback *self, dh_event *e)
 {
-    const asked *a = payload;
+    const asked *a = self->payload;
     dh_result result;
     return dh_evaluate(e->model, a->x, a->y, .result = &result, .quiet = true);
 }
@@ -277,7 +279,7 @@ static void a_callback_may_evaluate(void **state)
         assert_ok(dh_build(net, dh_softmax(dh_dense(dh_input(net, {4}), 2)), .seed = 1,
                            .loss = "cross_entropy", .metrics = {"accuracy"}));
         assert_ok(dh_fit(net, a.x, a.y, .batch_size = 8, .quiet = true,
-                         .callback = way ? evaluate_amid : NULL, .payload = &a));
+                         .callbacks = {{.call = way ? evaluate_amid : NULL, .payload = &a}}));
         const dh_epoch *history = dh_model_history(net, &count);
         loss[way] = history[0].train.loss;
         accuracy[way] = history[0].train.metrics[0];
@@ -288,15 +290,15 @@ static void a_callback_may_evaluate(void **state)
     dh_tensor_free(a.y);
 }
 
-static dh_status build_amid(const dh_event *e, void *payload)
+static dh_status build_amid(dh_callback *self, dh_event *e)
 {
-    dh_layer *const *output = payload;
+    dh_layer *const *output = self->payload;
     return dh_build(e->model, *output, .loss = "mse");
 }
 
-static dh_status fit_amid(const dh_event *e, void *payload)
+static dh_status fit_amid(dh_callback *self, dh_event *e)
 {
-    (void)payload;
+    (void)self;
     return dh_fit(e->model, NULL, NULL);
 }
 
@@ -309,9 +311,10 @@ static void a_callback_may_not_build_or_fit(void **state)
     dh_model *net = dh_model_new("net");
     dh_layer *out = dh_dense(dh_input(net, {4}), 2);
     assert_ok(dh_build(net, out, .loss = "mse"));
-    assert_error(dh_fit(net, x, y, .quiet = true, .callback = build_amid, .payload = &out),
-                 DH_ESTATE, "build: model \"net\" is in fit");
-    assert_error(dh_fit(net, x, y, .quiet = true, .callback = fit_amid), DH_ESTATE,
+    assert_error(
+        dh_fit(net, x, y, .quiet = true, .callbacks = {{.call = build_amid, .payload = &out}}),
+        DH_ESTATE, "build: model \"net\" is in fit");
+    assert_error(dh_fit(net, x, y, .quiet = true, .callbacks = {{.call = fit_amid}}), DH_ESTATE,
                  "fit: model \"net\" is in fit");
     assert_ok(dh_fit(net, x, y, .quiet = true));
     assert_ok(dh_build(net, out, .loss = "mse"));

@@ -131,9 +131,9 @@ static void building(void **state)
     free_parts(&p);
 }
 
-static dh_status stop(const dh_event *event, void *payload)
+static dh_status stop(dh_callback *self, dh_event *event)
 {
-    (void)event, (void)payload;
+    (void)event, (void)self;
     return DH_ESTATE;
 }
 
@@ -185,8 +185,8 @@ static void running(void **state)
          "fit: class_weight is given, class_count is 0");
     CALL(dh_fit(p.net, x, labels, .class_weight = (float[]){1, 2}, .class_count = 2),
          "fit: class_weight: row 0 is of class 7, class_count is 2");
-    CALL(dh_fit(p.net, x, y, .callback = stop, .quiet = true),
-         "fit: the callback ended it in epoch 1 after step 1 with DH_ESTATE");
+    CALL(dh_fit(p.net, x, y, .callbacks = {{.call = stop, .moments = DH_STEP_END}}, .quiet = true),
+         "fit: callback ended it in epoch 1, step 1, with DH_ESTATE");
     CALL(dh_evaluate(p.net, x, wide),
          "evaluate: loss \"cross_entropy\": target is [6, 5] of f32, the prediction is [6, 3]");
     CALL(dh_evaluate(NULL, x, y), "evaluate: model is NULL");
