@@ -13,6 +13,7 @@
 #include <deephealth/memory.h>
 #include <deephealth/model.h>
 #include <deephealth/optimizers.h>
+#include <deephealth/source.h>
 #include <deephealth/status.h>
 #include <deephealth/tensor.h>
 #include <deephealth/tensor_io.h>

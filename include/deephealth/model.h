@@ -7,12 +7,12 @@
 #include <deephealth/callbacks.h>
 #include <deephealth/layers.h>
 #include <deephealth/optimizers.h>
+#include <deephealth/source.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define DH_MAX_IO      8  /* inputs, outputs of a model */
 #define DH_MAX_METRICS 16 /* metrics of a model */
 
 /* --- computing service --- */
@@ -127,10 +127,14 @@ typedef struct dh_fit_args {
                                        output's losses, in training */
     int class_count;
     bool no_shuffle, quiet;
+    dh_source *source; /* instead of x, y, sample_weight and batch_size (source.h); borrowed. Its
+                          epochs are numbered on over all calls of fit on the model */
+    dh_source *validation_source; /* its epoch 0 each time */
     dh_callback callbacks[DH_MAX_CALLBACKS]; /* callbacks.h */
 } dh_fit_args;
 /* Trains. x [N, ...], y [N, ...]: any dtype that casts to the input's. Each epoch takes every
- * sample once, in an order drawn from the model's seed; the last batch may be smaller. A loss that
+ * sample once, in an order drawn from the model's seed; the last batch may be smaller. An error of a
+ * source ends it with that error. A loss that
  * is not finite ends it with DH_ENUMERIC, naming the first layer that made it, and weights as before
  * that step. */
 DH_API dh_status dh_fit(const dh_fit_args *args);
@@ -152,6 +156,7 @@ typedef struct dh_evaluate_args {
     dh_result *result;
     const dh_tensor *sample_weight; /* [N] */
     bool quiet;
+    dh_source *source; /* instead of x, y, sample_weight and batch_size: its epoch 0 */
 } dh_evaluate_args;
 /* Losses (with penalties of regularisers) and metrics over data, without training. A loss that is
  * not finite is DH_ENUMERIC and names the first layer that made it. */

@@ -36,6 +36,8 @@ typedef struct dh__error {
     dh_status status;
     char text[DH_ERROR_TEXT_SIZE];
 } dh__error;
+/* How many failures this thread has recorded: tells whether what failed has said why. */
+uint64_t dh__error_count(void);
 void dh__error_save(dh__error *out);
 void dh__error_restore(const dh__error *saved);
 

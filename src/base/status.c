@@ -44,6 +44,13 @@ const char *dh_status_name(dh_status status)
     return "unknown status";
 }
 
+static _Thread_local uint64_t error_count;
+
+uint64_t dh__error_count(void)
+{
+    return error_count;
+}
+
 /* Stores text as one line: names out of hostile files may hold newlines and terminal escapes.
  * needed is the length before truncation. */
 static void store_text(const char *text, int needed)
@@ -76,6 +83,7 @@ dh_status dh_fail(dh_status status, const char *format, ...)
     }
     if (status >= DH_OK) status = DH_EINTERNAL;
     last_error.status = status;
+    error_count++;
     store_text(text, needed);
     errno = saved;
     return status;

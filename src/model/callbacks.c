@@ -22,8 +22,9 @@ unsigned dh__callback_moments(const dh_callback *list, bool heavy_only)
 static dh_status call(dh_callback *self, dh_event *event)
 {
     if (!self->call || (self->moments && !(self->moments & (unsigned)event->moment))) return DH_OK;
+    uint64_t told = dh__error_count();
     dh_status status = self->call(self, event);
-    if (status && dh_error_status() != status)
+    if (status && dh__error_count() == told)
         dh_fail(status, "%s ended it in epoch %d, step %lld, with %s", dh__callback_kind(self),
                 event->epoch, (long long)event->step, dh_status_name(status));
     return status;

@@ -194,11 +194,7 @@ static dh_status update(dh_model *model)
     dh__key key = model->gradients_of;
     key.freeze = dh__freeze_key(model);
     DH_TRY(dh__stage_get(&stage, model, &key, model->gradient_rows));
-    stage->plan->step.seed = model->seed;
-    stage->plan->step.position = model->steps;
-    stage->plan->step.update = model->updates + 1;
-    stage->plan->step.learning_rate = model->optimizer.learning_rate;
-    return dh__plan_run(stage->plan, DH_UPDATE, DH_UPDATE);
+    return dh__run_update(model, stage, (double)model->optimizer.learning_rate);
 }
 
 dh_status dh_update(dh_model *model)
@@ -210,8 +206,6 @@ dh_status dh_update(dh_model *model)
     dh_status status = update(model);
     dh__leave(before);
     if (status) return dh__from("update", status);
-    model->updates++;
-    model->net.store->generation++;
     model->have_gradients = false;
     return DH_OK;
 }

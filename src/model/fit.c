@@ -4,20 +4,16 @@
 #include <string.h>
 
 #include "callback_impl.h"
-#include "rng.h"
+#include "feeder.h"
 #include "team.h"
-
-#define SHUFFLE_STREAM 0x73687566666c65u /* apart from the layers' streams: "shuffle" */
 
 typedef struct fitting {
     dh_model *model;
     dh_fit_args a;
-    dh__data train, validation;
-    int64_t *order;       /* a permutation of the training rows */
-    int64_t batch, steps; /* rows of a step, steps of an epoch */
+    dh__feeder train, validation;
     bool validate;
     unsigned moments; /* at which a callback is called */
-    bool breaks;      /* a callback between steps is not light */
+    bool breaks;      /* something of the user's comes between steps */
     double rate;      /* of the last step */
     dh_event event;
 } fitting;
@@ -40,39 +36,60 @@ static dh_status check_args(const dh_fit_args *a)
     return DH_OK;
 }
 
+/* The last part of the training data, if so wished. */
+static dh_status split(dh__data *train, dh__data *validation, const dh_fit_args *a)
+{
+    int64_t kept = (int64_t)((double)train->count * (1 - (double)a->validation_split) + 0.5);
+    if (a->validation_split == 0) return DH_OK;
+    DH_REQUIRE(!validation->x[0] && !a->validation_source, DH_EINVAL,
+               "fit: both validation_%s and validation_split are given",
+               validation->x[0] ? "x" : "source");
+    DH_REQUIRE(kept > 0 && kept < train->count, DH_EINVAL,
+               "fit: validation_split %g of %lld rows leaves %lld to train on and %lld to validate",
+               (double)a->validation_split, (long long)train->count, (long long)kept,
+               (long long)(train->count - kept));
+    *validation = *train;
+    validation->class_weight = NULL;
+    validation->begin = kept;
+    validation->count -= kept;
+    train->count = kept;
+    return DH_OK;
+}
+
+static dh_status prepare_validation(fitting *f, dh__data *data)
+{
+    const dh_fit_args *a = &f->a;
+    f->validate = data->x[0] || a->validation_source;
+    if (a->validation_source)
+        return dh__feeder_given(&f->validation, a->validation_source, data, 0, "fit: validation");
+    return f->validate ? dh__feeder_tensors(&f->validation, f->model, data, 256, false) : DH_OK;
+}
+
 static dh_status prepare(fitting *f)
 {
     const dh_fit_args *a = &f->a;
-    dh__data_take(&f->train, a->x, a->y, a->xs, a->ys);
-    dh__data_take(&f->validation, a->validation_x, a->validation_y, a->validation_xs,
+    dh__data train, validation;
+    dh__data_take(&train, a->x, a->y, a->xs, a->ys);
+    dh__data_take(&validation, a->validation_x, a->validation_y, a->validation_xs,
                   a->validation_ys);
-    f->train.sample_weight = a->sample_weight;
-    f->train.class_weight = a->class_weight;
-    f->train.class_count = a->class_count;
-    DH_TRY(dh__data_check(&f->train, f->model, true, "fit"));
-    f->validate = f->validation.x[0] != NULL;
-    if (f->validate) DH_TRY(dh__data_check(&f->validation, f->model, true, "fit: validation"));
-    if (a->validation_split > 0) {
-        DH_REQUIRE(!f->validate, DH_EINVAL,
-                   "fit: both validation_x and validation_split are given");
-        int64_t kept = (int64_t)((double)f->train.count * (1 - (double)a->validation_split) + 0.5);
-        DH_REQUIRE(
-            kept > 0 && kept < f->train.count, DH_EINVAL,
-            "fit: validation_split %g of %lld rows leaves %lld to train on and %lld to validate",
-            (double)a->validation_split, (long long)f->train.count, (long long)kept,
-            (long long)(f->train.count - kept));
-        f->validation = f->train;
-        f->validation.class_weight = NULL;
-        f->validation.begin = kept;
-        f->validation.count -= kept;
-        f->train.count = kept;
-        f->validate = true;
+    train.sample_weight = a->sample_weight;
+    train.class_weight = a->class_weight;
+    train.class_count = a->class_count;
+    if (a->source) {
+        DH_REQUIRE(a->validation_split == 0, DH_EINVAL,
+                   "fit: both source and validation_split are given");
+        DH_TRY(dh__feeder_given(&f->train, a->source, &train, a->batch_size, "fit"));
+    } else {
+        DH_TRY(dh__data_check(&train, f->model, true, "fit"));
     }
-    f->batch = a->batch_size ? a->batch_size : 32;
-    if (f->batch > f->train.count) f->batch = f->train.count;
-    f->steps = (f->train.count + f->batch - 1) / f->batch;
-    f->order = dh__alloc((size_t)f->train.count * sizeof *f->order);
-    return f->order ? DH_OK : DH_ENOMEM;
+    if (validation.x[0] && !a->validation_source)
+        DH_TRY(dh__data_check(&validation, f->model, true, "fit: validation"));
+    if (!a->source) {
+        DH_TRY(split(&train, &validation, a));
+        DH_TRY(dh__feeder_tensors(&f->train, f->model, &train, a->batch_size ? a->batch_size : 32,
+                                  !a->no_shuffle));
+    }
+    return prepare_validation(f, &validation);
 }
 
 /* Cheap where no callback wants the moment. */
@@ -81,85 +98,120 @@ static dh_status tell(fitting *f, dh_moment moment)
     return f->moments & (unsigned)moment ? dh__tell(f->a.callbacks, &f->event, moment) : DH_OK;
 }
 
-/* Steps of an epoch that run in one session of the team: all of them, or one where a callback of
- * the user's comes in between. */
-typedef struct epoch_steps {
+/* An epoch under way. */
+typedef struct epoch_run {
     fitting *f;
-    int64_t from, to;
-    dh__key key;
-    dh__progress *progress;
+    dh__rows rows; /* of the step */
+    dh__data data;
+    dh__stage *stage; /* of the last step */
+    bool updated;     /* by the last step */
+    dh__progress progress;
     dh_result *result;
     dh_status status;
-} epoch_steps;
+} epoch_run;
 
-/* The step of the epoch, from 0; nothing where a callback wants to stop before it. */
-static dh_status one_step(epoch_steps *s, int64_t step)
+/* Batches whose gradients are averaged in the step: fewer at an epoch's end, where that is known.
+ */
+static int64_t group_of(const dh_model *m, int64_t step, int64_t steps)
 {
-    fitting *f = s->f;
+    int64_t left = steps - step / m->accumulate * m->accumulate;
+    return steps && left < m->accumulate ? left : m->accumulate;
+}
+
+static dh_status train_rows(epoch_run *e)
+{
+    fitting *f = e->f;
     dh_model *m = f->model;
-    dh__stage *stage;
-    int64_t n = f->train.count, at = step * f->batch;
-    int64_t rows = n - at < f->batch ? n - at : f->batch;
-    bool update = step + 1 == f->steps || (step + 1) % m->accumulate == 0;
-    int64_t group = m->accumulate, done = step % group;
-    if (group > f->steps - (step - done)) group = f->steps - (step - done); /* an epoch's last */
-    f->event.learning_rate = (double)m->optimizer.learning_rate;
-    DH_TRY(tell(f, DH_STEP_BEGIN));
-    if (f->event.stop) return DH_OK;
+    dh__key key;
+    const dh__rows *r = &e->rows;
+    int64_t step = f->event.step - 1, group = group_of(m, step, f->event.steps);
     f->rate = f->event.learning_rate;
-    s->key.freeze = dh__freeze_key(m);
-    s->key.group = group > 1 ? (int)group : 0;
-    s->key.add = done != 0;
-    DH_TRY(dh__stage_get(&stage, m, &s->key, rows));
-    DH_TRY(dh__feed(stage, m, &f->train, f->order + at, 0, rows, true, true));
-    dh_status status = dh__run_train(m, stage, update, f->rate);
-    if (status) {
-        dh_error_prefix("epoch %d, step %lld", f->event.epoch, (long long)step + 1);
-        return status;
-    }
-    DH_TRY(dh__pass_add(m, &m->epoch, stage));
-    dh__progress_step(s->progress, m);
+    dh__data_key(&key, &e->data, m, DH_TRAIN, f->train.bound);
+    key.group = group > 1 ? (int)group : 0;
+    key.add = step % m->accumulate != 0;
+    e->updated = (step + 1) % m->accumulate == 0 || step + 1 == f->event.steps;
+    DH_TRY(dh__stage_get(&e->stage, m, &key, r->count));
+    DH_TRY(dh__feed(e->stage, m, &e->data, r->order, r->begin, r->count, true, true));
+    dh_status status = dh__run_train(m, e->stage, e->updated, f->rate);
+    if (status) dh_error_prefix("epoch %d, step %lld", f->event.epoch, (long long)f->event.step);
+    DH_TRY(status);
+    DH_TRY(dh__pass_add(m, &m->epoch, e->stage));
+    dh__progress_step(&e->progress, m, f->event.step, f->train.waited);
     return DH_OK;
 }
 
-/* What the last step has changed, told. */
-static dh_status end_step(epoch_steps *s)
+static void train_session(void *context)
 {
-    dh_model *m = s->f->model;
-    if (s->f->event.stop || !(s->f->moments & DH_STEP_END)) return DH_OK;
-    s->result->seconds = dh__now() - s->progress->start;
-    dh__pass_result(m, &m->epoch, s->result);
-    return tell(s->f, DH_STEP_END);
+    epoch_run *e = context;
+    e->status = train_rows(e);
 }
 
-static void run_steps(void *context)
+/* The next batch; *more: there was one, and no callback stopped before its step. */
+static dh_status begin_step(epoch_run *e, bool *more)
 {
-    epoch_steps *s = context;
-    dh_event *event = &s->f->event;
-    for (int64_t i = s->from; i < s->to && !s->status && !event->stop; i++) {
-        event->step = i + 1;
-        event->total_step++;
-        s->status = one_step(s, i);
-        if (!s->status && !s->f->breaks) s->status = end_step(s);
+    fitting *f = e->f;
+    *more = false;
+    DH_TRY(dh__feeder_next(&f->train, f->model, f->event.step, &e->rows, &e->data, "fit"));
+    if (e->rows.count == 0) return DH_OK;
+    f->event.step++;
+    f->event.total_step++;
+    f->event.learning_rate = (double)f->model->optimizer.learning_rate;
+    DH_TRY(tell(f, DH_STEP_BEGIN));
+    *more = !f->event.stop;
+    return DH_OK;
+}
+
+static dh_status end_step(epoch_run *e)
+{
+    dh_model *m = e->f->model;
+    dh__rows_clear(&e->rows);
+    if (!(e->f->moments & DH_STEP_END)) return DH_OK;
+    e->result->seconds = dh__now() - e->progress.start;
+    dh__pass_result(m, &m->epoch, e->result);
+    return tell(e->f, DH_STEP_END);
+}
+
+static dh_status run_steps(epoch_run *e)
+{
+    bool more;
+    DH_TRY(begin_step(e, &more));
+    while (more) {
+        if (e->f->breaks)
+            dh__team_session(train_session, e);
+        else
+            train_session(e);
+        DH_TRY(e->status);
+        DH_TRY(end_step(e));
+        if (e->f->event.stop) return DH_OK;
+        DH_TRY(begin_step(e, &more));
     }
+    return DH_OK;
 }
 
-static dh_status train_epoch(fitting *f, dh__progress *progress, dh_result *result)
+static void steps_session(void *context)
 {
+    epoch_run *e = context;
+    e->status = run_steps(e);
+}
+
+/* Where something of the user's comes between steps, each is a session of the team by itself. */
+static dh_status train_epoch(epoch_run *e)
+{
+    fitting *f = e->f;
     dh_model *m = f->model;
-    int64_t together = f->breaks ? 1 : f->steps;
-    epoch_steps s = {.f = f, .progress = progress, .result = result};
-    dh__data_key(&s.key, &f->train, m, DH_TRAIN, f->batch);
+    DH_TRY(dh__feeder_begin(&f->train, m->epochs++, 0));
     dh__pass_begin(m, &m->epoch);
-    for (; s.from < f->steps && !f->event.stop; s.from = s.to) {
-        s.to = s.from + together < f->steps ? s.from + together : f->steps;
-        dh__team_session(run_steps, &s);
-        DH_TRY(s.status);
-        if (f->breaks) DH_TRY(end_step(&s));
-    }
-    result->seconds = dh__now() - progress->start;
-    dh__pass_result(m, &m->epoch, result);
-    m->last_rows = f->batch;
+    if (f->breaks)
+        e->status = run_steps(e);
+    else
+        dh__team_session(steps_session, e);
+    dh__rows_clear(&e->rows);
+    DH_TRY(e->status);
+    if (e->stage && !e->updated && !f->event.stop) /* the end came unforeseen */
+        DH_TRY(dh__run_update(m, e->stage, f->rate));
+    e->result->seconds = dh__now() - e->progress.start;
+    dh__pass_result(m, &m->epoch, e->result);
+    m->last_rows = f->train.bound;
     m->have_gradients = false;
     return DH_OK;
 }
@@ -174,16 +226,6 @@ static dh_status remember(dh_model *m, const dh_epoch *epoch)
     return DH_OK;
 }
 
-static void shuffle(fitting *f)
-{
-    dh_model *m = f->model;
-    for (int64_t k = 0; k < f->train.count; k++) f->order[k] = k;
-    if (!f->a.no_shuffle)
-        dh__random_permutation(m->seed, SHUFFLE_STREAM + (uint64_t)m->epochs, f->order,
-                               f->train.count);
-    m->epochs++;
-}
-
 /* What is told of an epoch, from its beginning on. */
 static void begin_event(fitting *f, int epoch)
 {
@@ -192,24 +234,26 @@ static void begin_event(fitting *f, int epoch)
     f->event.train = f->event.validation = NULL;
 }
 
-static dh_status run_epoch(fitting *f, int epoch)
+static dh_status run_epoch(fitting *f, int number)
 {
     dh_model *m = f->model;
-    dh_epoch e = {.epoch = m->history_count + 1, .has_validation = f->validate};
-    dh__progress progress;
-    begin_event(f, epoch);
+    dh_epoch figures = {.epoch = m->history_count + 1, .has_validation = f->validate};
+    epoch_run e = {.f = f, .result = &figures.train};
+    begin_event(f, number);
     DH_TRY(tell(f, DH_EPOCH_BEGIN));
     if (f->event.stop) return DH_OK;
-    shuffle(f);
-    dh__progress_begin(&progress, f->train.count, epoch, f->event.epochs, f->a.quiet);
-    f->event.train = &e.train;
-    DH_TRY(train_epoch(f, &progress, &e.train));
+    dh__progress_begin(&e.progress, &f->event, f->a.quiet);
+    f->event.train = e.result;
+    DH_TRY(train_epoch(&e));
+    DH_REQUIRE(m->epoch.samples > 0 || f->event.stop, DH_ESHAPE,
+               "fit: the source gave no batch in epoch %d", number);
     if (m->epoch.samples == 0) return DH_OK; /* stopped before the first step */
-    if (f->validate) DH_TRY(dh__evaluate_data(m, &f->validation, 256, &e.validation));
-    e.learning_rate = f->event.learning_rate = f->rate;
-    dh__progress_end(&progress, m, &e.train, f->validate ? &e.validation : NULL);
-    DH_TRY(remember(m, &e));
-    if (f->validate) f->event.validation = &e.validation;
+    if (f->validate)
+        DH_TRY(dh__evaluate(m, &f->validation, &figures.validation, "fit: validation"));
+    figures.learning_rate = f->event.learning_rate = f->rate;
+    dh__progress_end(&e.progress, m, &figures, f->train.waited);
+    DH_TRY(remember(m, &figures));
+    if (f->validate) f->event.validation = &figures.validation;
     return tell(f, DH_EPOCH_END);
 }
 
@@ -227,11 +271,12 @@ static dh_status run_fit(fitting *f)
     int begun;
     f->event = (dh_event){.model = f->model,
                           .epochs = f->a.epochs ? f->a.epochs : 1,
-                          .steps = f->steps,
+                          .steps = f->train.source->batches,
                           .validates = f->validate,
                           .learning_rate = (double)f->model->optimizer.learning_rate};
     f->moments = dh__callback_moments(f->a.callbacks, false);
-    f->breaks = (dh__callback_moments(f->a.callbacks, true) & (DH_STEP_BEGIN | DH_STEP_END)) != 0;
+    unsigned heavy = dh__callback_moments(f->a.callbacks, true);
+    f->breaks = (heavy & (DH_STEP_BEGIN | DH_STEP_END)) || !f->train.source->at_once;
     dh_status status = dh__tell_begin(f->a.callbacks, &f->event, &begun);
     if (!status) status = run_epochs(f);
     return dh__tell_end(f->a.callbacks, &f->event, begun, status);
@@ -251,6 +296,7 @@ dh_status(dh_fit)(const dh_fit_args *args)
     if (!status) status = run_fit(&f);
     f.model->fitting = false;
     dh__leave(before);
-    dh__free(f.order);
+    dh__feeder_clear(&f.train);
+    dh__feeder_clear(&f.validation);
     return dh__from("fit", status);
 }

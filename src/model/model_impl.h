@@ -136,7 +136,8 @@ void dh__pass_clear(dh__pass *pass);
 /* Loss of the last run; DH_ENUMERIC naming the layer when it is not finite. */
 dh_status dh__check_loss(dh_model *model, dh__stage *stage);
 dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update, double learning_rate);
-dh_status dh__evaluate_data(dh_model *model, const dh__data *data, int64_t batch, dh_result *out);
+/* By the gradients that the stage, or one like it, has made. */
+dh_status dh__run_update(dh_model *model, dh__stage *stage, double learning_rate);
 dh_status dh__ready(const dh_model *model, bool needs_loss, const char *who);
 
 /* Every public call that computes is between these: the model's thread count holds inside. */
@@ -147,13 +148,13 @@ void dh__leave(int before);
 typedef struct dh__progress {
     double start, last;
     bool terminal, quiet;
-    int64_t total;
+    int64_t steps; /* 0: not known */
     int epoch, epochs;
 } dh__progress;
-void dh__progress_begin(dh__progress *p, int64_t total, int epoch, int epochs, bool quiet);
-void dh__progress_step(dh__progress *p, const dh_model *model);
-void dh__progress_end(dh__progress *p, const dh_model *model, const dh_result *train,
-                      const dh_result *validation);
+void dh__progress_begin(dh__progress *p, const dh_event *event, bool quiet);
+/* waited: seconds for data */
+void dh__progress_step(dh__progress *p, const dh_model *model, int64_t step, double waited);
+void dh__progress_end(dh__progress *p, const dh_model *model, const dh_epoch *e, double waited);
 
 bool dh__trainable(const dh_model *model, int segment);
 

@@ -152,13 +152,26 @@ dh_status dh__check_loss(dh_model *model, dh__stage *stage)
 
 /* --- steps --- */
 
+static void set_step(const dh_model *model, dh__stage *stage, double learning_rate)
+{
+    stage->plan->step = (dh_step){.seed = model->seed,
+                                  .position = model->steps,
+                                  .update = model->updates + 1,
+                                  .learning_rate = (float)learning_rate};
+}
+
+dh_status dh__run_update(dh_model *model, dh__stage *stage, double learning_rate)
+{
+    set_step(model, stage, learning_rate);
+    DH_TRY(dh__plan_run(stage->plan, DH_UPDATE, DH_UPDATE));
+    model->updates++;
+    model->net.store->generation++;
+    return DH_OK;
+}
+
 dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update, double learning_rate)
 {
-    dh_step *step = &stage->plan->step;
-    step->seed = model->seed;
-    step->position = model->steps;
-    step->update = model->updates + 1;
-    step->learning_rate = (float)learning_rate;
+    set_step(model, stage, learning_rate);
     model->current = stage;
     model->forward_training = false; /* backward needs a forward of its own */
     model->have_gradients = false;   /* they are written over */
@@ -166,54 +179,6 @@ dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update, double l
     /* looked at before the update, so that a bad batch leaves the weights as they were */
     DH_TRY(dh__check_loss(model, stage));
     model->steps++;
-    DH_TRY(dh__plan_run(stage->plan, DH_COMMIT, update ? DH_UPDATE : DH_COMMIT));
-    if (!update) return DH_OK;
-    model->updates++;
-    model->net.store->generation++;
-    return DH_OK;
-}
-
-static dh_status evaluate_batches(dh_model *model, const dh__data *data, int64_t batch,
-                                  dh_result *out)
-{
-    dh__key key;
-    dh__stage *stage;
-    double start = dh__now();
-    int64_t bound = batch < data->count ? batch : data->count;
-    dh__data_key(&key, data, model, DH_EVAL, bound);
-    dh__pass_begin(model, &model->once);
-    for (int64_t i = 0; i < data->count; i += batch) {
-        int64_t rows = data->count - i < batch ? data->count - i : batch;
-        DH_TRY(dh__stage_get(&stage, model, &key, rows));
-        DH_TRY(dh__feed(stage, model, data, NULL, data->begin + i, rows, true, true));
-        model->current = stage;
-        model->forward_training = false;
-        DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_BACKWARD));
-        DH_TRY(dh__check_loss(model, stage));
-        DH_TRY(dh__pass_add(model, &model->once, stage));
-    }
-    out->seconds = dh__now() - start;
-    dh__pass_result(model, &model->once, out);
-    return DH_OK;
-}
-
-typedef struct evaluation {
-    dh_model *model;
-    const dh__data *data;
-    int64_t batch;
-    dh_result *out;
-    dh_status status;
-} evaluation;
-
-static void evaluate_session(void *context)
-{
-    evaluation *e = context;
-    e->status = evaluate_batches(e->model, e->data, e->batch, e->out);
-}
-
-dh_status dh__evaluate_data(dh_model *model, const dh__data *data, int64_t batch, dh_result *out)
-{
-    evaluation e = {model, data, batch, out, DH_OK};
-    dh__team_session(evaluate_session, &e);
-    return e.status;
+    DH_TRY(dh__plan_run(stage->plan, DH_COMMIT, DH_COMMIT));
+    return update ? dh__run_update(model, stage, learning_rate) : DH_OK;
 }

@@ -3,14 +3,14 @@
  */
 #include "model_impl.h"
 
-void dh__progress_begin(dh__progress *p, int64_t total, int epoch, int epochs, bool quiet)
+void dh__progress_begin(dh__progress *p, const dh_event *event, bool quiet)
 {
     *p = (dh__progress){.start = dh__now(),
                         .terminal = dh__log_is_terminal(),
                         .quiet = quiet,
-                        .total = total,
-                        .epoch = epoch,
-                        .epochs = epochs};
+                        .steps = event->steps,
+                        .epoch = event->epoch,
+                        .epochs = event->epochs};
     p->last = p->start;
 }
 
@@ -24,37 +24,52 @@ static size_t add_figures(char *line, size_t size, size_t at, const dh_model *m,
     return at;
 }
 
-void dh__progress_step(dh__progress *p, const dh_model *model)
+/* The share of the time that went by until batches came, where it is worth a word. */
+static size_t add_waiting(char *line, size_t size, size_t at, double waited, double seconds)
+{
+    if (at >= size || !(waited > 0.005 * seconds)) return at;
+    return at + (size_t)dh__format(line + at, size - at, "  waited %.0f%% for data",
+                                   100 * waited / seconds);
+}
+
+void dh__progress_step(dh__progress *p, const dh_model *model, int64_t step, double waited)
 {
     if (p->quiet || !p->terminal || dh_get_log_level() < DH_LOG_PROGRESS) return;
-    double now = dh__now();
+    double now = dh__now(), seconds = now - p->start;
     if (now - p->last < 0.1) return;
     p->last = now;
     char line[512];
     dh_result r = {0};
-    double rate = (double)model->epoch.samples / (now - p->start);
     dh__pass_result(model, &model->epoch, &r);
-    size_t at = (size_t)dh__format(line, sizeof line, "epoch %d/%d  %3.0f%%", p->epoch, p->epochs,
-                                   100 * (double)model->epoch.samples / (double)p->total);
+    size_t at = (size_t)dh__format(line, sizeof line, "epoch %d/%d", p->epoch, p->epochs);
+    at += (size_t)(p->steps
+                       ? dh__format(line + at, sizeof line - at, "  %3.0f%%",
+                                    100 * (double)step / (double)p->steps)
+                       : dh__format(line + at, sizeof line - at, "  step %lld", (long long)step));
     at = add_figures(line, sizeof line, at, model, &r, "");
     if (at < sizeof line)
-        dh__format(line + at, sizeof line - at, "  %.0f samples/s  ETA %.0f s", rate,
-                   (double)(p->total - model->epoch.samples) / rate);
+        at += (size_t)dh__format(line + at, sizeof line - at, "  %.0f samples/s",
+                                 (double)model->epoch.samples / seconds);
+    at = add_waiting(line, sizeof line, at, waited, seconds);
+    if (at < sizeof line && p->steps)
+        dh__format(line + at, sizeof line - at, "  ETA %.0f s",
+                   (double)(p->steps - step) * seconds / (double)step);
     dh__log(DH_LOG_PROGRESS, "%s", line);
 }
 
-void dh__progress_end(dh__progress *p, const dh_model *model, const dh_result *train,
-                      const dh_result *validation)
+void dh__progress_end(dh__progress *p, const dh_model *model, const dh_epoch *e, double waited)
 {
     if (p->quiet) return;
     char line[512];
+    const dh_result *train = &e->train;
     bool brief = train->seconds < 0.1;
     size_t at =
         (size_t)dh__format(line, sizeof line, "epoch %d/%d  %.1f %s  %.0f samples/s", p->epoch,
                            p->epochs, brief ? 1000 * train->seconds : train->seconds,
                            brief ? "ms" : "s", (double)train->samples / train->seconds);
+    at = add_waiting(line, sizeof line, at, waited, train->seconds);
     at = add_figures(line, sizeof line, at, model, train, "");
-    if (validation) add_figures(line, sizeof line, at, model, validation, "val_");
+    if (e->has_validation) add_figures(line, sizeof line, at, model, &e->validation, "val_");
     dh__log(DH_LOG_PROGRESS, "%s", line);
     dh__log(DH_LOG_PROGRESS, "%s", "");
 }

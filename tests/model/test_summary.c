@@ -124,12 +124,14 @@ static void short_epochs_have_a_duration(void **state)
     heard h = {.level = DH_LOG_PROGRESS};
     dh_set_log_level(DH_LOG_INFO);
     dh_set_log(listen, &h);
-    dh__progress_begin(&p, 10, 1, 2, false);
-    dh__progress_end(&p, net, &(dh_result){.seconds = 0.0034, .samples = 10}, NULL);
-    dh__progress_end(&p, net, &(dh_result){.seconds = 2.5, .samples = 10}, NULL);
+    dh_epoch e = {.train = {.seconds = 0.0034, .samples = 10}};
+    dh__progress_begin(&p, &(dh_event){.epoch = 1, .epochs = 2}, false);
+    dh__progress_end(&p, net, &e, 0);
+    e.train.seconds = 2.5;
+    dh__progress_end(&p, net, &e, 0.5);
     dh_set_log(NULL, NULL);
     assert_non_null(strstr(h.text, "epoch 1/2  3.4 ms  2941 samples/s"));
-    assert_non_null(strstr(h.text, "epoch 1/2  2.5 s  4 samples/s"));
+    assert_non_null(strstr(h.text, "epoch 1/2  2.5 s  4 samples/s  waited 20% for data"));
     dh_model_free(net);
 }
 
