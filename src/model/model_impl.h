@@ -104,6 +104,11 @@ uint64_t dh__freeze_key(const dh_model *model);
 /* The plan for a key, made if there is none; resized to rows. */
 dh_status dh__stage_get(dh__stage **out, dh_model *model, const dh__key *key, int64_t rows);
 void dh__stages_free(dh_model *model);
+/* The same from a shelf of one's own, whose plans lie over the arena; keep is never dropped from
+ * it. Of the model and its store nothing is changed, but memory for training is made. */
+dh_status dh__stage_from(dh__stage **out, dh__stage **shelf, const dh__stage *keep, dh_model *model,
+                         dh__arena *arena, const dh__key *key, int64_t rows);
+void dh__shelf_clear(dh__stage **shelf);
 /* Builds without caching; level instead of the model's. */
 dh_status dh__stage_new(dh__stage **out, dh_model *model, const dh__key *key, dh__memory level);
 void dh__stage_free(dh__stage *stage);

@@ -269,7 +269,8 @@ static void no_values(dh__stage *s)
     s->sample_weight = s->class_weight = s->loss = DH_NO_VALUE;
 }
 
-dh_status dh__stage_new(dh__stage **out, dh_model *model, const dh__key *key, dh__memory level)
+static dh_status new_stage(dh__stage **out, dh_model *model, dh__arena *arena, const dh__key *key,
+                           dh__memory level)
 {
     making m = {.model = model};
     size_t layers = (size_t)model->net.count + 1;
@@ -288,7 +289,7 @@ dh_status dh__stage_new(dh__stage **out, dh_model *model, const dh__key *key, dh
         if (status)
             dh__graph_free(m.graph);
         else
-            status = dh__plan_new(&m.stage->plan, m.graph, model->arena, level);
+            status = dh__plan_new(&m.stage->plan, m.graph, arena, level);
     }
     dh__free(m.values);
     dh__free(m.wanted);
@@ -300,6 +301,11 @@ dh_status dh__stage_new(dh__stage **out, dh_model *model, const dh__key *key, dh
     return status;
 }
 
+dh_status dh__stage_new(dh__stage **out, dh_model *model, const dh__key *key, dh__memory level)
+{
+    return new_stage(out, model, model->arena, key, level);
+}
+
 void dh__stage_free(dh__stage *stage)
 {
     if (!stage) return;
@@ -307,13 +313,18 @@ void dh__stage_free(dh__stage *stage)
     dh__free(stage);
 }
 
-void dh__stages_free(dh_model *model)
+void dh__shelf_clear(dh__stage **shelf)
 {
-    while (model->stages) {
-        dh__stage *s = model->stages;
-        model->stages = s->next;
+    while (*shelf) {
+        dh__stage *s = *shelf;
+        *shelf = s->next;
         dh__stage_free(s);
     }
+}
+
+void dh__stages_free(dh_model *model)
+{
+    dh__shelf_clear(&model->stages);
     model->current = NULL;
 }
 
@@ -326,12 +337,12 @@ static bool serves(const dh__stage *s, const dh__key *key)
 }
 
 /* A schedule of freezing or of rates per layer makes a plan for each of its states. */
-static void drop_oldest(dh_model *model)
+static void drop_oldest(dh__stage **shelf, const dh__stage *keep)
 {
     int count = 0;
-    dh__stage **at = &model->stages;
+    dh__stage **at = shelf;
     for (; *at; at = &(*at)->next) {
-        if (++count <= MOST_STAGES || *at == model->current) continue;
+        if (++count <= MOST_STAGES || *at == keep) continue;
         dh__stage *old = *at;
         *at = old->next;
         dh__stage_free(old);
@@ -346,9 +357,10 @@ static dh_status make_training_memory(dh_model *model)
                              dh__optimizer_slots(&model->optimizer));
 }
 
-dh_status dh__stage_get(dh__stage **out, dh_model *model, const dh__key *key, int64_t rows)
+dh_status dh__stage_from(dh__stage **out, dh__stage **shelf, const dh__stage *keep, dh_model *model,
+                         dh__arena *arena, const dh__key *key, int64_t rows)
 {
-    for (dh__stage *s = model->stages; s; s = s->next) {
+    for (dh__stage *s = *shelf; s; s = s->next) {
         if (!serves(s, key)) continue;
         if (dh__plan_resize(s->plan, rows)) { /* then a plan at this size is wanted */
             dh_error_clear();
@@ -358,19 +370,25 @@ dh_status dh__stage_get(dh__stage **out, dh_model *model, const dh__key *key, in
         return DH_OK;
     }
     dh__stage *s;
+    dh__memory level = (dh__memory)model->cs.memory;
     if (key->mode == DH_TRAIN) DH_TRY(make_training_memory(model));
-    DH_TRY(dh__stage_new(&s, model, key, (dh__memory)model->cs.memory));
+    DH_TRY(new_stage(&s, model, arena, key, level));
     dh_status status = dh__plan_resize(s->plan, rows);
     if (status) { /* an op that cannot shrink: the bound is this size */
         dh__key exact = *key;
         exact.rows = rows;
         dh__stage_free(s);
         dh_error_clear();
-        DH_TRY(dh__stage_new(&s, model, &exact, (dh__memory)model->cs.memory));
+        DH_TRY(new_stage(&s, model, arena, &exact, level));
     }
-    s->next = model->stages;
-    model->stages = s;
-    drop_oldest(model);
+    s->next = *shelf;
+    *shelf = s;
+    drop_oldest(shelf, keep);
     *out = s;
     return DH_OK;
+}
+
+dh_status dh__stage_get(dh__stage **out, dh_model *model, const dh__key *key, int64_t rows)
+{
+    return dh__stage_from(out, &model->stages, model->current, model, model->arena, key, rows);
 }
