@@ -14,6 +14,7 @@
 #include <deephealth/model.h>
 #include <deephealth/optimizers.h>
 #include <deephealth/source.h>
+#include <deephealth/session.h>
 #include <deephealth/status.h>
 #include <deephealth/tensor.h>
 #include <deephealth/tensor_io.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Models: build, fit, evaluate, predict, and the fine-grained loop. A model owns its layers and
- * plans and belongs to one thread at a time. */
+ * plans and belongs to one thread at a time; session.h lets many predict with it. */
 #ifndef DEEPHEALTH_MODEL_H
 #define DEEPHEALTH_MODEL_H
 

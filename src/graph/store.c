@@ -117,10 +117,11 @@ static dh_status check_released(const dh__params *store)
 {
     const dh__storage *arenas[] = {store->weights, store->states, store->grads};
     for (size_t i = 0; i < DH_COUNT(arenas); i++)
-        DH_REQUIRE(!arenas[i] || atomic_load(&arenas[i]->references) == 1, DH_ESTATE,
-                   "parameters are added to the store while tensors on its %s are held; free them "
-                   "first",
-                   i < 2 ? "parameters" : "gradients");
+        DH_REQUIRE(
+            !arenas[i] || atomic_load(&arenas[i]->references) == 1, DH_ESTATE,
+            "parameters are added to the store while tensors%s on its %s are held; free them "
+            "first",
+            i < 2 ? " or sessions" : "", i < 2 ? "parameters" : "gradients");
     return DH_OK;
 }
 

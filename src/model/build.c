@@ -318,6 +318,9 @@ dh_status(dh_build)(const dh_build_args *args)
     if (m->net.status) return dh_fail(m->net.status, "%s", m->net.error);
     DH_REQUIRE(!m->fitting, DH_ESTATE, "build: model \"%s\" is in fit", m->net.name);
     DH_REQUIRE(!m->building, DH_ESTATE, "build: model \"%s\" is being built", m->net.name);
+    int sessions = atomic_load(&m->references) - 1;
+    DH_REQUIRE(!sessions, DH_ESTATE, "build: model \"%s\" has %d session%s; free %s first",
+               m->net.name, sessions, sessions == 1 ? "" : "s", sessions == 1 ? "it" : "them");
     unbuild(m);
     m->building = true;
     int layers = m->net.count;

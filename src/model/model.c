@@ -27,6 +27,7 @@ dh_model *(dh_model_new)(const dh_model_args *args)
     if (dh__args(&a, sizeof a, args, "model_new")) return NULL;
     dh_model *model = dh__calloc(1, sizeof *model);
     if (!model) return NULL;
+    atomic_init(&model->references, 1);
     dh_status status = DH_OK;
     if (a.share)
         dh__params_retain(store = a.share->net.store);
@@ -42,7 +43,7 @@ dh_model *(dh_model_new)(const dh_model_args *args)
 
 void dh_model_free(dh_model *model)
 {
-    if (!model) return;
+    if (!model || atomic_fetch_sub(&model->references, 1) != 1) return;
     dh__stages_free(model);
     dh__arena_free(model->arena);
     dh__pass_clear(&model->epoch);

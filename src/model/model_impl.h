@@ -61,6 +61,7 @@ typedef struct dh__pass {
 
 struct dh_model {
     dh__net net;                   /* first: layers see a model as its net */
+    atomic_int references;         /* its owner's, and one a session */
     bool built, building, fitting; /* building, fitting: inside dh_build, dh_fit */
     dh_cs cs;
     dh__arena *arena;

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* Sessions: plans and an arena of their own over a model's weights. Making a plan only reads the
+ * model and its store (every parameter is declared by then), so no lock is needed anywhere. */
+#include <deephealth/session.h>
+#include <string.h>
+
+#include "model_impl.h"
+#include "team.h"
+
+struct dh_session {
+    dh_model *model;            /* counted: it lives as long as its last session */
+    dh__storage *weights;       /* held, so that the store stays where it is */
+    dh__arena *arena;           /* of all plans here */
+    dh__stage *shelf, *largest; /* largest: the plan for batch rows, which stays */
+    int64_t batch;
+    int threads;
+};
+
+static dh_status stage_for(dh__stage **out, dh_session *s, int64_t rows)
+{
+    dh__key key;
+    memset(&key, 0, sizeof key);
+    key.mode = DH_PREDICT;
+    key.rows = rows;
+    return dh__stage_from(out, &s->shelf, s->largest, s->model, s->arena, &key, rows);
+}
+
+static void hold(dh_session *s, dh_model *model)
+{
+    atomic_fetch_add(&model->references, 1);
+    s->model = model;
+    s->weights = model->net.store->weights;
+    dh__storage_retain(s->weights);
+}
+
+static dh_status make_plan(dh_session *s)
+{
+    int before = dh__team_limit(s->threads); /* scratch is for as many threads as will run */
+    dh_status status = stage_for(&s->largest, s, s->batch);
+    if (!status) status = dh__plan_bind(s->largest->plan);
+    dh__team_limit(before);
+    return status;
+}
+
+dh_status(dh_session_new)(const dh_session_args *args)
+{
+    dh_session_args a;
+    DH_TRY(dh__args(&a, sizeof a, args, "session_new"));
+    DH_NEED(a.out, "session_new", "out");
+    DH_TRY(dh__ready(a.model, false, "session_new"));
+    DH_REQUIRE(a.batch_size >= 0, DH_EINVAL, "session_new: batch_size is %d, must be at least 1",
+               a.batch_size);
+    DH_REQUIRE(a.threads >= 0 && a.threads <= 4096, DH_EINVAL,
+               "session_new: threads is %d, must be in [1, 4096]", a.threads);
+    dh_session *s = dh__calloc(1, sizeof *s);
+    if (!s) return dh__from("session_new", DH_ENOMEM);
+    s->batch = a.batch_size ? a.batch_size : 256;
+    s->threads = a.threads ? a.threads : 1;
+    hold(s, a.model);
+    dh_status status = dh__arena_new(&s->arena, a.model->arena->device);
+    if (!status) status = make_plan(s);
+    if (status) {
+        dh_session_free(s);
+        return dh__from("session_new", status);
+    }
+    *a.out = s;
+    return DH_OK;
+}
+
+void dh_session_free(dh_session *session)
+{
+    if (!session) return;
+    dh__shelf_clear(&session->shelf);
+    dh__arena_free(session->arena);
+    dh__storage_release(session->weights);
+    dh_model_free(session->model);
+    dh__free(session);
+}
+
+/* --- predicting --- */
+
+typedef struct prediction {
+    dh_session *session;
+    const dh__data *data;
+    dh_tensor **outs; /* NULL until the first batch has shown their shapes */
+    dh_status status;
+} prediction;
+
+static dh_status copy_outputs(const prediction *p, const dh__stage *stage, int64_t begin)
+{
+    const dh_session *s = p->session;
+    dh_device *device = s->arena->device;
+    for (int o = 0; o < s->model->output_count; o++) {
+        dh_view v = *dh__plan_view(stage->plan, stage->output[o]);
+        size_t size = (size_t)dh__view_count(&v) * dh_dtype_size(v.dtype);
+        size_t row = size / (size_t)stage->plan->rows;
+        const void *from = v.data;
+        DH_REQUIRE(v.ndim && v.shape[0] == stage->plan->rows, DH_ESHAPE,
+                   "axis 0 of output \"%s\" is not the batch", s->model->output[o]->name);
+        v.shape[0] = p->data->count;
+        if (!p->outs[o]) DH_TRY(dh__tensor_new(&p->outs[o], dh__cpu(), v.dtype, v.ndim, v.shape));
+        char *to = (char *)p->outs[o]->view.data + (size_t)begin * row;
+        DH_TRY(device->copy_out(device, to, from, size));
+    }
+    return DH_OK;
+}
+
+static dh_status predict_rows(const prediction *p, int64_t begin)
+{
+    dh_session *s = p->session;
+    dh__stage *stage;
+    int64_t left = p->data->count - begin, rows = left < s->batch ? left : s->batch;
+    DH_TRY(stage_for(&stage, s, rows));
+    DH_TRY(dh__feed(stage, s->model, p->data, NULL, begin, rows, true, false));
+    DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_FORWARD));
+    return copy_outputs(p, stage, begin);
+}
+
+static void predict_all(void *context)
+{
+    prediction *p = context;
+    for (int64_t i = 0; i < p->data->count && !p->status; i += p->session->batch)
+        p->status = predict_rows(p, i);
+}
+
+static void take(dh__data *data, const dh_session_predict_args *a)
+{
+    memset(data, 0, sizeof *data);
+    for (int i = 0; i < DH_MAX_IO; i++) data->x[i] = a->xs[i];
+    if (a->x) data->x[0] = a->x;
+}
+
+dh_status(dh_session_predict)(const dh_session_predict_args *args)
+{
+    dh_session_predict_args a;
+    dh__data data;
+    dh_tensor *outs[DH_MAX_IO] = {0};
+    DH_TRY(dh__args(&a, sizeof a, args, "session_predict"));
+    DH_REQUIRE(a.out || a.outs, DH_EINVAL, "session_predict: out is NULL");
+    DH_REQUIRE(!(a.out && a.outs), DH_EINVAL, "session_predict: both out and outs are given");
+    DH_NEED(a.session, "session_predict", "session");
+    const dh_model *model = a.session->model;
+    take(&data, &a);
+    DH_TRY(dh__data_check(&data, model, false, "session_predict"));
+    prediction p = {.session = a.session, .data = &data, .outs = outs};
+    int before = dh__team_limit(a.session->threads);
+    dh__team_session(predict_all, &p);
+    dh__team_limit(before);
+    for (int o = 0; o < model->output_count; o++) {
+        if (!p.status && a.outs)
+            a.outs[o] = outs[o];
+        else if (!p.status && o == 0)
+            *a.out = outs[0];
+        else
+            dh_tensor_free(outs[o]);
+    }
+    return dh__from("session_predict", p.status);
+}
