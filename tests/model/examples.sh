@@ -74,7 +74,7 @@ refuse() {
   grep -qF -- "$words" "$work/err" || say "$*: \"$words\" is not in \"$(cat "$work/err")\""
 }
 
-for example in mnist_mlp mnist_train_batch; do
+for example in mnist_mlp mnist_train_batch sessions; do
   run=("$programs/$example" "${data[@]}" "${few[@]}" --seed 7)
   first=
   for how in "--threads 2" "--threads 1" "--threads 3" "--threads 4" "--threads 2 --memory full_mem" \
@@ -85,6 +85,10 @@ for example in mnist_mlp mnist_train_batch; do
       continue
     fi
     grep -q '^test loss ' "$work/out" || say "$example $how: no test figures"
+    threads=${how#--threads }
+    [ "$example" != sessions ] ||
+      grep -q "^${threads%% *} threads served 1050 images, .* agree bit for bit" "$work/out" ||
+      say "$example $how: $(cat "$work/out")"
     hash=$(sed -n 's/.*"params_sha256": "\([0-9a-f]*\)".*/\1/p' "$work/report.json")
     [ -n "$first" ] || { first=$hash; check_report "$example" 2 "$work/report.json"; }
     [ "$hash" = "$first" ] || say "$example $how: parameters are $hash, with --threads 2 $first"
@@ -127,5 +131,5 @@ done
 refuse 'train-images-idx3-ubyte.gz' env DEEPHEALTH_DATA="$work/damaged" "$programs/mnist_mlp" "${few[@]}"
 refuse '--curve' "$programs/mnist_train_batch" --curve "$work/c.png"
 
-[ $bad = 0 ] && echo "both examples do what their users expect"
+[ $bad = 0 ] && echo "the examples do what their users expect"
 exit $bad
