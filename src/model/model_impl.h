@@ -82,6 +82,7 @@ struct dh_model {
     dh__stage *stages;
     dh__stage *current; /* holds the last forward's values */
     bool have_gradients, forward_training, need_targets;
+    bool profile; /* of the steps to come */
     int64_t last_rows;
     dh__key gradients_of; /* the plan that made the gradients, while there are any */
     int64_t gradient_rows;
@@ -149,6 +150,20 @@ dh_status dh__ready(const dh_model *model, bool needs_loss, const char *who);
 /* Every public call that computes is between these: the model's thread count holds inside. */
 int dh__enter(const dh_model *model);
 void dh__leave(int before);
+
+/* --- profile.c --- */
+typedef struct dh__times { /* seconds a step; update: running statistics too */
+    double forward, backward, update;
+} dh__times;
+typedef struct dh__profile {
+    int64_t steps; /* 0: none was timed, and rows is NULL */
+    bool training; /* steps of training; else of evaluations and predictions */
+    dh__times
+        *rows; /* by layer; then what is no listed layer's; then the optimiser. The caller's */
+    dh__times total;
+} dh__profile;
+/* Means over the steps that were timed. listed[i]: layer i has a row of its own. */
+dh_status dh__profile_take(dh__profile *out, const dh_model *model, const bool *listed);
 
 /* --- progress.c --- */
 typedef struct dh__progress {

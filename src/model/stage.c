@@ -390,5 +390,7 @@ dh_status dh__stage_from(dh__stage **out, dh__stage **shelf, const dh__stage *ke
 
 dh_status dh__stage_get(dh__stage **out, dh_model *model, const dh__key *key, int64_t rows)
 {
-    return dh__stage_from(out, &model->stages, model->current, model, model->arena, key, rows);
+    DH_TRY(dh__stage_from(out, &model->stages, model->current, model, model->arena, key, rows));
+    (*out)->plan->profile = model->profile;
+    return DH_OK;
 }

@@ -107,37 +107,83 @@ static const char *title(char *text, size_t size, const dh_layer *layer)
     return text;
 }
 
-static void write_layer(dh__text *t, const dh_layer *layer, const work *w, int width, int64_t own)
+/* --- the table --- */
+
+static double sum_of(const dh__times *times)
+{
+    return times->forward + times->backward + times->update;
+}
+
+/* Nothing where nothing was timed. */
+static void write_times(dh__text *t, const dh__profile *profile, const dh__times *times)
+{
+    if (!profile->steps) return;
+    double all = sum_of(&profile->total), share = all > 0 ? 100 * sum_of(times) / all : 0;
+    dh__text_add(t, "%10.3f  %10.3f  %10.3f  %5.1f%%  ", 1e3 * times->forward,
+                 1e3 * times->backward, 1e3 * times->update, share);
+}
+
+static void write_other(dh__text *t, const dh__profile *profile, const dh__times *times, int width,
+                        const char *name)
+{
+    dh__text_add(t, "%-*s  %-20s %12s  %10s  ", width, name, "", "", "");
+    write_times(t, profile, times);
+    dh__text_add(t, "-\n");
+}
+
+/* Rows of what belongs to no layer, and of all together. */
+static void write_rest(dh__text *t, const dh_model *model, const dh__profile *profile, int width)
+{
+    char name[64];
+    if (!profile->steps) return;
+    write_other(t, profile, &profile->rows[model->net.count], width, "losses and metrics");
+    dh__format(name, sizeof name, "optimizer (%s)", dh__optimizer_name(&model->optimizer));
+    if (profile->training)
+        write_other(t, profile, &profile->rows[model->net.count + 1], width, name);
+    write_other(t, profile, &profile->total, width, "all");
+    dh__text_add(t, "times in milliseconds a step, means over %lld steps of %s\n",
+                 (long long)profile->steps,
+                 profile->training ? "training" : "evaluation and prediction");
+}
+
+static void write_layer(dh__text *t, const dh_layer *layer, const work *w,
+                        const dh__profile *profile, int width, int64_t own)
 {
     const dh_view *v = dh__graph_view(layer->net->sketch, layer->sketch);
     char name[128], shape[DH_SHAPE_TEXT], out[64], flops[32];
     dh__shape_text(shape, sizeof shape, v->ndim, v->shape);
     const char *rest = strchr(shape, ','); /* the batch is N */
     dh__format(out, sizeof out, "[N%s", rest ? rest : "]");
-    dh__text_add(t, "%-*s  %-20s %12lld  %10s  %s\n", width, title(name, sizeof name, layer),
-                 v->ndim ? out : "[]", (long long)own, amount(flops, sizeof flops, w->flops),
-                 *w->impl ? w->impl : "-");
+    dh__text_add(t, "%-*s  %-20s %12lld  %10s  ", width, title(name, sizeof name, layer),
+                 v->ndim ? out : "[]", (long long)own, amount(flops, sizeof flops, w->flops));
+    if (profile->steps) write_times(t, profile, &profile->rows[layer->index]);
+    dh__text_add(t, "%s\n", *w->impl ? w->impl : "-");
 }
 
-static void write_layers(dh__text *t, const dh_model *model, const work *w, const bool *wanted)
+static void write_layers(dh__text *t, const dh_model *model, const work *w,
+                         const dh__profile *profile, const bool *wanted)
 {
     char text[128];
     int64_t total = 0, trainable = 0;
     double all = 0;
-    int width = 5;
+    int width = profile->steps ? (int)strlen("optimizer (adadelta)") : 5;
     for (int i = 0; i < model->net.count; i++) {
         int length = (int)strlen(title(text, sizeof text, model->net.layers[i]));
         if (wanted[i] && length > width) width = length;
     }
-    dh__text_add(t, "model \"%s\"\n%-*s  %-20s %12s  %10s  %s\n", model->net.name, width, "layer",
-                 "output", "parameters", "FLOPs ", "implementation");
+    dh__text_add(t, "model \"%s\"\n%-*s  %-20s %12s  %10s  ", model->net.name, width, "layer",
+                 "output", "parameters", "FLOPs ");
+    if (profile->steps)
+        dh__text_add(t, "%10s  %10s  %10s  %6s  ", "forward", "backward", "update", "share");
+    dh__text_add(t, "implementation\n");
     for (int i = 0; i < model->net.count; i++) {
         if (!wanted[i]) continue;
         int64_t own = parameters_of(model->net.layers[i], &trainable);
-        write_layer(t, model->net.layers[i], &w[i], width, own);
+        write_layer(t, model->net.layers[i], &w[i], profile, width, own);
         total += own;
         all += w[i].flops;
     }
+    write_rest(t, model, profile, width);
     dh__text_add(t, "parameters %lld (%lld trainable), forward %s", (long long)total,
                  (long long)trainable, amount(text, sizeof text, all));
 }
@@ -148,6 +194,7 @@ static dh_status write_summary(dh__text *t, dh_model *model, int batch)
     dh__key key = {.mode = DH_PREDICT, .rows = batch};
     dh__stage *stage;
     dh_memory_report memory;
+    dh__profile profile = {0};
     char text[32];
     DH_TRY(dh_model_memory(&memory, model, batch));
     int before = dh__enter(model);
@@ -157,10 +204,12 @@ static dh_status write_summary(dh__text *t, dh_model *model, int batch)
     size_t n = (size_t)model->net.count + 1;
     work *w = dh__calloc(n, sizeof *w);
     bool *wanted = dh__calloc(n, sizeof *wanted);
-    if (w && wanted) {
-        for (int o = 0; o < model->output_count; o++) dh__net_want(model->output[o], wanted);
+    status = w && wanted ? DH_OK : DH_ENOMEM;
+    for (int o = 0; o < model->output_count && !status; o++) dh__net_want(model->output[o], wanted);
+    if (!status) status = dh__profile_take(&profile, model, wanted);
+    if (!status) {
         add_work(w, stage);
-        write_layers(t, model, w, wanted);
+        write_layers(t, model, w, &profile, wanted);
         dh__text_add(t, "FLOPs for a batch of %d\nmemory: parameters %sB, gradients ", batch,
                      amount(text, sizeof text, (double)memory.parameter_bytes));
         dh__text_add(t, "%sB, ", amount(text, sizeof text, (double)memory.gradient_bytes));
@@ -170,9 +219,8 @@ static dh_status write_summary(dh__text *t, dh_model *model, int batch)
             dh__text_add(t, "  %s %sB%s", levels[i],
                          amount(text, sizeof text, (double)memory.activation_bytes[i]),
                          i == model->cs.memory ? " (used)" : "");
-    } else {
-        status = DH_ENOMEM;
     }
+    dh__free(profile.rows);
     dh__free(w);
     dh__free(wanted);
     dh__stage_free(stage);

@@ -275,6 +275,7 @@ static void asking(void **state)
     CALL(dh_load_weights(p.net, "/no/such/file"),
          "load_weights: safetensors_open \"/no/such/file\": No such file or directory");
     CALL(dh_summary(NULL, 0), "summary: model is NULL");
+    CALL(dh_model_profile(NULL, true), "model_profile: model is NULL");
     CALL(dh_model_plot_history(p.net, "/no/such/folder/plot.png"),
          "model_plot_history: model \"net\" has not been trained");
     assert_null(dh_model_layer(p.net, "ouut"));
