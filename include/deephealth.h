@@ -13,8 +13,8 @@
 #include <deephealth/memory.h>
 #include <deephealth/model.h>
 #include <deephealth/optimizers.h>
-#include <deephealth/source.h>
 #include <deephealth/session.h>
+#include <deephealth/source.h>
 #include <deephealth/status.h>
 #include <deephealth/tensor.h>
 #include <deephealth/tensor_io.h>

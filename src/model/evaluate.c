@@ -127,20 +127,6 @@ dh_status(dh_evaluate)(const dh_evaluate_args *args)
 
 /* --- predict --- */
 
-/* Output tensors of all rows, made when the first batch has shown their shapes. */
-static dh_status make_outputs(dh_tensor **outs, const dh_model *m, const dh__stage *stage,
-                              int64_t rows)
-{
-    for (int o = 0; o < m->output_count; o++) {
-        dh_view v = *dh__plan_view(stage->plan, stage->output[o]);
-        DH_REQUIRE(v.ndim && v.shape[0] == stage->plan->rows, DH_ESHAPE,
-                   "predict: axis 0 of output \"%s\" is not the batch", m->output[o]->name);
-        v.shape[0] = rows;
-        DH_TRY(dh__tensor_new(&outs[o], dh__cpu(), v.dtype, v.ndim, v.shape));
-    }
-    return DH_OK;
-}
-
 static dh_status predict_batches(dh_tensor **outs, dh_model *m, const dh__data *data, int64_t batch)
 {
     dh__key key;
@@ -149,18 +135,9 @@ static dh_status predict_batches(dh_tensor **outs, dh_model *m, const dh__data *
     for (int64_t i = 0; i < data->count; i += batch) {
         int64_t rows = data->count - i < batch ? data->count - i : batch;
         DH_TRY(dh__stage_get(&stage, m, &key, rows));
-        DH_TRY(dh__feed(stage, m, data, NULL, i, rows, true, false));
         m->current = stage;
         m->forward_training = false;
-        DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_FORWARD));
-        if (i == 0) DH_TRY(make_outputs(outs, m, stage, data->count));
-        for (int o = 0; o < m->output_count; o++) {
-            const dh_view *v = dh__plan_view(stage->plan, stage->output[o]);
-            size_t size = (size_t)dh__view_count(v) * dh_dtype_size(v->dtype);
-            size_t row = size / (size_t)rows;
-            DH_TRY(m->arena->device->copy_out(
-                m->arena->device, (char *)outs[o]->view.data + (size_t)i * row, v->data, size));
-        }
+        DH_TRY(dh__predict_rows(outs, m, stage, data, i));
     }
     return DH_OK;
 }

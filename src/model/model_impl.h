@@ -151,6 +151,12 @@ dh_status dh__ready(const dh_model *model, bool needs_loss, const char *who);
 int dh__enter(const dh_model *model);
 void dh__leave(int before);
 
+/* --- session.c --- */
+/* A forward of the stage's rows of data, from begin, into the same rows of outs; those that are
+ * NULL are made, of data->count rows. */
+dh_status dh__predict_rows(dh_tensor **outs, const dh_model *model, dh__stage *stage,
+                           const dh__data *data, int64_t begin);
+
 /* --- profile.c --- */
 typedef struct dh__times { /* seconds a step; update: running statistics too */
     double forward, backward, update;

@@ -79,48 +79,51 @@ void dh_session_free(dh_session *session)
 
 /* --- predicting --- */
 
-typedef struct prediction {
-    dh_session *session;
-    const dh__data *data;
-    dh_tensor **outs; /* NULL until the first batch has shown their shapes */
-    dh_status status;
-} prediction;
-
-static dh_status copy_outputs(const prediction *p, const dh__stage *stage, int64_t begin)
+/* Rows begin, begin + 1, ... of all outputs, which are made when the first batch has shown their
+ * shapes. */
+static dh_status copy_outputs(dh_tensor **outs, const dh_model *model, const dh__stage *stage,
+                              int64_t begin, int64_t count)
 {
-    const dh_session *s = p->session;
-    dh_device *device = s->arena->device;
-    for (int o = 0; o < s->model->output_count; o++) {
+    dh_device *device = stage->plan->arena->device;
+    for (int o = 0; o < model->output_count; o++) {
         dh_view v = *dh__plan_view(stage->plan, stage->output[o]);
+        DH_REQUIRE(v.ndim && v.shape[0] == stage->plan->rows, DH_ESHAPE,
+                   "axis 0 of output \"%s\" is not the batch", model->output[o]->name);
         size_t size = (size_t)dh__view_count(&v) * dh_dtype_size(v.dtype);
         size_t row = size / (size_t)stage->plan->rows;
-        const void *from = v.data;
-        DH_REQUIRE(v.ndim && v.shape[0] == stage->plan->rows, DH_ESHAPE,
-                   "axis 0 of output \"%s\" is not the batch", s->model->output[o]->name);
-        v.shape[0] = p->data->count;
-        if (!p->outs[o]) DH_TRY(dh__tensor_new(&p->outs[o], dh__cpu(), v.dtype, v.ndim, v.shape));
-        char *to = (char *)p->outs[o]->view.data + (size_t)begin * row;
-        DH_TRY(device->copy_out(device, to, from, size));
+        v.shape[0] = count;
+        if (!outs[o]) DH_TRY(dh__tensor_new(&outs[o], dh__cpu(), v.dtype, v.ndim, v.shape));
+        char *to = (char *)outs[o]->view.data + (size_t)begin * row;
+        DH_TRY(device->copy_out(device, to, v.data, size));
     }
     return DH_OK;
 }
 
-static dh_status predict_rows(const prediction *p, int64_t begin)
+dh_status dh__predict_rows(dh_tensor **outs, const dh_model *model, dh__stage *stage,
+                           const dh__data *data, int64_t begin)
 {
-    dh_session *s = p->session;
-    dh__stage *stage;
-    int64_t left = p->data->count - begin, rows = left < s->batch ? left : s->batch;
-    DH_TRY(stage_for(&stage, s, rows));
-    DH_TRY(dh__feed(stage, s->model, p->data, NULL, begin, rows, true, false));
+    DH_TRY(dh__feed(stage, model, data, NULL, begin, stage->plan->rows, true, false));
     DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_FORWARD));
-    return copy_outputs(p, stage, begin);
+    return copy_outputs(outs, model, stage, begin, data->count);
 }
+
+typedef struct prediction {
+    dh_session *session;
+    const dh__data *data;
+    dh_tensor **outs;
+    dh_status status;
+} prediction;
 
 static void predict_all(void *context)
 {
     prediction *p = context;
-    for (int64_t i = 0; i < p->data->count && !p->status; i += p->session->batch)
-        p->status = predict_rows(p, i);
+    dh_session *s = p->session;
+    for (int64_t i = 0; i < p->data->count && !p->status; i += s->batch) {
+        dh__stage *stage;
+        int64_t left = p->data->count - i;
+        p->status = stage_for(&stage, s, left < s->batch ? left : s->batch);
+        if (!p->status) p->status = dh__predict_rows(p->outs, s->model, stage, p->data, i);
+    }
 }
 
 static void take(dh__data *data, const dh_session_predict_args *a)
