@@ -189,7 +189,8 @@ DH_API DH_NODISCARD dh_status dh_forward(dh_model *model, const dh_tensor *const
 /* From the losses of the last forward, which was with training = true, to the gradients. */
 DH_API DH_NODISCARD dh_status dh_backward(dh_model *model, const dh_tensor *const *y,
                                           dh_result *result);
-/* Applies the optimiser to the gradients; the next backward sets them. */
+/* Applies the optimiser to the gradients; the next backward sets them. Models that share a store
+ * share the memory of gradients: if another has trained since, DH_ESTATE. */
 DH_API DH_NODISCARD dh_status dh_update(dh_model *model);
 /* All gradients are 0, and the next backward sets them. */
 DH_API DH_NODISCARD dh_status dh_zero_grads(dh_model *model);

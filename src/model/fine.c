@@ -160,6 +160,8 @@ static dh_status backward(dh_model *model, const dh_tensor *const *y, dh_result 
     key.add = model->have_gradients;
     if (memcmp(&key, &stage->key, sizeof key)) DH_TRY(change_targets(&stage, model, &key));
     DH_TRY(dh__feed(stage, model, &data, NULL, 0, rows, false, true));
+    DH_TRY(dh__own_gradients(model, key.add));
+    model->net.store->gradients_of = model;
     model->have_gradients = false; /* until these are known to be sound */
     DH_TRY(dh__plan_run(stage->plan, DH_BACKWARD, DH_BACKWARD));
     DH_TRY(dh__check_loss(model, stage));
@@ -215,6 +217,7 @@ dh_status dh_zero_grads(dh_model *model)
     DH_TRY(dh__ready(model, true, "zero_grads"));
     dh__params *store = model->net.store;
     if (store->grads) memset(store->grads->data, 0, store->grads->size);
+    store->gradients_of = NULL;
     model->have_gradients = false; /* the next backward sets */
     return DH_OK;
 }

@@ -142,6 +142,8 @@ void dh__pass_result(const dh_model *model, const dh__pass *pass, dh_result *out
 void dh__pass_clear(dh__pass *pass);
 /* Loss of the last run; DH_ENUMERIC naming the layer when it is not finite. */
 dh_status dh__check_loss(dh_model *model, dh__stage *stage);
+/* DH_ESTATE where gradients that are to be added to, or applied, are no longer the model's. */
+dh_status dh__own_gradients(const dh_model *model, bool needed);
 dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update, double learning_rate);
 /* By the gradients that the stage, or one like it, has made. */
 dh_status dh__run_update(dh_model *model, dh__stage *stage, double learning_rate);

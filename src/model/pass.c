@@ -152,6 +152,14 @@ dh_status dh__check_loss(dh_model *model, dh__stage *stage)
 
 /* --- steps --- */
 
+dh_status dh__own_gradients(const dh_model *model, bool needed)
+{
+    DH_REQUIRE(!needed || model->net.store->gradients_of == model, DH_ESTATE,
+               "another model on the parameter store has overwritten the gradients; call "
+               "zero_grads, forward and backward again");
+    return DH_OK;
+}
+
 static void set_step(const dh_model *model, dh__stage *stage, double learning_rate)
 {
     stage->plan->step = (dh_step){.seed = model->seed,
@@ -162,6 +170,7 @@ static void set_step(const dh_model *model, dh__stage *stage, double learning_ra
 
 dh_status dh__run_update(dh_model *model, dh__stage *stage, double learning_rate)
 {
+    DH_TRY(dh__own_gradients(model, true));
     set_step(model, stage, learning_rate);
     DH_TRY(dh__plan_run(stage->plan, DH_UPDATE, DH_UPDATE));
     model->updates++;
@@ -171,6 +180,8 @@ dh_status dh__run_update(dh_model *model, dh__stage *stage, double learning_rate
 
 dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update, double learning_rate)
 {
+    DH_TRY(dh__own_gradients(model, stage->key.add));
+    model->net.store->gradients_of = model;
     set_step(model, stage, learning_rate);
     model->current = stage;
     model->forward_training = false; /* backward needs a forward of its own */

@@ -292,6 +292,76 @@ static void freezing_is_the_models(void **state)
     dh_tensor_free(y);
 }
 
+/* Models on one store have one memory for gradients: whose are gone is told, not given another's.
+ */
+static void gradients_are_the_last_models(void **state)
+{
+    (void)state;
+    dh_tensor *x, *y;
+    float w[4];
+    assert_ok(dh_tensor_ones(&x, {8, 4}));
+    assert_ok(dh_tensor_ones(&y, {8, 1}));
+    const dh_tensor *xs[] = {x}, *ys[] = {y};
+    dh_model *a = linear_model(NULL, dh_sgd(0.01f)), *b = linear_model(a, dh_sgd(0.01f));
+    for (int way = 0; way < 3; way++) {
+        assert_ok(dh_forward(a, xs, true));
+        assert_ok(dh_backward(a, ys, NULL));
+        if (way == 0) assert_ok(dh_train_batch(b, xs, ys, NULL));
+        if (way == 1) {
+            assert_ok(dh_forward(b, xs, true));
+            assert_ok(dh_backward(b, ys, NULL));
+        }
+        if (way == 2) assert_ok(dh_zero_grads(b));
+        memcpy(w, values(a, "d/weight"), sizeof w);
+        assert_error(dh_update(a), DH_ESTATE, "update: another model on the parameter store has",
+                     "call zero_grads");
+        assert_ok(dh_forward(a, xs, true));
+        assert_error(dh_backward(a, ys, NULL), DH_ESTATE, "backward: another model on");
+        assert_memory_equal(w, values(a, "d/weight"), sizeof w);
+        if (way == 1) assert_ok(dh_update(b));
+        assert_ok(dh_zero_grads(a));
+        assert_ok(dh_forward(a, xs, true));
+        assert_ok(dh_backward(a, ys, NULL));
+        assert_ok(dh_update(a));
+    }
+    dh_model_free(a);
+    dh_model_free(b);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+}
+
+/* A callback that trains another model on the store while fit gathers gradients. */
+static dh_status train_another(dh_callback *self, dh_event *event)
+{
+    dh_tensor *x, *y;
+    (void)event;
+    assert_ok(dh_tensor_ones(&x, {8, 4}));
+    assert_ok(dh_tensor_ones(&y, {8, 1}));
+    const dh_tensor *xs[] = {x}, *ys[] = {y};
+    dh_status status = dh_train_batch(self->payload, xs, ys, NULL);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+    return status;
+}
+
+static void gathered_gradients_are_not_anothers(void **state)
+{
+    (void)state;
+    dh_tensor *x, *y;
+    assert_ok(dh_tensor_ones(&x, {8, 4}));
+    assert_ok(dh_tensor_ones(&y, {8, 1}));
+    dh_model *a = linear_model(NULL, dh_sgd(0.01f)), *b = linear_model(a, dh_sgd(0.01f));
+    dh_callback train_b = {.call = train_another, .payload = b};
+    assert_ok(dh_fit(a, x, y, .batch_size = 4, .callbacks = {train_b}, .quiet = true)); /* whole */
+    assert_ok(dh_build(a, dh_model_layer(a, "d"), .loss = "mse", .accumulate = 2));
+    assert_error(dh_fit(a, x, y, .batch_size = 4, .callbacks = {train_b}, .quiet = true), DH_ESTATE,
+                 "fit: ", "another model on the parameter store has");
+    dh_model_free(a);
+    dh_model_free(b);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+}
+
 /* A group that an epoch's end cuts short is the mean of what it has; single steps know no groups.
  */
 static void short_groups_are_means_too(void **state)
@@ -331,6 +401,8 @@ int main(void)
         cmocka_unit_test(parts_equal_the_whole),
         cmocka_unit_test(a_refused_fit_ends_the_forward),
         cmocka_unit_test(freezing_is_the_models),
+        cmocka_unit_test(gradients_are_the_last_models),
+        cmocka_unit_test(gathered_gradients_are_not_anothers),
         cmocka_unit_test(short_groups_are_means_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
