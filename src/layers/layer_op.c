@@ -150,13 +150,5 @@ dh_layer *dh_apply(dh_layer *layer, dh_layer *x)
     if (layer->in_count != 1)
         return dh__net_failed(net, dh_fail(DH_EINVAL, "apply: layer \"%s\" has %d inputs, needs 1",
                                            layer->name, layer->in_count));
-    /* the copy shares the arguments, but gets a name of its own before it is emitted */
-    char *args = dh__alloc(layer->def->args_size);
-    if (!args) return dh__net_failed(net, DH_ENOMEM);
-    memcpy(args, layer->args, layer->def->args_size);
-    const dh_field *name = dh_field_find(layer->def->fields, "name");
-    if (name) memset(args + name->offset, 0, name->size);
-    dh_layer *again = dh__layer_again(layer, args, x);
-    dh__free(args);
-    return again;
+    return dh__layer_again(net, layer, NULL, 1, &x);
 }

@@ -47,6 +47,7 @@ static void layer_free(dh_layer *layer)
     if (!layer) return;
     if (layer->args) free_strings(layer->def->fields, layer->args);
     dh__free(layer->args);
+    if (layer->owner != layer->name) dh__free(layer->owner);
     dh__free(layer->name);
     dh__free(layer->in);
     dh__free(layer);
@@ -67,12 +68,24 @@ void dh__net_clear(dh__net *net)
     memset(net, 0, sizeof *net);
 }
 
+bool dh__same_owner(const dh_layer *a, const dh_layer *b)
+{
+    return !strcmp(a->owner, b->owner);
+}
+
+bool dh__first_owner(const dh_layer *layer)
+{
+    for (int i = 0; i < layer->index; i++)
+        if (dh__same_owner(layer->net->layers[i], layer)) return false;
+    return true;
+}
+
 static bool is_used(const dh_layer *layer)
 {
     const dh__net *net = layer->net;
     for (int i = layer->index + 1; i < net->count; i++) {
         const dh_layer *later = net->layers[i];
-        if (later->owner == layer->name) return true;
+        if (!strcmp(later->owner, layer->name)) return true;
         for (int k = 0; k < later->in_count; k++)
             if (later->in[k] == layer) return true;
     }
@@ -170,8 +183,20 @@ static dh_status add_to_net(dh__net *net, dh_layer *layer)
     return DH_OK;
 }
 
+/* Parameters under the layer's own name, or those of the layer it repeats, frozen as these are. */
+static dh_status own(dh_layer *layer, const char *owner)
+{
+    layer->owner = owner ? dh__strdup(owner) : layer->name;
+    if (!layer->owner) return DH_ENOMEM;
+    for (int i = 0; i < layer->net->count; i++)
+        if (dh__same_owner(layer->net->layers[i], layer))
+            layer->frozen = layer->net->layers[i]->frozen;
+    return DH_OK;
+}
+
 /* Everything of a layer but its place in the net and its value. */
-static dh_status fill_layer(dh_layer *layer, const void *args, int in_count, dh_layer *const *in)
+static dh_status fill_layer(dh_layer *layer, const void *args, int in_count, dh_layer *const *in,
+                            const char *owner)
 {
     const dh__layer_def *def = layer->def;
     layer->args = dh__calloc(1, def->args_size);
@@ -184,7 +209,7 @@ static dh_status fill_layer(dh_layer *layer, const void *args, int in_count, dh_
     memcpy(layer->args, args, def->args_size);
     DH_TRY(own_strings(def->fields, layer->args));
     DH_TRY(name_layer(layer, name_in(def, args)));
-    if (!layer->owner) layer->owner = layer->name;
+    DH_TRY(own(layer, owner));
     layer->in_count = in_count;
     for (int i = 0; i < in_count; i++) {
         layer->in[i] = in[i];
@@ -261,9 +286,8 @@ static dh_layer *new_layer(dh__net *net, const dh__layer_def *def, const void *a
     if (!layer) return dh__net_failed(net, DH_ENOMEM);
     layer->net = net;
     layer->def = def;
-    layer->owner = owner;
     layer->sketch = DH_NO_VALUE;
-    dh_status status = fill_layer(layer, args, in_count, in);
+    dh_status status = fill_layer(layer, args, in_count, in, owner);
     if (!status && def->emit) status = sketch_layer(layer);
     if (!status) status = add_to_net(net, layer);
     if (!status) return layer;
@@ -277,9 +301,17 @@ dh_layer *dh__layer_new(dh__net *net, const dh__layer_def *def, const void *args
     return new_layer(net, def, args, in_count, in, NULL);
 }
 
-dh_layer *dh__layer_again(const dh_layer *layer, const void *args, dh_layer *x)
+dh_layer *dh__layer_again(dh__net *net, const dh_layer *layer, const char *name, int in_count,
+                          dh_layer *const *in)
 {
-    return new_layer(x->net, layer->def, args, 1, &x, layer->owner);
+    char *args = dh__alloc(layer->def->args_size);
+    if (!args) return dh__net_failed(net, DH_ENOMEM);
+    memcpy(args, layer->args, layer->def->args_size);
+    const dh_field *f = dh_field_find(layer->def->fields, "name");
+    if (f) memcpy(args + f->offset, &name, sizeof name);
+    dh_layer *again = new_layer(net, layer->def, args, in_count, in, layer->owner);
+    dh__free(args);
+    return again;
 }
 
 void dh__net_want(const dh_layer *layer, bool *wanted)

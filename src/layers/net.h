@@ -48,10 +48,10 @@ struct dh_layer {
     dh__net *net;
     const dh__layer_def *def;
     char *name;
-    const char
-        *owner; /* name under which parameters are stored: its own, or of the layer it repeats */
-    void *args; /* own copy, strings too */
-    int index;  /* in net->layers */
+    char *owner; /* name under which parameters are stored: its own, or a copy of that of the layer
+                    it repeats, which may be of another net */
+    void *args;  /* own copy, strings too */
+    int index;   /* in net->layers */
     int in_count;
     dh_layer **in;
     dh_value sketch;
@@ -77,8 +77,13 @@ void dh__net_clear(dh__net *net);
  * after a failure, which the net remembers. */
 dh_layer *dh__layer_new(dh__net *net, const dh__layer_def *def, const void *args, int in_count,
                         dh_layer *const *in);
-/* The same kind of layer on x with the parameters of `layer`; args without a name. */
-dh_layer *dh__layer_again(const dh_layer *layer, const void *args, dh_layer *x);
+/* The same layer on other inputs in a net on the same store: same arguments, same parameters. name:
+ * NULL for an automatic one. */
+dh_layer *dh__layer_again(dh__net *net, const dh_layer *layer, const char *name, int in_count,
+                          dh_layer *const *in);
+/* Whether both have the same parameters; whether no layer before it in the net has them. */
+bool dh__same_owner(const dh_layer *a, const dh_layer *b);
+bool dh__first_owner(const dh_layer *layer);
 /* Remembers the thread's last error as the net's first failure. Returns NULL. */
 dh_layer *dh__net_failed(dh__net *net, dh_status status);
 

@@ -109,7 +109,7 @@ static int own_segments(const dh_model *model, int *out)
     const dh__net *net = &model->net;
     int n = 0;
     for (int l = 0; l < net->count; l++) {
-        if (net->layers[l]->owner != net->layers[l]->name) continue; /* another layer's again */
+        if (!dh__first_owner(net->layers[l])) continue; /* another layer's again */
         for (int i = 0; i < net->store->count; i++) {
             const dh__segment *s = net->store->segments[i];
             if (s->offset >= net->store->allocated[s->state] || !dh__model_owns(net->layers[l], s))
@@ -205,7 +205,7 @@ dh_status dh_layer_freeze(dh_layer *layer, bool frozen)
     for (int i = 0; i < store->count; i++)
         if (dh__model_owns(layer, store->segments[i])) model->frozen[i] = frozen;
     for (int l = 0; l < layer->net->count; l++) /* it and where it is applied again */
-        if (layer->net->layers[l]->owner == layer->owner) layer->net->layers[l]->frozen = frozen;
+        if (dh__same_owner(layer->net->layers[l], layer)) layer->net->layers[l]->frozen = frozen;
     model->have_gradients = false; /* they are of another set of parameters */
     return DH_OK;
 }

@@ -32,7 +32,7 @@ static int64_t parameters_of(const dh_layer *layer, int64_t *trainable)
     const dh__params *store = layer->net->store;
     size_t n = strlen(layer->owner);
     int64_t total = 0;
-    for (int i = 0; i < store->count && layer->owner == layer->name; i++) {
+    for (int i = 0; i < store->count && dh__first_owner(layer); i++) {
         const dh__segment *s = store->segments[i];
         if (strncmp(s->name, layer->owner, n) || s->name[n] != '/') continue;
         total += s->count;
