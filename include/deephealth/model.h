@@ -42,8 +42,9 @@ DH_API dh_cs dh_cs_cpu(const dh_cs_cpu_args *args);
 typedef struct dh_model_args {
     size_t struct_size;
     const char *name;
-    dh_model *share; /* another model: both then have one parameter store, and layers of the same
-                        name (and shape) the same parameters. It need not outlive this one */
+    dh_model *share; /* another model: both then have one parameter store, and layers that are given
+                        the same name the same parameters; automatic names are never those of
+                        another model's parameters. It need not outlive this one */
 } dh_model_args;
 /* NULL if memory ran out. dh_model_new("mlp") */
 DH_API dh_model *dh_model_new(const dh_model_args *args);
@@ -91,6 +92,25 @@ typedef struct dh_build_args {
  * binary_cross_entropy, dice, jaccard, auc, confusion_matrix (its figure is the share on the
  * diagonal; dh_model_metric_values gives the counts). */
 DH_API DH_NODISCARD dh_status dh_build(const dh_build_args *args);
+
+/* --- a model as a layer of another --- */
+
+typedef struct dh_model_apply_args {
+    size_t struct_size;
+    dh_model *model;             /* built, which says what its inputs and outputs are */
+    dh_layer *inputs[DH_MAX_IO]; /* one for each of its inputs, of the same shape; ended by NULL */
+    dh_layer **outputs; /* room for DH_MAX_IO: all its outputs, NULL behind them and after a failure
+                         */
+    const char *name;   /* before the names of the layers; default the model's */
+    bool frozen;        /* not trained in this model, as by dh_layer_freeze */
+} dh_model_apply_args;
+/* The layers of a model, as they are now, again on other inputs, with the same parameters: what one
+ * model learns the other knows. Returns the first output. The two must share a store:
+ * gan = dh_model_new("gan", .share = critic); dh_model_apply(critic, {y}, .frozen = true). A layer
+ * "d" of "critic" is "critic.d" here, "critic2.d" when applied again; parameters keep the name
+ * "d/weight". What is frozen in the model is frozen here. It may be freed or built anew before this
+ * one. Its optimiser, losses and metrics have no part in it. DH_ESTATE if it is not built. */
+DH_API dh_layer *dh_model_apply(const dh_model_apply_args *args);
 
 /* --- training --- */
 
@@ -269,9 +289,12 @@ DH_API DH_NODISCARD dh_status dh_load_weights(dh_model *model, const char *path)
 #define dh_cs_cpu(...)    dh_cs_cpu(DH_ARGS(dh_cs_cpu_args, __VA_ARGS__))
 #define dh_model_new(...) dh_model_new(DH_ARGS(dh_model_args, __VA_ARGS__))
 #define dh_build(...)     dh_build(DH_ARGS(dh_build_args, __VA_ARGS__))
-#define dh_fit(...)       dh_fit(DH_ARGS(dh_fit_args, __VA_ARGS__))
-#define dh_evaluate(...)  dh_evaluate(DH_ARGS(dh_evaluate_args, __VA_ARGS__))
-#define dh_predict(...)   dh_predict(DH_ARGS(dh_predict_args, __VA_ARGS__))
+#define dh_model_apply(model_, ...)        \
+    dh_model_apply(&(dh_model_apply_args){ \
+        .struct_size = sizeof(dh_model_apply_args), .model = model_, .inputs = __VA_ARGS__})
+#define dh_fit(...)      dh_fit(DH_ARGS(dh_fit_args, __VA_ARGS__))
+#define dh_evaluate(...) dh_evaluate(DH_ARGS(dh_evaluate_args, __VA_ARGS__))
+#define dh_predict(...)  dh_predict(DH_ARGS(dh_predict_args, __VA_ARGS__))
 #endif
 
 #ifdef __cplusplus

@@ -35,6 +35,7 @@ typedef struct dh__segment {
     dh__init_fn init;
     double init_a, init_b; /* parameters of init */
     int64_t fan_in, fan_out;
+    int net; /* number of the net that declared it */
 } dh__segment;
 
 typedef struct dh__params {
@@ -42,6 +43,7 @@ typedef struct dh__params {
     dh_device *device;
     dh__segment **segments;
     int count;
+    int nets;                      /* numbers given to nets */
     int64_t used[2];               /* elements laid out: weights, states */
     dh__storage *weights, *states; /* f32; NULL until dh__params_allocate */
     dh__storage *grads;

@@ -11,6 +11,7 @@ dh_status dh__net_init(dh__net *net, const char *name, dh__params *store)
 {
     memset(net, 0, sizeof *net);
     net->store = store;
+    net->number = ++store->nets;
     dh__params_retain(store);
     net->name = dh__strdup(name ? name : "model");
     dh_status status = net->name ? dh__graph_new(&net->sketch, store) : DH_ENOMEM;
@@ -136,7 +137,19 @@ dh_layer *dh__find_layer(const dh__net *net, const char *name)
     return NULL;
 }
 
-/* "dense1": the kind and the first number that is free. Layers of a user's loss have a prefix, so
+/* Whether a layer of that name would get parameters that another net on the store has made. */
+static bool is_anothers(const dh__net *net, const char *name)
+{
+    size_t n = strlen(name);
+    for (int i = 0; i < net->store->count; i++) {
+        const dh__segment *s = net->store->segments[i];
+        if (s->net != net->number && !strncmp(s->name, name, n) && s->name[n] == '/') return true;
+    }
+    return false;
+}
+
+/* "dense1": the kind and the first number that is free, in the store too: only a name that is given
+ * shares parameters with another model. Layers of a user's loss have a prefix, so
  * that a later layer outside never takes the name, and with it the parameters, of one that is
  * gone. */
 static char *auto_name(const dh__net *net, const char *kind)
@@ -145,7 +158,7 @@ static char *auto_name(const dh__net *net, const char *kind)
     int number = 1;
     for (int i = 0; i < net->count; i++) number += !strcmp(net->layers[i]->def->kind, kind);
     do dh__format(name, sizeof name, "%s%s%d", net->prefix ? net->prefix : "", kind, number++);
-    while (dh__find_layer(net, name));
+    while (dh__find_layer(net, name) || is_anothers(net, name));
     return dh__strdup(name);
 }
 
@@ -352,7 +365,8 @@ dh_value dh__declare(dh__build *build, const dh__param *p)
                      .l2 = p->reg.l2,
                      .no_decay = p->no_decay,
                      .fan_in = p->fan_in,
-                     .fan_out = p->fan_out};
+                     .fan_out = p->fan_out,
+                     .net = build->net->number};
     memcpy(s.shape, p->shape, sizeof s.shape);
     char name[160];
     int index;

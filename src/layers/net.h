@@ -34,6 +34,7 @@ extern const dh__layer_def *const dh__layer_defs[];
 typedef struct dh__net {
     char *name;
     dh__params *store;
+    int number; /* among the nets of the store, from 1 */
     dh__graph
         *sketch; /* every layer at DH_SKETCH_ROWS, inference: shapes and errors come from it */
     dh_layer **layers;
