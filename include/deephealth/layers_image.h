@@ -19,10 +19,12 @@ typedef struct dh_conv_args {
     int filters; /* channels of y */
     int kernel[3];
     int strides[3], dilations[3]; /* default 1 */
-    const char *padding;    /* "valid": none (default); "same": lengths in / stride, upwards */
-    int pads[6];            /* instead: before each spatial axis, then after each */
-    int groups;             /* default 1; divides the channels of x and y */
-    const char *activation; /* default none */
+    const char *padding;          /* "valid": none (default); "same": lengths in / stride, upwards;
+                                     "causal", of one axis: as long, all of it before, so that no element
+                                     of y sees a later one of x */
+    int pads[6];                  /* instead: before each spatial axis, then after each */
+    int groups;                   /* default 1; divides the channels of x and y */
+    const char *activation;       /* default none */
     bool no_bias;
     dh_initializer weight_init, bias_init; /* default glorot_uniform, zeros */
     dh_regularizer weight_reg, bias_reg;
@@ -79,6 +81,7 @@ typedef struct dh_depthwise_conv_args {
 } dh_depthwise_conv_args;
 /* A convolution of each channel by itself: as dh_conv2d with as many groups as x has channels.
  * Parameters "weight" [C depth_multiplier, 1, kernel...], "bias". Sifre 2014. */
+DH_API dh_layer *dh_depthwise_conv1d(const dh_depthwise_conv_args *args);
 DH_API dh_layer *dh_depthwise_conv2d(const dh_depthwise_conv_args *args);
 
 typedef struct dh_separable_conv_args {
@@ -100,6 +103,7 @@ typedef struct dh_separable_conv_args {
 /* A depthwise convolution without bias, then one of single elements over all channels (Chollet
  * 2017). Parameters "depthwise_weight", "pointwise_weight" [filters, C depth_multiplier, 1...],
  * "bias". */
+DH_API dh_layer *dh_separable_conv1d(const dh_separable_conv_args *args);
 DH_API dh_layer *dh_separable_conv2d(const dh_separable_conv_args *args);
 
 /* --- pooling --- */
@@ -174,7 +178,9 @@ DH_API dh_layer *dh_cropping(const dh_border_args *args);
 #define dh_conv1d_transpose(...) dh_conv1d_transpose(DH_ARGS(dh_conv_transpose_args, __VA_ARGS__))
 #define dh_conv2d_transpose(...) dh_conv2d_transpose(DH_ARGS(dh_conv_transpose_args, __VA_ARGS__))
 #define dh_conv3d_transpose(...) dh_conv3d_transpose(DH_ARGS(dh_conv_transpose_args, __VA_ARGS__))
+#define dh_depthwise_conv1d(...) dh_depthwise_conv1d(DH_ARGS(dh_depthwise_conv_args, __VA_ARGS__))
 #define dh_depthwise_conv2d(...) dh_depthwise_conv2d(DH_ARGS(dh_depthwise_conv_args, __VA_ARGS__))
+#define dh_separable_conv1d(...) dh_separable_conv1d(DH_ARGS(dh_separable_conv_args, __VA_ARGS__))
 #define dh_separable_conv2d(...) dh_separable_conv2d(DH_ARGS(dh_separable_conv_args, __VA_ARGS__))
 #define dh_max_pool1d(...)       dh_max_pool1d(DH_ARGS(dh_pool_args, __VA_ARGS__))
 #define dh_max_pool2d(...)       dh_max_pool2d(DH_ARGS(dh_pool_args, __VA_ARGS__))

@@ -82,6 +82,16 @@ typedef struct dh_slice_args {
 /* Part of x, as dh_tensor_slice has it: "1:3,:,-1" of [N, 5, 6, 7] is [N, 2, 6]. */
 DH_API dh_layer *dh_slice(const dh_slice_args *args);
 
+typedef struct dh_select_args {
+    size_t struct_size;
+    dh_layer *x;
+    int index; /* negative: from the end */
+    int axis;  /* 0 means 1 */
+    const char *name;
+} dh_select_args;
+/* One element along an axis, which is gone then: element 2 along axis 1 of [N, 5, 6] is [N, 6]. */
+DH_API dh_layer *dh_select(const dh_select_args *args);
+
 typedef struct dh_repeat_args {
     size_t struct_size;
     dh_layer *x;
@@ -134,6 +144,7 @@ DH_API dh_layer *dh_dot(const dh_merge_args *args);
 #define dh_embedding(...)     dh_embedding(DH_ARGS(dh_embedding_args, __VA_ARGS__))
 #define dh_permute(...)       dh_permute(DH_ARGS(dh_permute_args, __VA_ARGS__))
 #define dh_slice(...)         dh_slice(DH_ARGS(dh_slice_args, __VA_ARGS__))
+#define dh_select(...)        dh_select(DH_ARGS(dh_select_args, __VA_ARGS__))
 #define dh_repeat(...)        dh_repeat(DH_ARGS(dh_repeat_args, __VA_ARGS__))
 #define dh_detach(...)        dh_detach(DH_ARGS(dh_detach_args, __VA_ARGS__))
 #define dh_reduce_sum(...)    dh_reduce_sum(DH_ARGS(dh_reduction_args, __VA_ARGS__))

@@ -136,7 +136,7 @@ static dh_value conv_emit(dh__build *b, const dh_conv_args *a, int ndim, dh_valu
 }
 
 #define COMMON_FIELDS(T)                                                                  \
-    DH_FIELD(T, padding, NULL, 0, 0, 0, "valid or same"),                                 \
+    DH_FIELD(T, padding, NULL, 0, 0, 0, "valid, same, causal"),                           \
         DH_FIELD(T, activation, NULL, 0, 0, 0, "name of the activation"),                 \
         DH_FIELD(T, no_bias, NULL, 0, 0, 1, "leaves the bias away"),                      \
         DH_FIELD(T, bias_init.name, NULL, 0, 0, 0, "initializer of the bias"),            \
@@ -251,7 +251,10 @@ static const dh_field depthwise_fields[] = {MULTIPLIER(dh_depthwise_conv_args),
                                             COMMON_FIELDS(dh_depthwise_conv_args),
                                             {0}};
 
+EMIT(depthwise_emit, dh_depthwise_conv_args, 1)
 EMIT(depthwise_emit, dh_depthwise_conv_args, 2)
+DH_LAYER(depthwise_conv1d, "DepthwiseConv1D", NULL, dh_depthwise_conv_args, depthwise_fields,
+         depthwise_emit_1)
 DH_LAYER(depthwise_conv2d, "DepthwiseConv2D", "DepthwiseConv2D", dh_depthwise_conv_args,
          depthwise_fields, depthwise_emit_2)
 
@@ -282,6 +285,9 @@ static const dh_field separable_fields[] = {FILTERS(dh_separable_conv_args),
                                             COMMON_FIELDS(dh_separable_conv_args),
                                             {0}};
 
+EMIT(separable_emit, dh_separable_conv_args, 1)
 EMIT(separable_emit, dh_separable_conv_args, 2)
+DH_LAYER(separable_conv1d, "SeparableConv1D", NULL, dh_separable_conv_args, separable_fields,
+         separable_emit_1)
 DH_LAYER(separable_conv2d, "SeparableConv2D", NULL, dh_separable_conv_args, separable_fields,
          separable_emit_2)

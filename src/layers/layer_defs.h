@@ -65,7 +65,9 @@
     K(conv1d_transpose)       \
     K(conv2d_transpose)       \
     K(conv3d_transpose)       \
+    K(depthwise_conv1d)       \
     K(depthwise_conv2d)       \
+    K(separable_conv1d)       \
     K(separable_conv2d)       \
     K(max_pool1d)             \
     K(max_pool2d)             \
@@ -87,6 +89,7 @@
     K(embedding)              \
     K(permute)                \
     K(slice)                  \
+    K(select)                 \
     K(repeat)                 \
     K(detach)                 \
     K(reduce_sum)             \

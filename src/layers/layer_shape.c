@@ -93,6 +93,36 @@ static const dh_field slice_fields[] = {
     {0}};
 DH_LAYER(slice, NULL, "Slice", dh_slice_args, slice_fields, slice_emit)
 
+static dh_value select_emit(dh__build *b, const void *args, int in_count, const dh_value *in)
+{
+    const dh_select_args *a = args;
+    int axis;
+    DH_UNUSED(in_count);
+    if (dh__feature_axis(&axis, a->axis ? a->axis : 1, b->graph, in[0], "select"))
+        return DH_NO_VALUE;
+    const dh_view *x = dh__graph_view(b->graph, in[0]);
+    int64_t length = x->shape[axis], index = a->index < 0 ? a->index + length : a->index;
+    if (index < 0 || index >= length)
+        return dh__emit_fail(b->graph, dh_fail(DH_EINVAL, "index is %d, axis %d has %lld elements",
+                                               a->index, axis, (long long)length));
+    dh_slice_attr attr = {.count = x->ndim};
+    for (int i = 0; i < x->ndim; i++) { /* all of an axis, whatever its length */
+        attr.start[i] = i == axis ? index : INT64_MAX;
+        attr.stop[i] = i == axis ? index + 1 : INT64_MAX;
+        attr.step[i] = 1;
+        attr.drop[i] = i == axis;
+    }
+    return dh_emit1(&b->graph->emitter, DH_OP_SLICE, &attr, in[0]);
+}
+
+static const dh_field select_fields[] = {
+    DH_FIELD(dh_select_args, index, NULL, 0, -(1 << 30), 1 << 30, "which element"),
+    DH_FIELD(dh_select_args, axis, NULL, 0, -DH_MAX_NDIM, DH_MAX_NDIM - 1,
+             "along which axis; 0: 1"),
+    NAME_FIELD(dh_select_args),
+    {0}};
+DH_LAYER(select, NULL, "Select", dh_select_args, select_fields, select_emit)
+
 /* [.., n, ..] -> [.., n, 1, ..] -> tiled -> [.., n repeats, ..] */
 static dh_value repeat_emit(dh__build *b, const void *args, int in_count, const dh_value *in)
 {
@@ -174,7 +204,7 @@ static const dh_field reduce_fields[] = {
     static dh_value id##_emit(dh__build *b, const void *args, int count, const dh_value *in) \
     {                                                                                        \
         DH_UNUSED(count);                                                                    \
-        return reduce(b, (const dh_reduction_args *)args, in[0], OP);                           \
+        return reduce(b, (const dh_reduction_args *)args, in[0], OP);                        \
     }                                                                                        \
     DH_LAYER(id, NULL, eddl_, dh_reduction_args, reduce_fields, id##_emit)
 

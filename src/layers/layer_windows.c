@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define PADDINGS "valid|same"
+#define PADDINGS "valid|same|causal"
 
 dh_ints dh__ints(int count, const int64_t *numbers)
 {
@@ -80,7 +80,10 @@ dh_status dh__windows_read(dh__layer_windows *w, const dh_view *x, int ndim,
 dh_status dh__windows_pad(dh__layer_windows *w, const dh__window_args *args, bool transposed,
                           dh_ints *output_padding)
 {
-    if (!args->padding || strcmp(args->padding, "same")) return DH_OK;
+    if (!args->padding || !strcmp(args->padding, "valid")) return DH_OK;
+    bool causal = !strcmp(args->padding, "causal");
+    DH_REQUIRE(!causal || (w->ndim == 1 && args->stride_default && !transposed), DH_EINVAL,
+               "padding \"causal\" is of convolutions with 1 spatial axis that are not transposed");
     for (int i = 0; i < w->ndim; i++) {
         int64_t extent, in = w->in[i], stride = w->stride[i], steps;
         bool fits = dh__mul_int64(w->size[i] - 1, w->dilation[i], &extent) && extent < INT32_MAX &&
@@ -93,8 +96,9 @@ dh_status dh__windows_pad(dh__layer_windows *w, const dh__window_args *args, boo
             output_padding->v[i] = -total;
         }
         if (total < 0) total = 0;
-        w->pads.v[i] = total / 2;
-        w->pads.v[w->ndim + i] = total - total / 2;
+        if (causal) total = extent;
+        w->pads.v[i] = causal ? total : total / 2;
+        w->pads.v[w->ndim + i] = total - w->pads.v[i];
     }
     return DH_OK;
 }

@@ -45,6 +45,11 @@ static void shapes(void **state)
     SHAPE_IS(dh_conv1d_transpose(line, 2, {3}), 2, 13);
     SHAPE_IS(dh_conv3d_transpose(volume, 2, {2}, .strides = {2}), 2, 10, 12, 14);
     SHAPE_IS(dh_depthwise_conv2d(x, {3, 3}, .depth_multiplier = 2), 8, 7, 5);
+    SHAPE_IS(dh_depthwise_conv1d(line, {3}, .depth_multiplier = 2, .strides = {2}), 6, 5);
+    SHAPE_IS(dh_separable_conv1d(line, 4, {3}, .padding = "same"), 4, 11);
+    SHAPE_IS(dh_conv1d(line, 5, {4}, .padding = "causal"), 5, 11);
+    SHAPE_IS(dh_conv1d(line, 5, {4}, .padding = "causal", .strides = {3}, .dilations = {2}), 5, 4);
+    SHAPE_IS(dh_separable_conv1d(line, 4, {20}, .padding = "causal"), 4, 11);
     SHAPE_IS(dh_separable_conv2d(x, 5, {3, 3}, .padding = "same"), 5, 9, 7);
     SHAPE_IS(dh_max_pool2d(x), 4, 4, 3);
     SHAPE_IS(dh_max_pool2d(x, .ceil_mode = true), 4, 5, 4);
@@ -128,6 +133,18 @@ static dh_layer *twice(dh_layer *x)
                                .pointwise_init = {.name = "constant", .a = 3});
 }
 
+/* A line out of the image. */
+static dh_layer *causal(dh_layer *x)
+{
+    return dh_conv1d(dh_select(x, 0), 1, {2}, .padding = "causal", .dilations = {2},
+                     .weight_init = {.name = "ones"});
+}
+static dh_layer *causal_depthwise(dh_layer *x)
+{
+    return dh_depthwise_conv1d(dh_select(x, -1, .axis = 2), {2}, .padding = "causal",
+                               .weight_init = {.name = "ones"});
+}
+
 static void values(void **state)
 {
     (void)state;
@@ -143,6 +160,8 @@ static void values(void **state)
     expect_values(linear, 1, 2, two, (double[]){1, 1.25, 1.75, 2});
     expect_values(mean_of_all, 3, 3, nine, (double[]){5});
     expect_values(bordered, 1, 2, two, (double[]){0, 0, 1, 2});
+    expect_values(causal, 1, 5, nine, (double[]){1, 2, 4, 6, 8});
+    expect_values(causal_depthwise, 2, 3, nine, (double[]){4, 9, 11});
     expect_values(twice, 1, 2, two, (double[]){6, 12});
 }
 
@@ -200,6 +219,12 @@ static void mistakes(void **state)
     REFUSED(DH_EINVAL, dh_conv2d(x, 3, {3, 3, 3}), "kernel[2] is 3, x has 2 spatial axes");
     REFUSED(DH_EINVAL, dh_conv2d(x, 3, {3}, .strides = {-1}), "strides[0] is -1");
     REFUSED(DH_ENAME, dh_conv2d(x, 3, {3}, .padding = "sme"), "no padding \"sme\"", "same");
+    REFUSED(DH_EINVAL, dh_conv2d(x, 3, {3}, .padding = "causal"),
+            "padding \"causal\" is of convolutions with 1 spatial axis that are not transposed");
+    REFUSED(DH_EINVAL, dh_conv1d_transpose(dh_select(x, 0), 3, {3}, .padding = "causal"),
+            "padding \"causal\" is of");
+    REFUSED(DH_EINVAL, dh_max_pool1d(dh_select(x, 0), .padding = "causal"),
+            "padding \"causal\" is of");
     REFUSED(DH_EINVAL, dh_conv2d(x, 3, {3}, .padding = "same", .pads = {1}),
             "both padding \"same\" and pads are given");
     REFUSED(DH_EINVAL, dh_conv2d(x, 3, {3}, .pads = {0, 0, 0, 0, 1}),

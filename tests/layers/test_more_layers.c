@@ -57,6 +57,14 @@ static dh_layer *part(dh_layer *x)
 {
     return dh_slice(x, "1:,-1");
 }
+static dh_layer *second(dh_layer *x)
+{
+    return dh_select(x, 1);
+}
+static dh_layer *last_column(dh_layer *x)
+{
+    return dh_select(x, -1, .axis = 2);
+}
 static dh_layer *reversed(dh_layer *x)
 {
     return dh_slice(x, "::-1");
@@ -107,6 +115,8 @@ static void values(void **state)
     expect_values(lookup, SHAPE(3), LIST(1, 0, 2), LIST(0, 1, 1, 0, 0, 0));
     expect_values(turned, SHAPE(2, 3), LIST(1, 2, 3, 4, 5, 6), LIST(1, 4, 2, 5, 3, 6));
     expect_values(part, SHAPE(3, 2), LIST(1, 2, 3, 4, 5, 6), LIST(4, 6));
+    expect_values(second, SHAPE(3, 2), LIST(1, 2, 3, 4, 5, 6), LIST(3, 4));
+    expect_values(last_column, SHAPE(3, 2), LIST(1, 2, 3, 4, 5, 6), LIST(2, 4, 6));
     expect_values(reversed, SHAPE(3), LIST(1, 2, 3), LIST(3, 2, 1));
     expect_values(repeated, SHAPE(2, 2), LIST(1, 2, 3, 4), LIST(1, 1, 2, 2, 3, 3, 4, 4));
     expect_values(repeated_rows, SHAPE(2, 2), LIST(1, 2, 3, 4), LIST(1, 2, 1, 2, 3, 4, 3, 4));
@@ -245,6 +255,10 @@ static void mistakes(void **state)
     REFUSED(DH_EINVAL, dh_slice(x, NULL), "slices");
     REFUSED(DH_ESHAPE, dh_slice(x, ":,:,:"), ":,:,:", "2 axes");
     REFUSED(DH_EINVAL, dh_slice(x, "4"), "4");
+    REFUSED(DH_EINVAL, dh_select(x, 4), "select \"select1\": index is 4, axis 1 has 4 elements");
+    REFUSED(DH_EINVAL, dh_select(x, -7, .axis = 2), "index is -7, axis 2 has 6 elements");
+    REFUSED(DH_EINVAL, dh_select(x, 0, .axis = -3), "is the batch");
+    REFUSED(DH_EINVAL, dh_select(flat, 0, .axis = 2), "axis is 2");
     REFUSED(DH_EINVAL, dh_repeat(x, 0), "repeats is 0");
     REFUSED(DH_EINVAL, dh_repeat(x, 2, .axis = 3), "axis is 3");
     REFUSED(DH_EINVAL, dh_reduce_sum(x, {3}), "axis is 3");
