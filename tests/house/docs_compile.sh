@@ -45,7 +45,8 @@ for block in "$work"/*.block; do
          { n++ }
          /^static / { top = 1 }
          top { printf "#line %d %s\n%s\n", line + n - 1, path, $0; if (/^}/) top = 0; next }
-         { body = body sprintf("#line %d %s\n%s\n", line + n - 1, path, $0) }
+         n != last + 1 { body = body sprintf("#line %d %s\n", line + n - 1, path) }
+         { body = body $0 "\n"; last = n }
          END { printf "int fragment(void);\nint fragment(void)\n{\n%s    return 0;\n}\n", body }' "$block" >"$source"
     $cc $flags $lenient -I"$work" -c "$source" -o "$work/fragment.o"
     fragments=$((fragments + 1))
