@@ -27,7 +27,7 @@ static const dh_field dropout_fields[] = {
     DH_FIELD(dh_dropout_args, rate, NULL, 0, 0, 0.999999, "share of channels set to 0"),
     DH_FIELD(dh_dropout_args, name, NULL, 0, 0, 0, "name of the layer"),
     {0}};
-DH_LAYER(spatial_dropout, "SpatialDropout2D", NULL, dh_dropout_args, dropout_fields,
+DH_LAYER(spatial_dropout, "SpatialDropout1D, 2D, 3D", NULL, dh_dropout_args, dropout_fields,
          spatial_dropout_emit)
 
 static dh_value noise_emit(dh__build *b, const void *args, int in_count, const dh_value *in)
@@ -121,5 +121,5 @@ static const dh_field group_norm_fields[] = {DH_FIELD(dh_group_normalization_arg
 static const dh_field instance_norm_fields[] = {NORM_FIELDS(dh_instance_normalization_args), {0}};
 DH_LAYER(group_normalization, "GroupNormalization", "GroupNormalization",
          dh_group_normalization_args, group_norm_fields, group_norm_emit)
-DH_LAYER(instance_normalization, NULL, NULL, dh_instance_normalization_args, instance_norm_fields,
-         instance_norm_emit)
+DH_LAYER(instance_normalization, "GroupNormalization of groups -1", NULL,
+         dh_instance_normalization_args, instance_norm_fields, instance_norm_emit)

@@ -175,7 +175,7 @@ EMIT(conv_emit, dh_conv_args, 1)
 EMIT(conv_emit, dh_conv_args, 2)
 EMIT(conv_emit, dh_conv_args, 3)
 DH_LAYER(conv1d, "Conv1D", "Conv1D", dh_conv_args, conv_fields, conv_emit_1)
-DH_LAYER(conv2d, "Conv2D", "Conv2D", dh_conv_args, conv_fields, conv_emit_2)
+DH_LAYER(conv2d, "Conv2D", "Conv, Conv2D", dh_conv_args, conv_fields, conv_emit_2)
 DH_LAYER(conv3d, "Conv3D", "Conv3D", dh_conv_args, conv_fields, conv_emit_3)
 
 /* --- transposed --- */

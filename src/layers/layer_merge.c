@@ -64,8 +64,8 @@ static dh_layer *merge(const dh_merge_args *args, const dh__layer_def *def, int 
         return merge(args, &dh__layer_##id, most);                                              \
     }
 
-MERGE(add, "Add", "Add", DH_MAX_LAYER_INPUTS, fold(b, DH_OP_ADD, in_count, in))
-MERGE(subtract, "Subtract", "Sub", 2, fold(b, DH_OP_SUB, in_count, in))
+MERGE(add, "Add", "Add, Sum", DH_MAX_LAYER_INPUTS, fold(b, DH_OP_ADD, in_count, in))
+MERGE(subtract, "Subtract", "Sub, Subtract, Diff", 2, fold(b, DH_OP_SUB, in_count, in))
 MERGE(multiply, "Multiply", "Mult", DH_MAX_LAYER_INPUTS, fold(b, DH_OP_MUL, in_count, in))
 MERGE(maximum, "Maximum", "Maximum", DH_MAX_LAYER_INPUTS, fold(b, DH_OP_MAXIMUM, in_count, in))
 MERGE(minimum, "Minimum", "Minimum", DH_MAX_LAYER_INPUTS, fold(b, DH_OP_MINIMUM, in_count, in))
@@ -100,7 +100,7 @@ static dh_value dot(dh__build *b, const dh_value *in)
     return dh_emit1(&b->graph->emitter, DH_OP_SUM, &last, terms);
 }
 
-MERGE(matmul, "Dot", "MatMul", 2, (DH_UNUSED(in_count), product(b, in)))
+MERGE(matmul, "ops.matmul", "MatMul", 2, (DH_UNUSED(in_count), product(b, in)))
 MERGE(dot, "Dot", NULL, 2, (DH_UNUSED(in_count), dot(b, in)))
 
 static dh_value concat_emit(dh__build *b, const void *args, int in_count, const dh_value *in)

@@ -51,11 +51,11 @@ EMIT(pool_emit, dh_pool_args, average3, DH_OP_AVG_POOL, 3)
 DH_LAYER(max_pool1d, "MaxPooling1D", "MaxPool1D", dh_pool_args, pool_fields, pool_emit_max1)
 DH_LAYER(max_pool2d, "MaxPooling2D", "MaxPool2D", dh_pool_args, pool_fields, pool_emit_max2)
 DH_LAYER(max_pool3d, "MaxPooling3D", "MaxPool3D", dh_pool_args, pool_fields, pool_emit_max3)
-DH_LAYER(average_pool1d, "AveragePooling1D", "AveragePool1D", dh_pool_args, pool_fields,
+DH_LAYER(average_pool1d, "AveragePooling1D", "AveragePool1D, AvgPool1D", dh_pool_args, pool_fields,
          pool_emit_average1)
-DH_LAYER(average_pool2d, "AveragePooling2D", "AveragePool2D", dh_pool_args, pool_fields,
+DH_LAYER(average_pool2d, "AveragePooling2D", "AveragePool2D, AvgPool2D", dh_pool_args, pool_fields,
          pool_emit_average2)
-DH_LAYER(average_pool3d, "AveragePooling3D", "AveragePool3D", dh_pool_args, pool_fields,
+DH_LAYER(average_pool3d, "AveragePooling3D", "AveragePool3D, AvgPool3D", dh_pool_args, pool_fields,
          pool_emit_average3)
 
 /* --- all of a channel, and bins --- */
@@ -77,10 +77,10 @@ static const dh_field global_fields[] = {
 
 EMIT(global_emit, dh_global_pool_args, max, DH_OP_MAX)
 EMIT(global_emit, dh_global_pool_args, average, DH_OP_MEAN)
-DH_LAYER(global_max_pool, "GlobalMaxPooling2D", "GlobalMaxPool2D", dh_global_pool_args,
-         global_fields, global_emit_max)
-DH_LAYER(global_average_pool, "GlobalAveragePooling2D", "GlobalAveragePool2D", dh_global_pool_args,
-         global_fields, global_emit_average)
+DH_LAYER(global_max_pool, "GlobalMaxPooling1D, 2D, 3D", "GlobalMaxPool1D, 2D, 3D",
+         dh_global_pool_args, global_fields, global_emit_max)
+DH_LAYER(global_average_pool, "GlobalAveragePooling1D, 2D, 3D", "GlobalAveragePool1D, 2D, 3D",
+         dh_global_pool_args, global_fields, global_emit_average)
 
 static dh_value adaptive_emit(dh__build *b, const dh_adaptive_pool_args *a, dh_value x, int op)
 {
@@ -103,9 +103,9 @@ static const dh_field adaptive_fields[] = {
 
 EMIT(adaptive_emit, dh_adaptive_pool_args, max, DH_OP_MAX_POOL)
 EMIT(adaptive_emit, dh_adaptive_pool_args, average, DH_OP_AVG_POOL)
-DH_LAYER(adaptive_max_pool, "AdaptiveMaxPooling2D", NULL, dh_adaptive_pool_args, adaptive_fields,
-         adaptive_emit_max)
-DH_LAYER(adaptive_average_pool, "AdaptiveAveragePooling2D", NULL, dh_adaptive_pool_args,
+DH_LAYER(adaptive_max_pool, "AdaptiveMaxPooling1D, 2D, 3D", NULL, dh_adaptive_pool_args,
+         adaptive_fields, adaptive_emit_max)
+DH_LAYER(adaptive_average_pool, "AdaptiveAveragePooling1D, 2D, 3D", NULL, dh_adaptive_pool_args,
          adaptive_fields, adaptive_emit_average)
 
 /* --- size --- */
@@ -137,8 +137,8 @@ static const dh_field upsampling_fields[] = {
     DH_FIELD(dh_upsampling_args, interpolation, NULL, 0, 0, 0, "nearest or linear"),
     DH_FIELD(dh_upsampling_args, name, NULL, 0, 0, 0, "name of the layer"),
     {0}};
-DH_LAYER(upsampling, "UpSampling2D", "UpSampling2D", dh_upsampling_args, upsampling_fields,
-         upsampling_emit)
+DH_LAYER(upsampling, "UpSampling1D, 2D, 3D", "UpSampling2D, 3D", dh_upsampling_args,
+         upsampling_fields, upsampling_emit)
 
 static dh_value border_emit(dh__build *b, const dh_border_args *a, dh_value x, int op)
 {
@@ -165,5 +165,6 @@ static const dh_field border_fields[] = {
 
 EMIT(border_emit, dh_border_args, pad, DH_OP_PAD)
 EMIT(border_emit, dh_border_args, crop, DH_OP_PAD_DX)
-DH_LAYER(zero_padding, "ZeroPadding2D", "Pad", dh_border_args, border_fields, border_emit_pad)
-DH_LAYER(cropping, "Cropping2D", "Crop", dh_border_args, border_fields, border_emit_crop)
+DH_LAYER(zero_padding, "ZeroPadding1D, 2D, 3D", "Pad", dh_border_args, border_fields,
+         border_emit_pad)
+DH_LAYER(cropping, "Cropping1D, 2D, 3D", "Crop", dh_border_args, border_fields, border_emit_crop)

@@ -91,7 +91,7 @@ static const dh_field slice_fields[] = {
     DH_FIELD(dh_slice_args, slices, NULL, 0, 0, 0, "parts of the axes after the batch"),
     NAME_FIELD(dh_slice_args),
     {0}};
-DH_LAYER(slice, NULL, "Slice", dh_slice_args, slice_fields, slice_emit)
+DH_LAYER(slice, "ops.slice", "Slice, Select", dh_slice_args, slice_fields, slice_emit)
 
 static dh_value select_emit(dh__build *b, const void *args, int in_count, const dh_value *in)
 {
@@ -121,7 +121,7 @@ static const dh_field select_fields[] = {
              "along which axis; 0: 1"),
     NAME_FIELD(dh_select_args),
     {0}};
-DH_LAYER(select, NULL, "Select", dh_select_args, select_fields, select_emit)
+DH_LAYER(select, "ops.take of one index", NULL, dh_select_args, select_fields, select_emit)
 
 /* [.., n, ..] -> [.., n, 1, ..] -> tiled -> [.., n repeats, ..] */
 static dh_value repeat_emit(dh__build *b, const void *args, int in_count, const dh_value *in)
@@ -160,7 +160,7 @@ static const dh_field repeat_fields[] = {
              "along which axis; 0: 1"),
     NAME_FIELD(dh_repeat_args),
     {0}};
-DH_LAYER(repeat, "RepeatVector", "Repeat", dh_repeat_args, repeat_fields, repeat_emit)
+DH_LAYER(repeat, "ops.repeat", "Repeat", dh_repeat_args, repeat_fields, repeat_emit)
 
 static dh_value detach_emit(dh__build *b, const void *args, int in_count, const dh_value *in)
 {
@@ -170,7 +170,7 @@ static dh_value detach_emit(dh__build *b, const void *args, int in_count, const 
 }
 
 static const dh_field detach_fields[] = {NAME_FIELD(dh_detach_args), {0}};
-DH_LAYER(detach, NULL, "detach", dh_detach_args, detach_fields, detach_emit)
+DH_LAYER(detach, "ops.stop_gradient", "detach", dh_detach_args, detach_fields, detach_emit)
 
 /* --- reductions --- */
 
@@ -200,18 +200,18 @@ static const dh_field reduce_fields[] = {
     NAME_FIELD(dh_reduction_args),
     {0}};
 
-#define REDUCE(id, eddl_, OP)                                                                \
+#define REDUCE(id, keras_, eddl_, OP)                                                        \
     static dh_value id##_emit(dh__build *b, const void *args, int count, const dh_value *in) \
     {                                                                                        \
         DH_UNUSED(count);                                                                    \
         return reduce(b, (const dh_reduction_args *)args, in[0], OP);                        \
     }                                                                                        \
-    DH_LAYER(id, NULL, eddl_, dh_reduction_args, reduce_fields, id##_emit)
+    DH_LAYER(id, keras_, eddl_, dh_reduction_args, reduce_fields, id##_emit)
 
-REDUCE(reduce_sum, "ReduceSum", DH_OP_SUM)
-REDUCE(reduce_mean, "ReduceMean", DH_OP_MEAN)
-REDUCE(reduce_max, "ReduceMax", DH_OP_MAX)
-REDUCE(reduce_min, "ReduceMin", DH_OP_MIN)
-REDUCE(reduce_var, "ReduceVar", DH_OP_VAR)
-REDUCE(reduce_argmax, "ReduceArgMax", DH_OP_ARGMAX)
-REDUCE(reduce_argmin, NULL, DH_OP_ARGMIN)
+REDUCE(reduce_sum, "ops.sum", "ReduceSum", DH_OP_SUM)
+REDUCE(reduce_mean, "ops.mean", "ReduceMean", DH_OP_MEAN)
+REDUCE(reduce_max, "ops.max", "ReduceMax", DH_OP_MAX)
+REDUCE(reduce_min, "ops.min", "ReduceMin", DH_OP_MIN)
+REDUCE(reduce_var, "ops.var", "ReduceVar", DH_OP_VAR)
+REDUCE(reduce_argmax, "ops.argmax", "ReduceArgMax", DH_OP_ARGMAX)
+REDUCE(reduce_argmin, "ops.argmin", NULL, DH_OP_ARGMIN)

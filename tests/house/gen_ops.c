@@ -247,12 +247,28 @@ static const char *before_fields(const char *kind)
                  {"operation", "`inputs` (a list, after `op`)"},
                  {"constant", "x (any layer of the model)"},
                  {"concat", "`inputs` (a list)"},
-                 {"subtract", "`inputs` (a list of two)"}};
+                 {"subtract", "`inputs` (a list of two)"},
+                 {"matmul", "`inputs` (a list of two)"},
+                 {"dot", "`inputs` (a list of two)"},
+                 {"permute", "x, `axes` (a list)"},
+                 {"upsampling", "x, `size` (a list; 2)"},
+                 {"zero_padding", "x, `border` (a list: before each spatial axis, then after)"},
+                 {"cropping", "x, `border` (a list: before each spatial axis, then after)"}};
     static const char *const lists[] = {"add", "multiply", "maximum", "minimum", "average"};
+    /* by a part of the kind's name */
+    static const char *const parts_of[][2] = {
+        {"conv", "x; lists `kernel` (after `filters`), `strides`, `dilations`, `pads`"},
+        {"adaptive", "x, `output_size` (a list)"},
+        {"_pool1d", "x, lists `pool_size` (2), `strides` (`pool_size`), `pads`"},
+        {"_pool2d", "x, lists `pool_size` (2), `strides` (`pool_size`), `pads`"},
+        {"_pool3d", "x, lists `pool_size` (2), `strides` (`pool_size`), `pads`"},
+        {"reduce_", "x, `axes` (a list; all but the batch)"}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (!strcmp(kind, words[i].kind)) return words[i].text;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (!strcmp(kind, lists[i])) return "`inputs` (a list)";
+    for (size_t i = 0; i < sizeof parts_of / sizeof *parts_of; i++)
+        if (strstr(kind, parts_of[i][0])) return parts_of[i][1];
     return "x";
 }
 
@@ -275,7 +291,9 @@ static void print_layers(void)
            "Positional arguments come first, then those below by name: `dh_dense(x, 10, "
            ".no_bias = true)`. An argument that is\nleft out, or zero, has its default; every "
            "layer takes `.name`. Any op of [ops.md](ops.md) is a layer through\n"
-           "`dh_operation`. Meaning, formulas and shapes stand in `deephealth/layers.h`.\n\n"
+           "`dh_operation`. Meaning, formulas and shapes stand in `deephealth/layers.h`, "
+           "`layers_image.h` and `layers_more.h`.\nWhat those who come from EDDL look for and do "
+           "not find here stands in [from-eddl.md](from-eddl.md).\n\n"
            "| layer | Keras | EDDL | arguments |\n| --- | --- | --- | --- |\n");
     for (const dh__layer_def *const *d = dh__layer_defs; *d; d++) {
         printf("| `dh_%s` | %s | %s | %s", (*d)->kind, (*d)->keras ? (*d)->keras : "",
@@ -283,7 +301,8 @@ static void print_layers(void)
         print_fields((*d)->fields, "; ", is_argument, *d);
         printf(" |\n");
     }
-    printf("\n`dh_apply(layer, x)` uses a layer again with the same parameters.\n");
+    printf("\n`dh_apply(layer, x)` uses a layer again with the same parameters, "
+           "`dh_model_apply(model, {x})` a whole\nmodel (a Model called in Keras).\n");
 }
 
 int main(int argc, char **argv)
