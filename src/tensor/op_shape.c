@@ -74,7 +74,7 @@ static dh_status infer_reshape_like(dh_call *call)
 
 bool dh__reshape_view(dh_view *out, const dh_view *x)
 {
-    int64_t length[DH_MAX_NDIM], step[DH_MAX_NDIM];
+    int64_t length[DH_MAX_NDIM], step[DH_MAX_NDIM], result[DH_MAX_NDIM];
     int n = 0; /* runs of x's axes over which elements lie evenly */
     if (dh__view_count(x) == 0) {
         dh__view_pack(out);
@@ -98,10 +98,11 @@ bool dh__reshape_view(dh_view *out, const dh_view *x)
             stride = step[run];
         }
         if (left % out->shape[i]) return false;
-        out->stride[i] = stride;
+        result[i] = stride;
         left /= out->shape[i];
         stride *= out->shape[i];
     }
+    memcpy(out->stride, result, (size_t)out->ndim * sizeof *result);
     return true;
 }
 

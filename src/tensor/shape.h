@@ -7,7 +7,8 @@
 
 #include "tensor_impl.h"
 
-/* Strides of x under out's shape, which has as many elements; false where a copy is needed. */
+/* Strides of x under out's shape, which has as many elements; false, out as it was, where a copy is
+ * needed. */
 bool dh__reshape_view(dh_view *out, const dh_view *x);
 
 /* Python's slice of x. */

@@ -209,12 +209,32 @@ static void test_broadcast(void **state)
     dh_tensor_free(s);
 }
 
+/* A view whose last axes fit, but not the rest, is copied, not half a view of the copy. */
+static void test_reshape_of_half_a_view(void **state)
+{
+    (void)state;
+    dh_tensor *x = counted(DH_F32, SHAPE(2, 3, 4)), *p = NULL, *y = NULL;
+    assert_int_equal(dh_tensor_permute(&p, x, (int[]){0, 2, 1}), DH_OK);
+    assert_int_equal(dh_tensor_reshape(&y, p, SHAPE(8, 3)), DH_OK);
+    assert_true(dh_tensor_is_contiguous(y));
+    for (int64_t k = 0; k < 24; k++)
+        assert_true(((float *)dh_tensor_data(y))[k] ==
+                    (float)(k / 12 * 12 + k % 3 * 4 + k / 3 % 4));
+    dh_tensor_free(x);
+    dh_tensor_free(p);
+    dh_tensor_free(y);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_python),   cmocka_unit_test(test_extreme_numbers),
-        cmocka_unit_test(test_language), cmocka_unit_test(test_chain),
-        cmocka_unit_test(test_write),    cmocka_unit_test(test_broadcast),
+        cmocka_unit_test(test_python),
+        cmocka_unit_test(test_extreme_numbers),
+        cmocka_unit_test(test_language),
+        cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_write),
+        cmocka_unit_test(test_broadcast),
+        cmocka_unit_test(test_reshape_of_half_a_view),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
