@@ -6,7 +6,8 @@
  * A dh_callback is a plain value; fit works on its own copy, and borrows the strings. Order of
  * calls: FIT_BEGIN; each epoch: EPOCH_BEGIN, each step: STEP_BEGIN, the step, STEP_END; validation,
  * the history gets its entry, EPOCH_END; FIT_END. At each moment they are called as they stand in
- * the array. FIT_END comes to those whose FIT_BEGIN was called, also after a failure. */
+ * the array. FIT_END comes to those whose FIT_BEGIN was called, also after a failure. A fit that
+ * resumes amid an epoch goes on with its next step. */
 #ifndef DEEPHEALTH_CALLBACKS_H
 #define DEEPHEALTH_CALLBACKS_H
 
@@ -77,7 +78,8 @@ typedef struct dh_early_stopping_args {
 /* Ends fit when the figure has not improved for more than patience epochs.
  * Figures: "loss", a metric's name, either with val_ in front. NULL: val_loss where there is a
  * validation, else loss. mode: "min", "max", or NULL: "max" for accuracies, auc, dice, jaccard and
- * confusion_matrix, else "min"; a metric_fn must say it. Better is better by more than min_delta. */
+ * confusion_matrix, else "min"; a metric_fn must say it. Better is better by more than min_delta.
+ */
 DH_API dh_callback dh_early_stopping(const dh_early_stopping_args *args);
 
 typedef struct dh_best_weights_args {

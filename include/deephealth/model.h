@@ -150,13 +150,23 @@ typedef struct dh_fit_args {
     dh_source *source; /* instead of x, y, sample_weight and batch_size (source.h); borrowed. Its
                           epochs are numbered on over all calls of fit on the model */
     dh_source *validation_source; /* its epoch 0 each time */
+    const char *checkpoint;       /* a folder, made if need be; checkpoints are written there */
+    int64_t checkpoint_steps;     /* one each so many steps, and at the end of each epoch */
+    int checkpoint_keep;          /* how many files stay; default 2 */
+    bool resume; /* goes on from the newest checkpoint that is whole; starts afresh without one */
     dh_callback callbacks[DH_MAX_CALLBACKS]; /* callbacks.h */
 } dh_fit_args;
 /* Trains. x [N, ...], y [N, ...]: any dtype that casts to the input's. Each epoch takes every
- * sample once, in an order drawn from the model's seed; the last batch may be smaller. An error of a
- * source ends it with that error. A loss that
- * is not finite ends it with DH_ENUMERIC, naming the first layer that made it, and weights as before
- * that step. */
+ * sample once, in an order drawn from the model's seed; the last batch may be smaller. An error of
+ * a source ends it with that error. A loss that is not finite ends it with DH_ENUMERIC, naming the
+ * first layer that made it, and weights as before that step.
+ *
+ * A checkpoint holds parameters, states, the optimiser's memory, the learning rate, the states of
+ * callbacks, the history and the position in data and randomness; written atomically, checked by a
+ * sum when read. A run that was killed and resumes, with the same program, ends with the same bits
+ * as one that was not. epochs counts those before, too. Where model, data, seed, optimizer or
+ * callbacks are others, resuming is DH_ESTATE and says what differs, and nothing is changed. A
+ * folder with checkpoints is refused without resume. */
 DH_API dh_status dh_fit(const dh_fit_args *args);
 
 /* Epochs of all calls of fit; count of them through count. Borrowed. */

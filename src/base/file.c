@@ -4,9 +4,11 @@
 
 #include "base_impl.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -190,4 +192,72 @@ dh_status dh__make_dirs(const char *path)
         copy[i] = '/';
     }
     return make_dir(copy);
+}
+
+/* --- folders --- */
+
+typedef struct names {
+    char *text; /* one behind the other, each ended by '\0' */
+    size_t length;
+    int count;
+} names;
+
+static dh_status add_name(names *n, const char *name)
+{
+    size_t size = strlen(name) + 1;
+    char *grown = dh__grow(n->text, n->length, n->length + size);
+    if (!grown) return DH_ENOMEM;
+    n->text = grown;
+    memcpy(n->text + n->length, name, size);
+    n->length += size;
+    n->count++;
+    return DH_OK;
+}
+
+static dh_status read_dir(names *n, DIR *dir, const char *path, const char *prefix)
+{
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(dir); /* POSIX 2024: safe on a stream of one's own */
+        if (!entry && errno) return dh_fail(DH_EIO, "read \"%s\": %s", path, dh__errno_text(errno));
+        if (!entry) return DH_OK;
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0) DH_TRY(add_name(n, entry->d_name));
+    }
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+dh_status dh__dir_names(char ***out, int *count, const char *path, const char *prefix)
+{
+    names n = {.text = NULL};
+    *out = NULL;
+    *count = 0;
+    DIR *dir = opendir(path);
+    DH_REQUIRE(dir, errno == ENOENT ? DH_ENOTFOUND : DH_EIO, "read \"%s\": %s", path,
+               dh__errno_text(errno));
+    dh_status status = read_dir(&n, dir, path, prefix);
+    closedir(dir);
+    size_t table = (size_t)n.count * sizeof **out;
+    if (!status && n.count > 0) {
+        *out = dh__alloc(table + n.length);
+        if (!*out) status = DH_ENOMEM;
+    }
+    if (*out) {
+        char *text = memcpy((char *)*out + table, n.text, n.length);
+        for (int i = 0; i < n.count; i++, text += strlen(text) + 1) (*out)[i] = text;
+        qsort(*out, (size_t)n.count, sizeof **out, by_name);
+        *count = n.count;
+    }
+    dh__free(n.text);
+    return status;
+}
+
+dh_status dh__file_remove(const char *path)
+{
+    DH_REQUIRE(unlink(path) == 0 || errno == ENOENT, DH_EIO, "remove \"%s\": %s", path,
+               dh__errno_text(errno));
+    return DH_OK;
 }

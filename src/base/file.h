@@ -33,6 +33,11 @@ void dh__input_close(dh__input *input); /* NULL is fine */
 
 bool dh__file_exists(const char *path);
 dh_status dh__make_dirs(const char *path); /* like mkdir -p */
+/* Names in a folder that begin with prefix, sorted by strcmp, in one block that dh__free frees;
+ * NULL where there are none. */
+dh_status dh__dir_names(char ***out, int *count, const char *path, const char *prefix);
+/* DH_OK where there is no such file. */
+dh_status dh__file_remove(const char *path);
 
 /* An atomic writer. open .. write* .. commit, or abort at any point (NULL is fine). The first
  * failed write is remembered and returned by commit, which then removes the temporary file.

@@ -148,7 +148,8 @@ double dh__watch_waited(const dh_callback *self)
     return self->state[WAITED];
 }
 
-/* --- early stopping and the best weights; payload is the mode, args 1 the patience --- */
+/* --- early stopping and the best weights; payload is the mode, args 1 the patience, state 2 is
+ * 1 once fit was stopped --- */
 
 static dh_status stop_early(dh_callback *self, dh_event *event)
 {
@@ -161,10 +162,16 @@ static dh_status stop_early(dh_callback *self, dh_event *event)
         if (!self->path || event->status || isnan(self->state[BEST])) return DH_OK;
         return dh__from("early_stopping", dh_load_weights(event->model, self->path));
     }
+    if (event->moment == DH_EPOCH_BEGIN) { /* of a run that was resumed after its end */
+        if (self->state[2] != 0) event->stop = true;
+        return DH_OK;
+    }
     bool better = dh__watch(self, event);
     if (better && self->path)
         return dh__from("early_stopping", dh_save_weights(event->model, self->path));
-    if (!better && self->state[WAITED] > self->args[1]) event->stop = true;
+    if (better || self->state[WAITED] <= self->args[1]) return DH_OK;
+    self->state[2] = 1;
+    event->stop = true;
     return DH_OK;
 }
 
@@ -175,7 +182,7 @@ dh_callback(dh_early_stopping)(const dh_early_stopping_args *args)
         return dh__callback_refused("early_stopping");
     return (dh_callback){.call = stop_early,
                          .payload = (void *)(uintptr_t)a.mode,
-                         .moments = DH_FIT_BEGIN | DH_EPOCH_END | DH_FIT_END,
+                         .moments = DH_FIT_BEGIN | DH_EPOCH_BEGIN | DH_EPOCH_END | DH_FIT_END,
                          .kind = "early_stopping",
                          .monitor = a.monitor,
                          .path = a.best,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "callback_impl.h"
+#include "checkpoint.h"
 #include "feeder.h"
 #include "team.h"
 
@@ -11,11 +12,13 @@ typedef struct fitting {
     dh_model *model;
     dh_fit_args a;
     dh__feeder train, validation;
+    int64_t rows; /* to train on; 0: not known */
     bool validate;
     unsigned moments; /* at which a callback is called */
     bool breaks;      /* something of the user's comes between steps */
     double rate;      /* of the last step */
     dh_event event;
+    dh__checkpoint checkpoint;
 } fitting;
 
 static dh_status check_args(const dh_fit_args *a)
@@ -23,6 +26,15 @@ static dh_status check_args(const dh_fit_args *a)
     DH_REQUIRE(a->batch_size >= 0, DH_EINVAL, "fit: batch_size is %d, must be at least 1",
                a->batch_size);
     DH_REQUIRE(a->epochs >= 0, DH_EINVAL, "fit: epochs is %d, must be at least 1", a->epochs);
+    DH_REQUIRE(a->checkpoint_steps >= 0, DH_EINVAL,
+               "fit: checkpoint_steps is %lld, must be at least 1", (long long)a->checkpoint_steps);
+    DH_REQUIRE(a->checkpoint_keep >= 0, DH_EINVAL, "fit: checkpoint_keep is %d, must be at least 1",
+               a->checkpoint_keep);
+    DH_REQUIRE(a->checkpoint || !(a->resume || a->checkpoint_steps || a->checkpoint_keep),
+               DH_EINVAL, "fit: %s is given, checkpoint is NULL",
+               a->resume             ? "resume"
+               : a->checkpoint_steps ? "checkpoint_steps"
+                                     : "checkpoint_keep");
     DH_REQUIRE(a->validation_split >= 0 && a->validation_split < 1, DH_EINVAL,
                "fit: validation_split is %g, must be in [0, 1)", (double)a->validation_split);
     bool with_x = a->validation_x || a->validation_xs[0];
@@ -86,6 +98,7 @@ static dh_status prepare(fitting *f)
         DH_TRY(dh__data_check(&validation, f->model, true, "fit: validation"));
     if (!a->source) {
         DH_TRY(split(&train, &validation, a));
+        f->rows = train.count;
         DH_TRY(dh__feeder_tensors(&f->train, f->model, &train, a->batch_size ? a->batch_size : 32,
                                   !a->no_shuffle));
     }
@@ -105,6 +118,7 @@ typedef struct epoch_run {
     dh__data data;
     dh__stage *stage; /* of the last step */
     bool updated;     /* by the last step */
+    bool broken;      /* stopped before its end */
     dh__progress progress;
     dh_result *result;
     dh_status status;
@@ -140,6 +154,30 @@ static dh_status train_rows(epoch_run *e)
     return DH_OK;
 }
 
+/* Where the run stands now: after so many steps of the epoch. */
+static dh_status save(fitting *f, int epoch, int64_t step)
+{
+    dh__checkpoint *c = &f->checkpoint;
+    c->epoch = epoch;
+    c->step = step;
+    c->total_step = f->event.total_step;
+    c->rate = f->rate;
+    return dh__checkpoint_save(c);
+}
+
+/* A checkpoint between steps, once enough were made; before a stop, so that the epoch can be taken
+ * up again where it was broken off. */
+static dh_status save_amid(epoch_run *e)
+{
+    fitting *f = e->f;
+    const dh__checkpoint *c = &f->checkpoint;
+    e->broken |= f->event.stop && f->event.step != f->event.steps;
+    if (!c->dir || !e->updated || f->event.total_step == c->saved) return DH_OK;
+    bool due = c->every && f->event.total_step - c->saved >= c->every;
+    bool last = f->event.step == f->event.steps; /* the end of the epoch saves */
+    return (due || f->event.stop) && !last ? save(f, f->event.epoch, f->event.step) : DH_OK;
+}
+
 static void train_session(void *context)
 {
     epoch_run *e = context;
@@ -158,7 +196,10 @@ static dh_status begin_step(epoch_run *e, bool *more)
     f->event.learning_rate = (double)f->model->optimizer.learning_rate;
     DH_TRY(tell(f, DH_STEP_BEGIN));
     *more = !f->event.stop;
-    return DH_OK;
+    if (*more) return DH_OK;
+    f->event.step--;
+    f->event.total_step--;
+    return f->event.step > 0 ? save_amid(e) : DH_OK;
 }
 
 static dh_status end_step(epoch_run *e)
@@ -182,6 +223,7 @@ static dh_status run_steps(epoch_run *e)
             train_session(e);
         DH_TRY(e->status);
         DH_TRY(end_step(e));
+        DH_TRY(save_amid(e));
         if (e->f->event.stop) return DH_OK;
         DH_TRY(begin_step(e, &more));
     }
@@ -199,8 +241,10 @@ static dh_status train_epoch(epoch_run *e)
 {
     fitting *f = e->f;
     dh_model *m = f->model;
-    DH_TRY(dh__feeder_begin(&f->train, m->epochs++, 0));
-    dh__pass_begin(m, &m->epoch);
+    DH_TRY(dh__feeder_begin(&f->train, m->epochs, f->event.step));
+    if (f->event.step == 0) dh__pass_begin(m, &m->epoch);
+    m->last = &m->epoch;
+    e->updated = true;
     if (f->breaks)
         e->status = run_steps(e);
     else
@@ -211,6 +255,7 @@ static dh_status train_epoch(epoch_run *e)
         DH_TRY(dh__run_update(m, e->stage, f->rate));
     e->result->seconds = dh__now() - e->progress.start;
     dh__pass_result(m, &m->epoch, e->result);
+    m->epochs++;
     m->last_rows = f->train.bound;
     m->have_gradients = false;
     return DH_OK;
@@ -227,20 +272,21 @@ static dh_status remember(dh_model *m, const dh_epoch *epoch)
 }
 
 /* What is told of an epoch, from its beginning on. */
-static void begin_event(fitting *f, int epoch)
+static void begin_event(fitting *f, int epoch, int64_t step)
 {
     f->event.epoch = epoch;
-    f->event.step = 0;
+    f->event.step = step;
     f->event.train = f->event.validation = NULL;
 }
 
-static dh_status run_epoch(fitting *f, int number)
+/* From a step on: other than 0 where a run goes on amid the epoch. */
+static dh_status run_epoch(fitting *f, int number, int64_t step)
 {
     dh_model *m = f->model;
     dh_epoch figures = {.epoch = m->history_count + 1, .has_validation = f->validate};
     epoch_run e = {.f = f, .result = &figures.train};
-    begin_event(f, number);
-    DH_TRY(tell(f, DH_EPOCH_BEGIN));
+    begin_event(f, number, step);
+    if (step == 0) DH_TRY(tell(f, DH_EPOCH_BEGIN));
     if (f->event.stop) return DH_OK;
     dh__progress_begin(&e.progress, &f->event, f->a.quiet);
     f->event.train = e.result;
@@ -254,14 +300,21 @@ static dh_status run_epoch(fitting *f, int number)
     dh__progress_end(&e.progress, m, &figures, f->train.waited);
     DH_TRY(remember(m, &figures));
     if (f->validate) f->event.validation = &figures.validation;
-    return tell(f, DH_EPOCH_END);
+    DH_TRY(tell(f, DH_EPOCH_END));
+    return f->checkpoint.dir && !e.broken ? save(f, number + 1, 0) : DH_OK;
 }
 
 static dh_status run_epochs(fitting *f)
 {
-    dh_status status = DH_OK;
-    for (int i = 1; i <= f->event.epochs && !status && !f->event.stop; i++)
-        status = run_epoch(f, i);
+    dh__checkpoint *c = &f->checkpoint;
+    dh_status status = c->dir ? dh__checkpoint_begin(c, f->a.resume) : DH_OK;
+    int64_t step = c->step;
+    f->event.total_step = c->total_step;
+    f->rate = c->rate;
+    for (int i = (int)c->epoch; i <= f->event.epochs && !status && !f->event.stop; i++) {
+        status = run_epoch(f, i, step);
+        step = 0;
+    }
     f->event.train = f->event.validation = NULL;
     return status;
 }
@@ -277,6 +330,16 @@ static dh_status run_fit(fitting *f)
     f->moments = dh__callback_moments(f->a.callbacks, false);
     unsigned heavy = dh__callback_moments(f->a.callbacks, true);
     f->breaks = (heavy & (DH_STEP_BEGIN | DH_STEP_END)) || !f->train.source->at_once;
+    f->checkpoint = (dh__checkpoint){.dir = f->a.checkpoint,
+                                     .every = f->a.checkpoint_steps,
+                                     .keep = f->a.checkpoint_keep ? f->a.checkpoint_keep : 2,
+                                     .model = f->model,
+                                     .callbacks = f->a.callbacks,
+                                     .batches = f->event.steps,
+                                     .batch_size = f->a.source ? 0 : f->train.bound,
+                                     .rows = f->rows,
+                                     .epoch = 1,
+                                     .rate = f->event.learning_rate};
     dh_status status = dh__tell_begin(f->a.callbacks, &f->event, &begun);
     if (!status) status = run_epochs(f);
     return dh__tell_end(f->a.callbacks, &f->event, begun, status);

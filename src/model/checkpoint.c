@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* Writing checkpoints: a safetensors file whose tensors are the parameters under their names, what
+ * the optimiser keeps under "#optimizer/", and what fit knows under "#fit/". */
+#include "checkpoint.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "file.h"
+#include "safetensors.h"
+
+/* --- what the file holds --- */
+
+void dh__tensor_list_clear(dh__tensor_list *list)
+{
+    for (int i = 0; i < list->count; i++) {
+        dh_tensor_free(list->tensors[i]);
+        dh__free((void *)(uintptr_t)list->names[i]);
+    }
+    dh__free(list->tensors);
+    dh__free(list->names);
+    memset(list, 0, sizeof *list);
+}
+
+/* Room for one more; its name is made. */
+static dh_status add_name(dh__tensor_list *list, const char *prefix, const char *name)
+{
+    size_t old = (size_t)list->room, room = old ? 2 * old : 32;
+    if (list->count == list->room) {
+        dh_tensor **t = dh__grow(list->tensors, old * sizeof *t, room * sizeof *t);
+        if (!t) return DH_ENOMEM;
+        list->tensors = t;
+        const char **n = dh__grow(list->names, old * sizeof *n, room * sizeof *n);
+        if (!n) return DH_ENOMEM;
+        list->names = n;
+        list->room = (int)room;
+    }
+    size_t size = strlen(prefix) + strlen(name) + 1;
+    char *text = dh__alloc(size);
+    if (!text) return DH_ENOMEM;
+    dh__format(text, size, "%s%s", prefix, name);
+    list->names[list->count] = text;
+    list->tensors[list->count++] = NULL;
+    return DH_OK;
+}
+
+static dh_status add_slots(dh__tensor_list *list, const dh_model *m, const dh__segment *s)
+{
+    for (int k = 0; k < dh__optimizer_slots(&m->optimizer); k++) {
+        char prefix[32];
+        dh__storage *arena = m->slots.arena[k];
+        if (!arena || s->offset >= m->slots.elements[k]) continue;
+        dh__format(prefix, sizeof prefix, "#optimizer/%d/", k);
+        DH_TRY(add_name(list, prefix, s->name));
+        dh_view v = {.dtype = DH_F32, .ndim = s->ndim};
+        memcpy(v.shape, s->shape, sizeof v.shape);
+        dh__view_pack(&v);
+        v.data = dh__slots_address(&m->slots, k, s->offset);
+        DH_TRY(dh__tensor_on(&list->tensors[list->count - 1], arena, &v));
+    }
+    return DH_OK;
+}
+
+dh_status dh__checkpoint_parameters(dh__tensor_list *list, const dh_model *model)
+{
+    const dh__params *store = model->net.store;
+    int *segments, count;
+    DH_TRY(dh__model_segments(&segments, &count, model));
+    dh_status status = DH_OK;
+    for (int i = 0; i < count && !status; i++) {
+        const dh__segment *s = store->segments[segments[i]];
+        status = add_name(list, "", s->name);
+        if (!status)
+            status = dh__params_tensor(&list->tensors[list->count - 1], store, segments[i],
+                                       DH_HOME_WEIGHT);
+        if (!status && !s->state) status = add_slots(list, model, s);
+    }
+    dh__free(segments);
+    return status;
+}
+
+/* A tensor of its own; its elements through *data. */
+static dh_status add_numbers(dh__tensor_list *list, const char *name, dh_dtype dtype, int ndim,
+                             const int64_t *shape, void **data)
+{
+    DH_TRY(add_name(list, "#fit/", name));
+    dh_tensor **t = &list->tensors[list->count - 1];
+    DH_TRY(dh__tensor_new(t, dh__cpu(), dtype, ndim, shape));
+    *data = (*t)->view.data;
+    return DH_OK;
+}
+
+static dh_status add_position(dh__tensor_list *list, const dh__checkpoint *c)
+{
+    int64_t count = DH_CHECKPOINT_NUMBERS, *p;
+    const dh_model *m = c->model;
+    void *data;
+    DH_TRY(add_numbers(list, "position", DH_I64, 1, &count, &data));
+    p = data;
+    p[0] = c->epoch;
+    p[1] = c->step;
+    p[2] = c->total_step;
+    p[3] = m->epochs;
+    p[4] = (int64_t)m->steps;
+    p[5] = m->updates;
+    p[6] = (int64_t)m->seed;
+    p[7] = c->batches;
+    p[8] = c->batch_size;
+    p[9] = c->rows;
+    p[10] = m->accumulate;
+    p[11] = m->metric_count;
+    int64_t rates = 2;
+    DH_TRY(add_numbers(list, "rates", DH_F64, 1, &rates, &data));
+    ((double *)data)[0] = (double)m->optimizer.learning_rate;
+    ((double *)data)[1] = c->rate;
+    return DH_OK;
+}
+
+static dh_status add_callbacks(dh__tensor_list *list, const dh_callback *callbacks)
+{
+    int64_t shape[] = {DH_MAX_CALLBACKS, DH_COUNT(callbacks->state)};
+    void *data;
+    DH_TRY(add_numbers(list, "callbacks", DH_F64, 2, shape, &data));
+    for (int i = 0; i < DH_MAX_CALLBACKS; i++)
+        memcpy((double *)data + i * shape[1], callbacks[i].state, sizeof callbacks[i].state);
+    return DH_OK;
+}
+
+/* Figures of the epoch under way: loss, samples, losses, how many sums each metric has, the sums.
+ */
+static dh_status add_pass(dh__tensor_list *list, const dh__pass *pass)
+{
+    int64_t count = 2 + DH_MAX_IO + DH_MAX_METRICS;
+    void *data;
+    for (int i = 0; i < DH_MAX_METRICS; i++) count += pass->count[i];
+    DH_TRY(add_numbers(list, "epoch", DH_F64, 1, &count, &data));
+    double *p = data;
+    *p++ = pass->loss;
+    *p++ = (double)pass->samples;
+    for (int i = 0; i < DH_MAX_IO; i++) *p++ = pass->losses[i];
+    for (int i = 0; i < DH_MAX_METRICS; i++) *p++ = pass->count[i];
+    for (int i = 0; i < DH_MAX_METRICS; i++)
+        for (int k = 0; k < pass->count[i]; k++) *p++ = pass->sums[i][k];
+    return DH_OK;
+}
+
+static double *put_result(double *p, const dh_result *r)
+{
+    *p++ = r->loss;
+    for (int i = 0; i < DH_MAX_IO; i++) *p++ = r->losses[i];
+    for (int i = 0; i < DH_MAX_METRICS; i++) *p++ = r->metrics[i];
+    *p++ = r->loss_count;
+    *p++ = r->metric_count;
+    *p++ = r->seconds;
+    *p++ = (double)r->samples;
+    return p;
+}
+
+void dh__checkpoint_put_epoch(double *p, const dh_epoch *e)
+{
+    *p++ = e->epoch;
+    *p++ = e->has_validation;
+    *p++ = e->learning_rate;
+    p = put_result(p, &e->train);
+    put_result(p, &e->validation);
+}
+
+static dh_status add_history(dh__tensor_list *list, const dh_model *m)
+{
+    int64_t shape[] = {m->history_count, DH_CHECKPOINT_FIGURES};
+    void *data;
+    DH_TRY(add_numbers(list, "history", DH_F64, 2, shape, &data));
+    for (int i = 0; i < m->history_count; i++)
+        dh__checkpoint_put_epoch((double *)data + i * shape[1], &m->history[i]);
+    return DH_OK;
+}
+
+dh_status dh__checkpoint_kinds(dh__text *out, const dh_callback *list)
+{
+    dh__text_add(out, "%s", "");
+    for (int i = 0; i < DH_MAX_CALLBACKS; i++)
+        if (list[i].call)
+            dh__text_add(out, "%s%s", out->length ? "," : "", dh__callback_kind(&list[i]));
+    return dh__text_status(out);
+}
+
+static uint32_t add_text(uint32_t sum, const char *text)
+{
+    return dh__crc32(sum, text, strlen(text) + 1);
+}
+
+uint32_t dh__checkpoint_sum(int count, const char *const *names, const dh_tensor *const *tensors,
+                            int metadata_count, const char *const *keys, const char *const *values)
+{
+    uint32_t sum = 0;
+    for (int i = 0; i < count; i++) {
+        char text[DH_SHAPE_TEXT];
+        const dh_view *v = &tensors[i]->view;
+        sum = add_text(sum, names[i]);
+        sum = add_text(sum, dh_dtype_name(v->dtype));
+        sum = add_text(sum, dh__shape_text(text, sizeof text, v->ndim, v->shape));
+        sum = dh__crc32(sum, v->data, (size_t)dh__view_count(v) * dh_dtype_size(v->dtype));
+    }
+    for (int i = 0; i < metadata_count; i++) sum = add_text(add_text(sum, keys[i]), values[i]);
+    return sum;
+}
+
+/* --- the file --- */
+
+static dh_status write_list(const dh__tensor_list *list, const dh__checkpoint *c, const char *path)
+{
+    static const char *const keys[DH_CHECKPOINT_METADATA] = {"callbacks", "format", "optimizer",
+                                                             "version", "sum"};
+    char sum[16];
+    dh__text kinds = {.data = NULL};
+    const dh_tensor *const *tensors = (const dh_tensor *const *)list->tensors;
+    dh_status status = dh__checkpoint_kinds(&kinds, c->callbacks);
+    if (!status) {
+        const char *values[] = {kinds.data, "deephealth checkpoint",
+                                dh__optimizer_name(&c->model->optimizer), DH_CHECKPOINT_VERSION,
+                                sum};
+        dh__format(sum, sizeof sum, "%08x",
+                   (unsigned)dh__checkpoint_sum(list->count, list->names, tensors,
+                                                DH_CHECKPOINT_METADATA - 1, keys, values));
+        status = dh__safetensors_save(path, list->count, list->names, tensors,
+                                      DH_CHECKPOINT_METADATA, keys, values);
+    }
+    dh__text_free(&kinds);
+    return status;
+}
+
+static bool is_whole_name(const char *name)
+{
+    static const char end[] = ".safetensors";
+    size_t length = strlen(name);
+    return length > strlen(end) && !strcmp(name + length - strlen(end), end);
+}
+
+static dh_status remove_from(const char *dir, const char *name)
+{
+    char path[PATH_MAX];
+    dh__format(path, sizeof path, "%s/%s", dir, name);
+    return dh__file_remove(path);
+}
+
+/* All but the newest. */
+static dh_status remove_old(const dh__checkpoint *c)
+{
+    char **names;
+    int count, whole = 0;
+    DH_TRY(dh__dir_names(&names, &count, c->dir, DH_CHECKPOINT_PREFIX));
+    dh_status status = DH_OK;
+    for (int i = count - 1; i >= 0 && !status; i--)
+        if (is_whole_name(names[i]) && ++whole > c->keep) status = remove_from(c->dir, names[i]);
+    dh__free(names);
+    return status;
+}
+
+dh_status dh__checkpoint_save(dh__checkpoint *c)
+{
+    char path[PATH_MAX];
+    dh__tensor_list list = {.count = 0};
+    dh_status status = dh__checkpoint_parameters(&list, c->model);
+    if (!status) status = add_position(&list, c);
+    if (!status) status = add_callbacks(&list, c->callbacks);
+    if (!status) status = add_pass(&list, &c->model->epoch);
+    if (!status) status = add_history(&list, c->model);
+    dh__format(path, sizeof path, "%s/" DH_CHECKPOINT_PREFIX "%012lld.safetensors", c->dir,
+               (long long)c->total_step);
+    if (!status) status = write_list(&list, c, path);
+    dh__tensor_list_clear(&list);
+    if (!status) status = remove_old(c);
+    if (status) return dh__from("checkpoint", status);
+    c->saved = c->total_step;
+    return DH_OK;
+}

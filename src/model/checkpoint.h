@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* Checkpoints of fit: all that a run needs to go on as if it had not stopped, in one file. */
+#ifndef DH_CHECKPOINT_H
+#define DH_CHECKPOINT_H
+
+#include "callback_impl.h"
+
+typedef struct dh__checkpoint {
+    const char *dir; /* NULL: none are written */
+    int64_t every;   /* steps; 0: at the ends of epochs alone */
+    int keep;        /* files */
+    dh_model *model;
+    dh_callback *callbacks;
+    int64_t batches, batch_size, rows; /* of the source; what is not known is 0 */
+    /* where fit stands: steps of the epoch that are done, and of all */
+    int64_t epoch, step, total_step;
+    double rate;   /* of the last step */
+    int64_t saved; /* total_step of the last file */
+} dh__checkpoint;
+
+/* Makes the folder and removes what a killed run may have left half written. resume: the newest
+ * file that is whole is read, if there is one; else there must be none. */
+dh_status dh__checkpoint_begin(dh__checkpoint *c, bool resume);
+/* Writes one, atomically, and removes those that are too many. */
+dh_status dh__checkpoint_save(dh__checkpoint *c);
+
+/* --- shared by writing and reading --- */
+
+#define DH_CHECKPOINT_VERSION  "1"
+#define DH_CHECKPOINT_PREFIX   "checkpoint-"
+#define DH_CHECKPOINT_NUMBERS  12 /* of "#fit/position" */
+#define DH_CHECKPOINT_FIGURES  61 /* of an epoch of the history */
+#define DH_CHECKPOINT_METADATA 5  /* pairs, "sum" the last */
+
+/* Tensors by name; owned. */
+typedef struct dh__tensor_list {
+    const char **names;
+    dh_tensor **tensors;
+    int count, room;
+} dh__tensor_list;
+void dh__tensor_list_clear(dh__tensor_list *list);
+
+/* CRC-32 over names, dtypes, shapes and data, and over the metadata's keys and values. */
+uint32_t dh__checkpoint_sum(int count, const char *const *names, const dh_tensor *const *tensors,
+                            int metadata_count, const char *const *keys, const char *const *values);
+/* Weights, states and what the optimiser keeps, as tensors on their own memory. */
+dh_status dh__checkpoint_parameters(dh__tensor_list *list, const dh_model *model);
+/* The kinds of the callbacks, in order. */
+dh_status dh__checkpoint_kinds(dh__text *out, const dh_callback *list);
+/* Numbers of an epoch, and back. */
+void dh__checkpoint_put_epoch(double *out, const dh_epoch *e);
+void dh__checkpoint_get_epoch(dh_epoch *out, const double *in);
+
+#endif

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/* Going on from a checkpoint: everything is read and compared before anything is changed. */
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+#include "checkpoint.h"
+#include "file.h"
+#include "safetensors.h"
+
+/* A file in memory. */
+typedef struct saved {
+    const char *path;
+    dh__safetensors *file;
+    dh_tensor **tensors; /* in the file's order */
+    const char **names;
+    int count;
+} saved;
+
+static void forget(saved *s)
+{
+    for (int i = 0; s->tensors && i < s->count; i++) dh_tensor_free(s->tensors[i]);
+    dh__free(s->tensors);
+    dh__free(s->names);
+    dh__safetensors_free(s->file);
+}
+
+static const char *metadata(const saved *s, const char *key)
+{
+    const char *text = dh_safetensors_metadata(s->file, key);
+    return text ? text : "";
+}
+
+static dh_status check_sum(const saved *s)
+{
+    const char *keys[DH_CHECKPOINT_METADATA], *values[DH_CHECKPOINT_METADATA];
+    char sum[16];
+    int n = 0;
+    const char *key, *value;
+    for (int i = 0; dh__safetensors_metadata_at(s->file, i, &key, &value); i++) {
+        if (!strcmp(key, "sum")) continue;
+        DH_REQUIRE(n < DH_CHECKPOINT_METADATA, DH_EFORMAT, "it has metadata of another kind: %s",
+                   key);
+        keys[n] = key;
+        values[n++] = value;
+    }
+    dh__format(sum, sizeof sum, "%08x",
+               (unsigned)dh__checkpoint_sum(s->count, s->names,
+                                            (const dh_tensor *const *)s->tensors, n, keys, values));
+    DH_REQUIRE(!strcmp(sum, metadata(s, "sum")), DH_EFORMAT, "its sum is %s, that of its bytes %s",
+               metadata(s, "sum"), sum);
+    return DH_OK;
+}
+
+/* The whole file, checked by its sum. */
+static dh_status read_file(saved *s)
+{
+    DH_TRY(dh__safetensors_open(&s->file, s->path));
+    s->count = dh__safetensors_count(s->file);
+    s->tensors = dh__calloc((size_t)s->count + 1, sizeof *s->tensors);
+    s->names = dh__calloc((size_t)s->count + 1, sizeof *s->names);
+    if (!s->tensors || !s->names) return DH_ENOMEM;
+    for (int i = 0; i < s->count; i++) {
+        s->names[i] = dh__safetensors_name(s->file, i);
+        DH_TRY(dh__safetensors_tensor(&s->tensors[i], s->file, i));
+    }
+    return check_sum(s);
+}
+
+static const dh_tensor *find(const saved *s, const char *name)
+{
+    int i = dh__safetensors_find(s->file, name);
+    return i < 0 ? NULL : s->tensors[i];
+}
+
+/* --- does it fit --- */
+
+static dh_status differ(const char *what, const char *there, const char *here)
+{
+    return dh_fail(DH_ESTATE, "%s is \"%s\" in the checkpoint, \"%s\" here", what, there, here);
+}
+
+static dh_status same_number(const char *what, int64_t there, int64_t here)
+{
+    DH_REQUIRE(there == here, DH_ESTATE, "%s is %lld in the checkpoint, %lld here", what,
+               (long long)there, (long long)here);
+    return DH_OK;
+}
+
+/* The elements of a tensor of fit's own; NULL with DH_EFORMAT. */
+static const void *numbers(const saved *s, const char *name, dh_dtype dtype, int64_t least)
+{
+    const dh_tensor *t = find(s, name);
+    if (t && t->view.dtype == dtype && dh__view_count(&t->view) >= least) return t->view.data;
+    dh_fail(DH_EFORMAT, "\"%s\" is %s", name, t ? "of another size or dtype" : "missing");
+    return NULL;
+}
+
+static dh_status check_run(const saved *s, const dh__checkpoint *c)
+{
+    const dh_model *m = c->model;
+    const int64_t *p = numbers(s, "#fit/position", DH_I64, DH_CHECKPOINT_NUMBERS);
+    if (!p) return DH_EFORMAT;
+    const char *optimizer = dh__optimizer_name(&m->optimizer);
+    if (strcmp(metadata(s, "optimizer"), optimizer) != 0)
+        return differ("the optimizer", metadata(s, "optimizer"), optimizer);
+    DH_TRY(same_number("the seed", p[6], (int64_t)m->seed));
+    DH_TRY(same_number("the number of rows", p[9], c->rows));
+    DH_TRY(same_number("batch_size", p[8], c->batch_size));
+    DH_TRY(same_number("the number of batches", p[7], c->batches));
+    DH_TRY(same_number("accumulate", p[10], m->accumulate));
+    DH_TRY(same_number("the number of metrics", p[11], m->metric_count));
+    DH_REQUIRE(p[0] >= 1 && p[0] <= INT_MAX && p[1] >= 0 && p[2] >= p[1] && p[3] >= 0 && p[4] >= 0,
+               DH_EFORMAT, "\"#fit/position\" makes no sense");
+    dh__text kinds = {.data = NULL};
+    dh_status status = dh__checkpoint_kinds(&kinds, c->callbacks);
+    if (!status && strcmp(kinds.data, metadata(s, "callbacks")) != 0)
+        status = differ("the list of callbacks", metadata(s, "callbacks"), kinds.data);
+    dh__text_free(&kinds);
+    return status;
+}
+
+static dh_status check_parameters(const saved *s, const dh__tensor_list *own)
+{
+    char a[DH_SHAPE_TEXT], b[DH_SHAPE_TEXT];
+    for (int i = 0; i < own->count; i++) {
+        const dh_tensor *t = find(s, own->names[i]);
+        const dh_view *have = t ? &t->view : NULL, *want = &own->tensors[i]->view;
+        DH_REQUIRE(t, DH_ESTATE, "\"%s\" is not in the checkpoint", own->names[i]);
+        DH_REQUIRE(have->dtype == want->dtype && have->ndim == want->ndim &&
+                       !memcmp(have->shape, want->shape, sizeof *want->shape * (size_t)want->ndim),
+                   DH_ESTATE, "\"%s\" is %s in the checkpoint, %s here", own->names[i],
+                   dh__shape_text(a, sizeof a, have->ndim, have->shape),
+                   dh__shape_text(b, sizeof b, want->ndim, want->shape));
+    }
+    for (int k = 0; k < s->count; k++) {
+        bool known = !strncmp(s->names[k], "#fit/", 5);
+        for (int i = 0; i < own->count && !known; i++) known = !strcmp(own->names[i], s->names[k]);
+        DH_REQUIRE(known, DH_ESTATE, "\"%s\" is in the checkpoint, but not in the model",
+                   s->names[k]);
+    }
+    return DH_OK;
+}
+
+/* --- taking it over --- */
+
+static const double *get_result(dh_result *r, const double *p)
+{
+    r->loss = *p++;
+    for (int i = 0; i < DH_MAX_IO; i++) r->losses[i] = *p++;
+    for (int i = 0; i < DH_MAX_METRICS; i++) r->metrics[i] = *p++;
+    r->loss_count = (int)*p++;
+    r->metric_count = (int)*p++;
+    r->seconds = *p++;
+    r->samples = (int64_t)*p++;
+    return p;
+}
+
+void dh__checkpoint_get_epoch(dh_epoch *out, const double *p)
+{
+    out->epoch = (int)*p++;
+    out->has_validation = *p++ != 0;
+    out->learning_rate = *p++;
+    p = get_result(&out->train, p);
+    get_result(&out->validation, p);
+}
+
+/* Made before anything is changed. */
+typedef struct taken {
+    dh_epoch *history;
+    int history_count;
+    dh__pass pass;
+} taken;
+
+static dh_status make_history(taken *t, const saved *s)
+{
+    const dh_tensor *h = find(s, "#fit/history");
+    DH_REQUIRE(h && h->view.dtype == DH_F64 && h->view.ndim == 2 &&
+                   h->view.shape[1] == DH_CHECKPOINT_FIGURES && h->view.shape[0] < INT_MAX,
+               DH_EFORMAT, "\"#fit/history\" is missing or of another shape");
+    t->history_count = (int)h->view.shape[0];
+    t->history = dh__calloc((size_t)t->history_count + 1, sizeof *t->history);
+    if (!t->history) return DH_ENOMEM;
+    const double *p = h->view.data;
+    for (int i = 0; i < t->history_count; i++, p += DH_CHECKPOINT_FIGURES)
+        dh__checkpoint_get_epoch(&t->history[i], p);
+    return DH_OK;
+}
+
+static dh_status make_pass(taken *t, const saved *s)
+{
+    int64_t left = 2 + DH_MAX_IO + DH_MAX_METRICS;
+    const double *p = numbers(s, "#fit/epoch", DH_F64, left);
+    if (!p) return DH_EFORMAT;
+    left = dh__view_count(&find(s, "#fit/epoch")->view) - left;
+    const double *counts = p + 2 + DH_MAX_IO, *sums = counts + DH_MAX_METRICS;
+    t->pass.loss = p[0];
+    t->pass.samples = (int64_t)p[1];
+    memcpy(t->pass.losses, p + 2, sizeof t->pass.losses);
+    for (int i = 0; i < DH_MAX_METRICS; i++) {
+        DH_REQUIRE(counts[i] >= 0 && counts[i] <= (double)left, DH_EFORMAT,
+                   "\"#fit/epoch\" is too short");
+        int n = (int)counts[i];
+        if (!n) continue;
+        t->pass.sums[i] = dh__calloc((size_t)n, sizeof **t->pass.sums);
+        if (!t->pass.sums[i]) return DH_ENOMEM;
+        t->pass.count[i] = n;
+        memcpy(t->pass.sums[i], sums, (size_t)n * sizeof *sums);
+        sums += n;
+        left -= n;
+    }
+    return DH_OK;
+}
+
+static void take_position(dh__checkpoint *c, const saved *s)
+{
+    dh_model *m = c->model;
+    const int64_t *p = find(s, "#fit/position")->view.data;
+    const double *rates = find(s, "#fit/rates")->view.data;
+    const double *states = find(s, "#fit/callbacks")->view.data;
+    c->epoch = p[0];
+    c->step = p[1];
+    c->total_step = c->saved = p[2];
+    m->epochs = p[3];
+    m->steps = (uint64_t)p[4];
+    m->updates = p[5];
+    m->optimizer.learning_rate = (float)rates[0];
+    c->rate = rates[1];
+    for (int i = 0; i < DH_MAX_CALLBACKS; i++)
+        memcpy(c->callbacks[i].state, states + i * (int)DH_COUNT(c->callbacks->state),
+               sizeof c->callbacks[i].state);
+}
+
+static dh_status copy_parameters(const saved *s, const dh__tensor_list *own)
+{
+    for (int i = 0; i < own->count; i++) {
+        dh_device *device = own->tensors[i]->storage->device;
+        const dh_tensor *from = find(s, own->names[i]);
+        DH_TRY(device->copy_in(device, own->tensors[i]->view.data, from->view.data,
+                               (size_t)dh__view_count(&from->view) * sizeof(float)));
+    }
+    return DH_OK;
+}
+
+static dh_status take(dh__checkpoint *c, const saved *s, const dh__tensor_list *own, taken *t)
+{
+    dh_model *m = c->model;
+    int64_t states = DH_MAX_CALLBACKS * (int64_t)DH_COUNT(c->callbacks->state);
+    DH_TRY(check_run(s, c));
+    DH_TRY(check_parameters(s, own));
+    if (!numbers(s, "#fit/rates", DH_F64, 2)) return DH_EFORMAT;
+    if (!numbers(s, "#fit/callbacks", DH_F64, states)) return DH_EFORMAT;
+    DH_TRY(make_history(t, s));
+    DH_TRY(make_pass(t, s));
+    DH_TRY(copy_parameters(s, own));
+    m->net.store->generation++;
+    take_position(c, s);
+    dh__free(m->history);
+    m->history = t->history;
+    m->history_count = t->history_count;
+    t->history = NULL;
+    dh__pass_clear(&m->epoch);
+    m->epoch = t->pass;
+    memset(&t->pass, 0, sizeof t->pass);
+    return DH_OK;
+}
+
+static dh_status resume_from(dh__checkpoint *c, const saved *s)
+{
+    taken t = {.history = NULL};
+    dh__tensor_list own = {.count = 0};
+    DH_REQUIRE(!strcmp(metadata(s, "version"), DH_CHECKPOINT_VERSION), DH_EUNSUPPORTED,
+               "it has version \"%s\", this library reads \"%s\"", metadata(s, "version"),
+               DH_CHECKPOINT_VERSION);
+    dh_status status = dh__slots_reserve(&c->model->slots, c->model->net.store,
+                                         dh__optimizer_slots(&c->model->optimizer));
+    if (!status) status = dh__checkpoint_parameters(&own, c->model);
+    if (!status) status = take(c, s, &own, &t);
+    dh__tensor_list_clear(&own);
+    dh__free(t.history);
+    dh__pass_clear(&t.pass);
+    return status;
+}
+
+/* --- the folder --- */
+
+static bool ends_with(const char *name, const char *end)
+{
+    size_t length = strlen(name), tail = strlen(end);
+    return length >= tail && !strcmp(name + length - tail, end);
+}
+
+/* One file: *damaged says that another may be tried. */
+static dh_status try_file(dh__checkpoint *c, const char *path, bool *damaged)
+{
+    saved s = {.path = path};
+    dh_status status = read_file(&s);
+    *damaged = status == DH_EFORMAT || status == DH_EIO;
+    if (!status) status = resume_from(c, &s);
+    forget(&s);
+    if (status) dh_error_prefix("checkpoint \"%s\"", path);
+    return status;
+}
+
+static dh_status try_files(dh__checkpoint *c, char *const *names, int count)
+{
+    dh_status status = DH_OK;
+    for (int i = count - 1; i >= 0; i--) {
+        char path[PATH_MAX];
+        bool damaged;
+        if (!ends_with(names[i], ".safetensors")) continue;
+        dh__format(path, sizeof path, "%s/%s", c->dir, names[i]);
+        status = try_file(c, path, &damaged);
+        if (!status || !damaged) return status;
+        dh__log(DH_LOG_WARNING, "fit: %s; the one before it is tried", dh_error_text());
+    }
+    return status;
+}
+
+static dh_status begin(dh__checkpoint *c, bool resume, char *const *names, int count)
+{
+    for (int i = 0; i < count; i++) {
+        char path[PATH_MAX];
+        dh__format(path, sizeof path, "%s/%s", c->dir, names[i]);
+        if (ends_with(names[i], ".tmp")) DH_TRY(dh__file_remove(path));
+        DH_REQUIRE(resume || !ends_with(names[i], ".safetensors"), DH_ESTATE,
+                   "checkpoint \"%s\" is of another run: set resume, or take another folder", path);
+    }
+    return resume ? try_files(c, names, count) : DH_OK;
+}
+
+dh_status dh__checkpoint_begin(dh__checkpoint *c, bool resume)
+{
+    char **names;
+    int count;
+    DH_REQUIRE(strlen(c->dir) + 64 < PATH_MAX, DH_EINVAL,
+               "checkpoint has %zu bytes, must be at most %d", strlen(c->dir), PATH_MAX - 65);
+    DH_TRY(dh__make_dirs(c->dir));
+    DH_TRY(dh__dir_names(&names, &count, c->dir, DH_CHECKPOINT_PREFIX));
+    dh_status status = begin(c, resume, names, count);
+    dh__free(names);
+    return status;
+}
