@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <math.h>
 #include <string.h>
-#include <strings.h>
 
 const dh_field *dh_field_find(const dh_field *table, const char *name)
 {
@@ -45,31 +44,57 @@ bool dh_field_required(const dh_field *field)
 
 /* --- the value of a member, whatever its kind --- */
 
-typedef union field_value {
-    uint8_t boolean; /* not bool: a byte of the caller's may hold anything */
-    int i;
-    int64_t i64;
-    float f;
-    double d;
-    const char *s;
-    dh_ints ints;
-} field_value;
-
-static bool load(field_value *out, const dh_field *field, const void *data)
+bool dh__field_load(dh__field_value *out, const dh_field *field, const void *data)
 {
+    memset(out, 0, sizeof *out);
     if (field->kind == DH_FIELD_OPAQUE || field->size > sizeof *out) return false;
     memcpy(out, (const char *)data + field->offset, field->size);
     return true;
 }
 
-static void store(const dh_field *field, void *data, const field_value *value)
+static int array_length(const dh_field *field)
+{
+    size_t element = field->kind == DH_FIELD_INT_ARRAY ? sizeof(int) : sizeof(int64_t);
+    size_t length = field->size / element, most = 2 * DH_MAX_NDIM;
+    return (int)(length < most ? length : most);
+}
+
+dh_ints dh__field_list(const dh_field *field, const dh__field_value *value)
+{
+    dh_ints list = {0};
+    for (int i = 0; i < array_length(field); i++) {
+        list.v[i] = field->kind == DH_FIELD_INT_ARRAY ? value->array[i] : value->array64[i];
+        if (list.v[i]) list.count = i + 1;
+    }
+    return list;
+}
+
+bool dh__field_array(dh__field_value *out, const dh_field *field, const dh_ints *list)
+{
+    dh__field_value value;
+    memset(&value, 0, sizeof value);
+    if (list->count < 0 || list->count > array_length(field)) return false;
+    for (int i = 0; i < list->count; i++) {
+        int64_t v = list->v[i];
+        if (field->kind == DH_FIELD_INT64_ARRAY)
+            value.array64[i] = v;
+        else if (v >= INT_MIN && v <= INT_MAX)
+            value.array[i] = (int)v;
+        else
+            return false;
+    }
+    *out = value;
+    return true;
+}
+
+static void store(const dh_field *field, void *data, const dh__field_value *value)
 {
     memcpy((char *)data + field->offset, value, field->size);
 }
 
-static field_value default_value(const dh_field *field)
+static dh__field_value default_value(const dh_field *field)
 {
-    field_value value;
+    dh__field_value value;
     memset(&value, 0, sizeof value);
     if (dh_field_required(field)) return value;
     int64_t whole = saturate(field->dflt);
@@ -84,12 +109,14 @@ static field_value default_value(const dh_field *field)
     case DH_FIELD_DOUBLE: value.d = field->dflt; break;
     case DH_FIELD_STRING: /* NULL */
     case DH_FIELD_INTS:   /* the empty list */
+    case DH_FIELD_INT_ARRAY:
+    case DH_FIELD_INT64_ARRAY:
     case DH_FIELD_OPAQUE: break;
     }
     return value;
 }
 
-static bool is_zero(const dh_field *field, const field_value *value)
+static bool is_zero(const dh_field *field, const dh__field_value *value)
 {
     switch (field->kind) {
     case DH_FIELD_BOOL: return value->boolean == 0;
@@ -100,6 +127,8 @@ static bool is_zero(const dh_field *field, const field_value *value)
     case DH_FIELD_DOUBLE: return dh__absent(value->d);
     case DH_FIELD_STRING: return value->s == NULL;
     case DH_FIELD_INTS: return value->ints.count == 0;
+    case DH_FIELD_INT_ARRAY:
+    case DH_FIELD_INT64_ARRAY: return dh__field_list(field, value).count == 0;
     case DH_FIELD_OPAQUE: break;
     }
     return false;
@@ -109,7 +138,7 @@ void dh_field_defaults(const dh_field *table, void *data)
 {
     if (!table || !data) return;
     for (; table->name; table++) {
-        field_value value = default_value(table);
+        dh__field_value value = default_value(table);
         if (table->kind != DH_FIELD_OPAQUE && table->size <= sizeof value)
             store(table, data, &value);
         else
@@ -121,8 +150,8 @@ void dh_field_fill(const dh_field *table, void *data)
 {
     if (!table || !data) return;
     for (; table->name; table++) {
-        field_value value;
-        if (!load(&value, table, data) || !is_zero(table, &value)) continue;
+        dh__field_value value;
+        if (!dh__field_load(&value, table, data) || !is_zero(table, &value)) continue;
         value = default_value(table);
         store(table, data, &value);
     }
@@ -195,9 +224,10 @@ static dh_status check_ints(const dh_field *field, const dh_ints *ints, const ch
     return DH_OK;
 }
 
-static dh_status check_value(const dh_field *field, const field_value *value, const char *who)
+static dh_status check_value(const dh_field *field, const dh__field_value *value, const char *who)
 {
     char name[8], names[256];
+    dh_ints list;
     switch (field->kind) {
     case DH_FIELD_BOOL:
         DH_REQUIRE(value->boolean <= 1, DH_EINVAL, "%s: %s is %d, must be true or false", who,
@@ -209,6 +239,10 @@ static dh_status check_value(const dh_field *field, const field_value *value, co
     case DH_FIELD_DOUBLE: return check_real(field, value->d, who);
     case DH_FIELD_STRING: return check_string(field, value->s, who);
     case DH_FIELD_INTS: return check_ints(field, &value->ints, who);
+    case DH_FIELD_INT_ARRAY:
+    case DH_FIELD_INT64_ARRAY:
+        list = dh__field_list(field, value);
+        return check_ints(field, &list, who);
     case DH_FIELD_CHOICE:
         if (dh__choice_name(name, sizeof name, field->choices, value->i)[0]) return DH_OK;
         return dh_fail(DH_EINVAL, "%s: %s is %d, which names no choice%s", who, field->name,
@@ -223,8 +257,8 @@ dh_status dh_field_check(const dh_field *table, const void *data, const char *wh
     if (!who) who = "field_check";
     DH_REQUIRE(table && data, DH_EINVAL, "%s: %s is NULL", who, table ? "data" : "table");
     for (; table->name; table++) {
-        field_value value;
-        if (load(&value, table, data)) DH_TRY(check_value(table, &value, who));
+        dh__field_value value;
+        if (dh__field_load(&value, table, data)) DH_TRY(check_value(table, &value, who));
     }
     return DH_OK;
 }

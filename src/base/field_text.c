@@ -57,18 +57,7 @@ static dh_status refuse(const dh_field *field, const char *value, const char *wh
     return dh_fail(DH_EINVAL, "%s: %s is \"%.60s\", must be %s", who, field->name, value, what);
 }
 
-/* A scratch row at offset 0 lets the check of a whole table serve one value. */
-typedef union scratch {
-    bool b;
-    int i;
-    int64_t i64;
-    float f;
-    double d;
-    const char *s;
-    dh_ints ints;
-} scratch;
-
-static dh_status parse_choice(scratch *out, const dh_field *field, const char *value,
+static dh_status parse_choice(dh__field_value *out, const dh_field *field, const char *value,
                               const char *who)
 {
     char near[256];
@@ -78,7 +67,8 @@ static dh_status parse_choice(scratch *out, const dh_field *field, const char *v
                    value, dh__suggest_choices(near, sizeof near, value, field->choices));
 }
 
-static dh_status parse_int(scratch *out, const dh_field *field, const char *value, const char *who)
+static dh_status parse_int(dh__field_value *out, const dh_field *field, const char *value,
+                           const char *who)
 {
     int64_t whole;
     if (!dh__parse_int64(value, strlen(value), &whole))
@@ -93,7 +83,8 @@ static dh_status parse_int(scratch *out, const dh_field *field, const char *valu
     return DH_OK;
 }
 
-static dh_status parse_real(scratch *out, const dh_field *field, const char *value, const char *who)
+static dh_status parse_real(dh__field_value *out, const dh_field *field, const char *value,
+                            const char *who)
 {
     double number;
     if (!dh__parse_double(value, strlen(value), &number))
@@ -108,19 +99,40 @@ static dh_status parse_real(scratch *out, const dh_field *field, const char *val
     return DH_OK;
 }
 
-static dh_status parse_value(scratch *out, const dh_field *field, const char *value,
+static dh_status parse_list(dh__field_value *out, const dh_field *field, const char *value,
+                            const char *who)
+{
+    dh_ints list;
+    size_t element = field->kind == DH_FIELD_INT_ARRAY ? sizeof(int) : sizeof(int64_t);
+    bool array = field->kind != DH_FIELD_INTS;
+    int most = array ? (int)(field->size / element) : (int)DH_COUNT(list.v);
+    if (!parse_ints(value, &list)) return refuse(field, value, "integers", who);
+    DH_REQUIRE(list.count >= 0 && list.count <= most, DH_EINVAL,
+               "%s: %s is \"%.60s\", must have at most %d elements", who, field->name, value, most);
+    if (!array)
+        out->ints = list;
+    else if (!dh__field_array(out, field, &list))
+        return refuse(field, value, "integers of 32 bits", who);
+    return DH_OK;
+}
+
+static dh_status parse_value(dh__field_value *out, const dh_field *field, const char *value,
                              const char *who)
 {
+    bool flag;
     switch (field->kind) {
     case DH_FIELD_BOOL:
-        return parse_bool(value, &out->b) ? DH_OK : refuse(field, value, "true or false", who);
+        if (!parse_bool(value, &flag)) return refuse(field, value, "true or false", who);
+        out->boolean = flag;
+        return DH_OK;
     case DH_FIELD_INT:
     case DH_FIELD_INT64: return parse_int(out, field, value, who);
     case DH_FIELD_FLOAT:
     case DH_FIELD_DOUBLE: return parse_real(out, field, value, who);
     case DH_FIELD_STRING: out->s = value; return DH_OK;
     case DH_FIELD_INTS:
-        return parse_ints(value, &out->ints) ? DH_OK : refuse(field, value, "integers", who);
+    case DH_FIELD_INT_ARRAY:
+    case DH_FIELD_INT64_ARRAY: return parse_list(out, field, value, who);
     case DH_FIELD_CHOICE: return parse_choice(out, field, value, who);
     case DH_FIELD_OPAQUE: break;
     }
@@ -146,12 +158,9 @@ dh_status dh_field_set(const dh_field *table, void *data, const char *name, cons
     const dh_field *field = dh_field_find(table, name);
     DH_REQUIRE(field, DH_ENAME, "%s: unknown argument \"%.60s\"%s", who, name,
                dh__suggest(near, sizeof near, name, field_name, table));
-    scratch parsed;
+    dh__field_value parsed;
     memset(&parsed, 0, sizeof parsed);
     DH_TRY(parse_value(&parsed, field, value, who));
-    if (field->kind == DH_FIELD_INTS && parsed.ints.count < 0)
-        return dh_fail(DH_EINVAL, "%s: %s is \"%.60s\", must have at most %d elements", who, name,
-                       value, 2 * DH_MAX_NDIM);
     dh_field single[2] = {*field, {0}};
     single[0].offset = 0;
     DH_TRY(dh_field_check(single, &parsed, who));
@@ -191,11 +200,20 @@ static void emit_real(sink *out, double v, bool single)
     emit(out, "%s", text);
 }
 
-static void emit_value(sink *out, const dh_field *field, const scratch *value)
+static void emit_list(sink *out, const dh_ints *list)
+{
+    emit(out, "[");
+    for (int i = 0; i < list->count && i < (int)DH_COUNT(list->v); i++)
+        emit(out, "%s%lld", i ? ", " : "", (long long)list->v[i]);
+    emit(out, "]");
+}
+
+static void emit_value(sink *out, const dh_field *field, const dh__field_value *value)
 {
     char name[64];
+    dh_ints list;
     switch (field->kind) {
-    case DH_FIELD_BOOL: emit(out, "%s", *(const uint8_t *)value ? "true" : "false"); break;
+    case DH_FIELD_BOOL: emit(out, "%s", value->boolean ? "true" : "false"); break;
     case DH_FIELD_INT: emit(out, "%d", value->i); break;
     case DH_FIELD_INT64: emit(out, "%lld", (long long)value->i64); break;
     case DH_FIELD_FLOAT: emit_real(out, (double)value->f, true); break;
@@ -204,27 +222,30 @@ static void emit_value(sink *out, const dh_field *field, const scratch *value)
     case DH_FIELD_CHOICE:
         emit(out, "%s", dh__choice_name(name, sizeof name, field->choices, value->i));
         break;
-    case DH_FIELD_INTS:
-        emit(out, "[");
-        for (int i = 0; i < value->ints.count && i < (int)DH_COUNT(value->ints.v); i++)
-            emit(out, "%s%lld", i ? ", " : "", (long long)value->ints.v[i]);
-        emit(out, "]");
+    case DH_FIELD_INTS: emit_list(out, &value->ints); break;
+    case DH_FIELD_INT_ARRAY:
+    case DH_FIELD_INT64_ARRAY:
+        list = dh__field_list(field, value);
+        emit_list(out, &list);
         break;
     case DH_FIELD_OPAQUE: break;
     }
 }
 
-static bool is_default(const dh_field *field, const scratch *value)
+static bool is_default(const dh_field *field, const dh__field_value *value)
 {
-    scratch dflt;
+    dh__field_value dflt;
     memset(&dflt, 0, sizeof dflt);
     dh_field single[2] = {*field, {0}};
     single[0].offset = 0;
     dh_field_defaults(single, &dflt);
     switch (field->kind) {
-    case DH_FIELD_FLOAT: return value->f == dflt.f;
-    case DH_FIELD_DOUBLE: return value->d == dflt.d;
+    /* DH_ZERO is no default, even where that is 0 */
+    case DH_FIELD_FLOAT: return value->f == dflt.f && signbit(value->f) == signbit(dflt.f);
+    case DH_FIELD_DOUBLE: return value->d == dflt.d && signbit(value->d) == signbit(dflt.d);
     case DH_FIELD_INTS: return value->ints.count == 0;
+    case DH_FIELD_INT_ARRAY:
+    case DH_FIELD_INT64_ARRAY: return dh__field_list(field, value).count == 0;
     case DH_FIELD_STRING: return value->s == NULL;
     case DH_FIELD_BOOL:
     case DH_FIELD_INT:
@@ -241,11 +262,8 @@ size_t dh_field_print(const dh_field *table, const void *data, char *buffer, siz
     if (out.size) buffer[0] = '\0';
     if (!table || !data) return 0;
     for (; table->name; table++) {
-        scratch value;
-        memset(&value, 0, sizeof value);
-        if (table->kind == DH_FIELD_OPAQUE || table->size > sizeof value) continue;
-        memcpy(&value, (const char *)data + table->offset, table->size);
-        if (is_default(table, &value)) continue;
+        dh__field_value value;
+        if (!dh__field_load(&value, table, data) || is_default(table, &value)) continue;
         emit(&out, "%s%s=", out.needed ? ", " : "", table->name);
         emit_value(&out, table, &value);
     }

@@ -42,7 +42,9 @@ static dh_status set_field(const dh_field *table, void *data, const char *key,
     const char *text = value->text;
     if (field && is_null(value)) return DH_OK; /* as if the key were absent */
     bool textual = field && (field->kind == DH_FIELD_STRING || field->kind == DH_FIELD_CHOICE);
-    if (value->kind == DH_YAML_LIST && field && field->kind == DH_FIELD_INTS) {
+    bool list = field && (field->kind == DH_FIELD_INTS || field->kind == DH_FIELD_INT_ARRAY ||
+                          field->kind == DH_FIELD_INT64_ARRAY);
+    if (value->kind == DH_YAML_LIST && list) {
         DH_TRY(join_list(joined, sizeof joined, value, key, who));
         text = joined;
     } else if (field && value->kind != DH_YAML_SCALAR) {

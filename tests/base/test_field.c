@@ -282,6 +282,58 @@ static void printing_reads_back(void **state)
     assert_int_equal(dh_field_print(table, NULL, text, sizeof text), 0);
 }
 
+typedef struct arrays {
+    int pads[6];
+    int64_t shape[3];
+    float alpha;
+} arrays;
+
+static const dh_field array_table[] = {DH_FIELD_ARRAY(arrays, pads, NULL, 0, 9, "edges"),
+                                       DH_FIELD_ARRAY(arrays, shape, NULL, -1, 0x1p62, "lengths"),
+                                       DH_FIELD(arrays, alpha, NULL, 0, -9, 9, "slope"),
+                                       {0}};
+
+/* A plain array is a list up to its last number but 0. */
+static void arrays_are_lists(void **state)
+{
+    (void)state;
+    char text[128];
+    arrays a = {.pads = {0, 2}, .shape = {3, -1, 0}}, b;
+    assert_int_equal(array_table[0].kind, DH_FIELD_INT_ARRAY);
+    assert_int_equal(array_table[1].kind, DH_FIELD_INT64_ARRAY);
+    assert_int_equal(dh_field_check(array_table, &a, "t"), DH_OK);
+    size_t length = dh_field_print(array_table, &a, text, sizeof text);
+    assert_string_equal(text, "pads=[0, 2], shape=[3, -1]");
+    assert_int_equal(length, strlen(text));
+    dh_field_fill(array_table, &a);
+    memset(&b, 1, sizeof b);
+    dh_field_defaults(array_table, &b);
+    assert_int_equal(dh_field_print(array_table, &b, text, sizeof text), 0);
+    assert_int_equal(dh_field_set(array_table, &b, "pads", "[0, 2]", "t"), DH_OK);
+    assert_int_equal(dh_field_set(array_table, &b, "shape", "3,-1", "t"), DH_OK);
+    assert_memory_equal(a.pads, b.pads, sizeof a.pads);
+    assert_memory_equal(a.shape, b.shape, sizeof a.shape);
+    assert_int_equal(dh_field_set(array_table, &b, "shape", "[]", "t"), DH_OK);
+    assert_int_equal(b.shape[0], 0);
+    b.alpha = DH_ZERO;
+    assert_int_equal(dh_field_print(array_table, &b, text, sizeof text), 21);
+    assert_string_equal(text, "pads=[0, 2], alpha=-0");
+    a.pads[4] = 10;
+    assert_int_equal(dh_field_check(array_table, &a, "t"), DH_EINVAL);
+    assert_string_equal(dh_error_text(), "t: pads[4] is 10, must be in [0, 9]");
+    static const char *const wrong[][3] = {
+        {"pads", "1,2,3,4,5,6,7", "t: pads is \"1,2,3,4,5,6,7\", must have at most 6 elements"},
+        {"pads", "4294967296", "t: pads is \"4294967296\", must be integers of 32 bits"},
+        {"pads", "[0, -1]", "t: pads[1] is -1, must be in [0, 9]"},
+        {"shape", "1,x", "t: shape is \"1,x\", must be integers"}};
+    for (size_t i = 0; i < DH_COUNT(wrong); i++) {
+        arrays before = b;
+        assert_int_equal(dh_field_set(array_table, &b, wrong[i][0], wrong[i][1], "t"), DH_EINVAL);
+        assert_string_equal(dh_error_text(), wrong[i][2]);
+        assert_memory_equal(&before, &b, sizeof b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +341,7 @@ int main(void)
         cmocka_unit_test(ranges_are_checked),  cmocka_unit_test(lists_and_required),
         cmocka_unit_test(integers_are_exact),  cmocka_unit_test(text_sets_members),
         cmocka_unit_test(printing_reads_back), cmocka_unit_test(wrong_text_changes_nothing),
+        cmocka_unit_test(arrays_are_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

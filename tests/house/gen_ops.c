@@ -70,7 +70,9 @@ static void print_default(const dh_field *f)
     char first[64];
     switch (f->kind) {
     case DH_FIELD_BOOL: printf(" = %s", f->dflt != 0 ? "true" : "false"); break;
-    case DH_FIELD_INTS: printf(" = []"); break;
+    case DH_FIELD_INTS:
+    case DH_FIELD_INT_ARRAY:
+    case DH_FIELD_INT64_ARRAY: printf(" = []"); break;
     case DH_FIELD_CHOICE:
         printf(" = %s", dh__choice_name(first, sizeof first, f->choices, (int)f->dflt));
         break;

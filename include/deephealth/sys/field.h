@@ -28,7 +28,10 @@ typedef enum dh_field_kind {
     DH_FIELD_STRING, /* const char *, borrowed */
     DH_FIELD_INTS,   /* dh_ints */
     DH_FIELD_CHOICE, /* int: the index of a name in choices */
-    DH_FIELD_OPAQUE  /* anything else: never read, printed or checked */
+    DH_FIELD_OPAQUE, /* anything else: never read, printed or checked */
+    /* int[n], int64_t[n] of up to 2 DH_MAX_NDIM: a list that ends with its last number but 0 */
+    DH_FIELD_INT_ARRAY,
+    DH_FIELD_INT64_ARRAY
 } dh_field_kind;
 
 typedef struct dh_field {
@@ -36,7 +39,7 @@ typedef struct dh_field {
     const char *onnx; /* ONNX attribute name, NULL if there is none */
     dh_field_kind kind;
     size_t offset, size;
-    double dflt, min, max; /* numbers; for ints lists the range of each element. dflt outside
+    double dflt, min, max; /* numbers; for lists the range of each element. dflt outside
                               [min, max] means that the field is required */
     const char *choices;   /* "same|valid" for choices, and optionally for strings */
     const char *help;      /* what it means, its unit */
@@ -68,6 +71,15 @@ typedef struct dh_field {
         .name = #f, .onnx = (onnx_), .kind = DH_FIELD_CHOICE, .offset = offsetof(T, f),      \
         .size = sizeof(((T *)0)->f), .dflt = 0, .min = 0, .max = 1e9, .choices = (choices_), \
         .help = (help_)                                                                      \
+    }
+
+/* A member int[n] or int64_t[n] as a list: it ends with its last number but 0. */
+#define DH_FIELD_ARRAY(T, f, onnx_, min_, max_, help_)                                           \
+    {                                                                                            \
+        .name = #f, .onnx = (onnx_),                                                             \
+        .kind = _Generic(((T *)0)->f, int *: DH_FIELD_INT_ARRAY, default: DH_FIELD_INT64_ARRAY), \
+        .offset = offsetof(T, f), .size = sizeof(((T *)0)->f), .dflt = 0, .min = (min_),         \
+        .max = (max_), .choices = NULL, .help = (help_)                                          \
     }
 #endif
 
