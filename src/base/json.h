@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* As much of JSON (RFC 8259) as a safetensors header holds, read strictly: objects are walked by
- * the caller, so that depth is what the caller's code has and no input can exceed it. */
+/* JSON (RFC 8259) read strictly: objects and arrays are walked by the caller, so that depth is what
+ * the caller's code has and no input can exceed it. */
 #ifndef DH_JSON_H
 #define DH_JSON_H
 
