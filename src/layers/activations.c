@@ -2,7 +2,7 @@
 /* Activations by name, and their layers. */
 #include <string.h>
 
-#include "net.h"
+#include "layer_defs.h"
 
 static const struct row {
     const char *name;
@@ -78,36 +78,45 @@ dh_value dh__activate(dh__graph *graph, const char *name, double alpha, int axis
 
 /* --- layers --- */
 
+/* The layers of one function are called after it, and keep no name of it among their arguments. */
 static dh_value activation_emit(dh__build *b, const void *args, int in_count, const dh_value *in)
 {
     const dh_activation_args *a = args;
+    const char *kind = b->layer->def->kind;
     DH_UNUSED(in_count);
-    return dh__activate(b->graph, a->activation, (double)a->alpha, a->axis, in[0],
-                        b->layer->def->kind);
+    return dh__activate(b->graph, a->activation ? a->activation : kind, (double)a->alpha, a->axis,
+                        in[0], kind);
 }
 
+#define NAME_OF_FUNCTION \
+    DH_FIELD(dh_activation_args, activation, NULL, 1, 0, 0, "name of the function")
+#define ALPHA \
+    DH_FIELD(dh_activation_args, alpha, NULL, 0, -1e6, 1e6, "slope or threshold, 0: its default")
+#define AXIS                                                                   \
+    DH_FIELD(dh_activation_args, axis, NULL, 0, -DH_MAX_NDIM, DH_MAX_NDIM - 1, \
+             "softmax's axis, 0: the last")
 static const dh_field activation_fields[] = {
-    DH_FIELD(dh_activation_args, activation, NULL, 0, 0, 0, "name of the function"),
-    DH_FIELD(dh_activation_args, alpha, NULL, 0, -1e6, 1e6, "slope or threshold; 0: its default"),
-    DH_FIELD(dh_activation_args, axis, NULL, 0, -DH_MAX_NDIM, DH_MAX_NDIM - 1, "softmax's axis"),
-    DH_FIELD(dh_activation_args, name, NULL, 0, 0, 0, "name of the layer"),
-    {0}};
+    NAME_OF_FUNCTION, ALPHA, AXIS, DH_NAME_FIELD(dh_activation_args), {0}};
+static const dh_field alpha_fields[] = {ALPHA, DH_NAME_FIELD(dh_activation_args), {0}};
+static const dh_field axis_fields[] = {AXIS, DH_NAME_FIELD(dh_activation_args), {0}};
+static const dh_field plain_fields[] = {DH_NAME_FIELD(dh_activation_args), {0}};
 
 /* One definition a name, so that layers are called after what they do: relu1, softmax1. */
-#define ACTIVATION_DEF(id, keras_, eddl_)                                          \
+#define ACTIVATION_DEF(id, keras_, eddl_, fields_)                                 \
     const dh__layer_def dh__layer_##id = {.kind = #id,                             \
                                           .keras = keras_,                         \
                                           .eddl = eddl_,                           \
                                           .args_size = sizeof(dh_activation_args), \
-                                          .fields = activation_fields,             \
+                                          .fields = fields_,                       \
+                                          .in_min = 1,                             \
+                                          .in_max = 1,                             \
                                           .emit = activation_emit};
 
-#define ACTIVATION(id, name_, keras_, eddl_)        \
-    extern const dh__layer_def dh__layer_##id;      \
-    ACTIVATION_DEF(id, keras_, eddl_)               \
-    dh_layer *(dh_##id)(const dh_act_args *args)    \
-    {                                               \
-        return named(args, name_, &dh__layer_##id); \
+#define ACTIVATION(id, keras_, eddl_, fields_)   \
+    ACTIVATION_DEF(id, keras_, eddl_, fields_)   \
+    dh_layer *(dh_##id)(const dh_act_args *args) \
+    {                                            \
+        return named(args, &dh__layer_##id);     \
     }
 
 static dh_layer *make(const dh_activation_args *a, const dh__layer_def *def)
@@ -119,21 +128,16 @@ static dh_layer *make(const dh_activation_args *a, const dh__layer_def *def)
     return dh__layer_new(a->x->net, def, a, 1, &a->x);
 }
 
-static dh_layer *named(const dh_act_args *args, const char *name, const dh__layer_def *def)
+static dh_layer *named(const dh_act_args *args, const dh__layer_def *def)
 {
     dh_act_args a;
-    if (dh__args(&a, sizeof a, args, name)) return NULL;
-    dh_activation_args full = {.struct_size = sizeof full,
-                               .x = a.x,
-                               .activation = name,
-                               .alpha = a.alpha,
-                               .axis = a.axis,
-                               .name = a.name};
+    if (dh__args(&a, sizeof a, args, def->kind)) return NULL;
+    dh_activation_args full = {
+        .struct_size = sizeof full, .x = a.x, .alpha = a.alpha, .axis = a.axis, .name = a.name};
     return make(&full, def);
 }
 
-extern const dh__layer_def dh__layer_activation;
-ACTIVATION_DEF(activation, "Activation", "Activation")
+ACTIVATION_DEF(activation, "Activation", "Activation", activation_fields)
 
 dh_layer *(dh_activation)(const dh_activation_args *args)
 {
@@ -144,18 +148,18 @@ dh_layer *(dh_activation)(const dh_activation_args *args)
     return make(&a, &dh__layer_activation);
 }
 
-ACTIVATION(linear, "linear", "activations.linear", "Linear")
-ACTIVATION(relu, "relu", "ReLU", "ReLu")
-ACTIVATION(leaky_relu, "leaky_relu", "LeakyReLU", "LeakyReLu")
-ACTIVATION(thresholded_relu, "thresholded_relu", "ThresholdedReLU (Keras 2)", "ThresholdedReLu")
-ACTIVATION(elu, "elu", "ELU", "Elu")
-ACTIVATION(selu, "selu", "activations.selu", "Selu")
-ACTIVATION(exponential, "exp", "activations.exponential", "Exponential")
-ACTIVATION(softplus, "softplus", "activations.softplus", "Softplus")
-ACTIVATION(softsign, "softsign", "activations.softsign", "Softsign")
-ACTIVATION(sigmoid, "sigmoid", "activations.sigmoid", "Sigmoid")
-ACTIVATION(hard_sigmoid, "hard_sigmoid", "activations.hard_sigmoid (Keras 2)", "HardSigmoid")
-ACTIVATION(tanh, "tanh", "activations.tanh", "Tanh")
-ACTIVATION(gelu, "gelu", "activations.gelu", NULL)
-ACTIVATION(silu, "silu", "activations.silu", NULL)
-ACTIVATION(softmax, "softmax", "Softmax", "Softmax")
+ACTIVATION(linear, "activations.linear", "Linear", alpha_fields)
+ACTIVATION(relu, "ReLU", "ReLu", plain_fields)
+ACTIVATION(leaky_relu, "LeakyReLU", "LeakyReLu", alpha_fields)
+ACTIVATION(thresholded_relu, "ThresholdedReLU (Keras 2)", "ThresholdedReLu", alpha_fields)
+ACTIVATION(elu, "ELU", "Elu", alpha_fields)
+ACTIVATION(selu, "activations.selu", "Selu", plain_fields)
+ACTIVATION(exponential, "activations.exponential", "Exponential", plain_fields)
+ACTIVATION(softplus, "activations.softplus", "Softplus", plain_fields)
+ACTIVATION(softsign, "activations.softsign", "Softsign", plain_fields)
+ACTIVATION(sigmoid, "activations.sigmoid", "Sigmoid", plain_fields)
+ACTIVATION(hard_sigmoid, "activations.hard_sigmoid (Keras 2)", "HardSigmoid", plain_fields)
+ACTIVATION(tanh, "activations.tanh", "Tanh", plain_fields)
+ACTIVATION(gelu, "activations.gelu", NULL, plain_fields)
+ACTIVATION(silu, "activations.silu", NULL, plain_fields)
+ACTIVATION(softmax, "Softmax", "Softmax", axis_fields)

@@ -135,33 +135,26 @@ static dh_value conv_emit(dh__build *b, const dh_conv_args *a, int ndim, dh_valu
     return whole(b, &f, &r, x);
 }
 
-#define COMMON_FIELDS(T)                                                                  \
-    DH_FIELD(T, padding, NULL, 0, 0, 0, "valid, same, causal"),                           \
-        DH_FIELD(T, activation, NULL, 0, 0, 0, "name of the activation"),                 \
-        DH_FIELD(T, no_bias, NULL, 0, 0, 1, "leaves the bias away"),                      \
-        DH_FIELD(T, bias_init.name, NULL, 0, 0, 0, "initializer of the bias"),            \
-        DH_FIELD(T, bias_init.mode, NULL, 0, 0, 0, "its fan"),                            \
-        DH_FIELD(T, bias_init.distribution, NULL, 0, 0, 0, "its distribution"),           \
-        DH_FIELD(T, bias_reg.l1, NULL, 0, 0, 1e6, "l1 of the bias"),                      \
-        DH_FIELD(T, bias_reg.l2, NULL, 0, 0, 1e6, "l2 of the bias"),                      \
-        DH_FIELD(T, alpha, NULL, 0, -1e6, 1e6, "the activation's alpha; 0: its default"), \
-        DH_FIELD(T, name, NULL, 0, 0, 0, "name of the layer")
-#define WEIGHT_FIELDS(T, what)                                                    \
-    DH_FIELD(T, what##_init.name, NULL, 0, 0, 0, "initializer of the weight"),    \
-        DH_FIELD(T, what##_init.mode, NULL, 0, 0, 0, "its fan"),                  \
-        DH_FIELD(T, what##_init.distribution, NULL, 0, 0, 0, "its distribution"), \
-        DH_FIELD(T, what##_reg.l1, NULL, 0, 0, 1e6, "l1 of the weight"),          \
-        DH_FIELD(T, what##_reg.l2, NULL, 0, 0, 1e6, "l2 of the weight")
+#define WINDOW_FIELDS(T)                                                   \
+    DH_LIST_FIELD(T, kernel, "lengths of the window"),                     \
+        DH_LIST_FIELD(T, strides, "steps of the window"),                  \
+        DH_LIST_FIELD(T, dilations, "distances of the kernel's elements"), \
+        DH_FIELD(T, padding, NULL, 0, 0, 0, "valid, same, causal"),        \
+        DH_LIST_FIELD(T, pads, "before each spatial axis, then after each")
+#define COMMON_FIELDS(T)                                                                       \
+    DH_FIELD(T, activation, NULL, 0, 0, 0, "name of the activation"),                          \
+        DH_FIELD(T, no_bias, NULL, 0, 0, 1, "leaves the bias away"), DH_PARAM_FIELDS(T, bias), \
+        DH_FIELD(T, alpha, NULL, 0, -1e6, 1e6, "the activation's alpha; 0: its default"),      \
+        DH_NAME_FIELD(T)
 #define FILTERS(T) DH_FIELD(T, filters, NULL, 0, 1, 1 << 30, "channels of y")
 #define GROUPS(T)  DH_FIELD(T, groups, NULL, 1, 1, 1 << 30, "channels are dealt to so many")
 #define MULTIPLIER(T) \
     DH_FIELD(T, depth_multiplier, NULL, 1, 1, 1 << 20, "channels of y for each of x")
 
-static const dh_field conv_fields[] = {FILTERS(dh_conv_args),
-                                       GROUPS(dh_conv_args),
-                                       WEIGHT_FIELDS(dh_conv_args, weight),
-                                       COMMON_FIELDS(dh_conv_args),
-                                       {0}};
+static const dh_field conv_fields[] = {
+    FILTERS(dh_conv_args),       WINDOW_FIELDS(dh_conv_args),
+    GROUPS(dh_conv_args),        DH_PARAM_FIELDS(dh_conv_args, weight),
+    COMMON_FIELDS(dh_conv_args), {0}};
 
 /* One for each number of spatial axes. */
 #define EMIT(name, T, ndim)                                                                      \
@@ -206,11 +199,14 @@ static dh_value transpose_emit(dh__build *b, const dh_conv_transpose_args *a, in
     return whole(b, &f, &r, x);
 }
 
-static const dh_field transpose_fields[] = {FILTERS(dh_conv_transpose_args),
-                                            GROUPS(dh_conv_transpose_args),
-                                            WEIGHT_FIELDS(dh_conv_transpose_args, weight),
-                                            COMMON_FIELDS(dh_conv_transpose_args),
-                                            {0}};
+static const dh_field transpose_fields[] = {
+    FILTERS(dh_conv_transpose_args),
+    WINDOW_FIELDS(dh_conv_transpose_args),
+    DH_LIST_FIELD(dh_conv_transpose_args, output_padding, "more at the end of each axis"),
+    GROUPS(dh_conv_transpose_args),
+    DH_PARAM_FIELDS(dh_conv_transpose_args, weight),
+    COMMON_FIELDS(dh_conv_transpose_args),
+    {0}};
 
 EMIT(transpose_emit, dh_conv_transpose_args, 1)
 EMIT(transpose_emit, dh_conv_transpose_args, 2)
@@ -246,8 +242,9 @@ static dh_value depthwise_emit(dh__build *b, const dh_depthwise_conv_args *a, in
     return whole(b, &f, &r, x);
 }
 
-static const dh_field depthwise_fields[] = {MULTIPLIER(dh_depthwise_conv_args),
-                                            WEIGHT_FIELDS(dh_depthwise_conv_args, weight),
+static const dh_field depthwise_fields[] = {WINDOW_FIELDS(dh_depthwise_conv_args),
+                                            MULTIPLIER(dh_depthwise_conv_args),
+                                            DH_PARAM_FIELDS(dh_depthwise_conv_args, weight),
                                             COMMON_FIELDS(dh_depthwise_conv_args),
                                             {0}};
 
@@ -279,9 +276,10 @@ static dh_value separable_emit(dh__build *b, const dh_separable_conv_args *a, in
 }
 
 static const dh_field separable_fields[] = {FILTERS(dh_separable_conv_args),
+                                            WINDOW_FIELDS(dh_separable_conv_args),
                                             MULTIPLIER(dh_separable_conv_args),
-                                            WEIGHT_FIELDS(dh_separable_conv_args, depthwise),
-                                            WEIGHT_FIELDS(dh_separable_conv_args, pointwise),
+                                            DH_PARAM_FIELDS(dh_separable_conv_args, depthwise),
+                                            DH_PARAM_FIELDS(dh_separable_conv_args, pointwise),
                                             COMMON_FIELDS(dh_separable_conv_args),
                                             {0}};
 

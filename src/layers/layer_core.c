@@ -6,25 +6,47 @@
 
 /* --- input --- */
 
-typedef struct input_args { /* what an input layer keeps: shape with the batch axis */
+typedef struct input_args { /* what an input layer keeps */
     size_t struct_size;
-    const char *name;
+    int64_t shape[DH_MAX_NDIM]; /* without the batch axis, ended by 0 */
     dh_dtype dtype;
-    int ndim;
-    int64_t shape[DH_MAX_NDIM];
+    const char *name;
+    int ndim; /* of a target's shape, which may have axes of length 0 */
 } input_args;
+
+static dh_status count_axes(int *out, const int64_t *shape)
+{
+    int n = 0;
+    for (int i = 0; i < DH_MAX_NDIM; i++) {
+        if (!shape[i]) continue; /* the list has ended, unless more follows */
+        DH_REQUIRE(shape[i] > 0 && i == n && n + 1 < DH_MAX_NDIM, DH_ESHAPE,
+                   "shape[%d] is %lld; takes up to %d axes of at least 1", i < n ? i : n,
+                   (long long)shape[i < n ? i : n], DH_MAX_NDIM - 1);
+        n++;
+    }
+    *out = n;
+    return DH_OK;
+}
 
 /* Only the sketch asks: in real graphs the model makes the inputs. */
 static dh_value input_emit(dh__build *b, const void *args, int in_count, const dh_value *in)
 {
     const input_args *a = args;
+    int64_t shape[DH_MAX_NDIM] = {DH_SKETCH_ROWS};
+    int n = a->ndim;
     DH_UNUSED(in_count);
     DH_UNUSED(in);
-    return dh__graph_input(b->graph, a->dtype, a->ndim, a->shape);
+    dh_status status = n ? DH_OK : count_axes(&n, a->shape);
+    if (status) return dh__emit_fail(b->graph, status);
+    memcpy(shape + 1, a->shape, (size_t)n * sizeof *shape);
+    return dh__graph_input(b->graph, a->dtype, n + 1, shape);
 }
 
 static const dh_field input_fields[] = {
-    DH_FIELD(input_args, name, NULL, 0, 0, 0, "name of the layer"), {0}};
+    DH_FIELD_ARRAY(input_args, shape, NULL, -0x1p63, 0x1p63, "without the batch axis"),
+    DH_FIELD_DTYPE(input_args, dtype, DH_F32, "of the numbers fed"),
+    DH_NAME_FIELD(input_args),
+    {0}};
 
 const dh__layer_def dh__layer_input = {.kind = "input",
                                        .keras = "Input",
@@ -33,15 +55,12 @@ const dh__layer_def dh__layer_input = {.kind = "input",
                                        .fields = input_fields,
                                        .emit = input_emit};
 
-dh_layer *dh__input_new(dh__net *net, const char *name, dh_dtype dtype, int ndim,
-                        const int64_t *shape_with_batch, bool target)
+dh_layer *dh__target_new(dh__net *net, const dh_view *like)
 {
-    input_args a = {
-        .struct_size = sizeof a, .name = name, .dtype = dtype ? dtype : DH_F32, .ndim = ndim};
-    for (int i = 0; i < ndim; i++) a.shape[i] = shape_with_batch[i];
-    a.shape[0] = DH_SKETCH_ROWS;
+    input_args a = {.struct_size = sizeof a, .ndim = like->ndim - 1};
+    memcpy(a.shape, like->shape + 1, (size_t)a.ndim * sizeof *a.shape);
     dh_layer *layer = dh__layer_new(net, &dh__layer_input, &a, 0, NULL);
-    if (layer) layer->target = target;
+    if (layer) layer->target = true;
     return layer;
 }
 
@@ -49,32 +68,21 @@ dh_layer *(dh_input)(dh_model *model, const dh_input_args *args)
 {
     dh__net *net = (dh__net *)(void *)model; /* a model begins with its net */
     dh_input_args a;
-    int64_t shape[DH_MAX_NDIM] = {DH_SKETCH_ROWS};
     if (!model) {
         dh_fail(DH_EINVAL, "input: model is NULL");
         return NULL;
     }
     if (net->status) return NULL;
     if (dh__args(&a, sizeof a, args, "input")) return dh__net_failed(net, dh_error_status());
-    int n = 0;
-    dh_status status = DH_OK;
-    for (int i = 0; i < DH_MAX_NDIM && !status; i++) {
-        if (!a.shape[i]) continue; /* the list has ended, unless more follows */
-        if (a.shape[i] < 0 || i != n || n + 1 >= DH_MAX_NDIM)
-            status =
-                dh_fail(DH_ESHAPE, "input: shape[%d] is %lld; takes up to %d axes of at least 1",
-                        i < n ? i : n, (long long)a.shape[i < n ? i : n], DH_MAX_NDIM - 1);
-        else
-            shape[++n] = a.shape[i];
-    }
-    if (!status && a.dtype && !dh_dtype_size(a.dtype))
-        status = dh_fail(DH_EDTYPE, "input: dtype is %d, must be in [1, %d]", (int)a.dtype,
-                         DH_DTYPE_COUNT - 1);
-    if (status) {
+    if (a.dtype && !dh_dtype_size(a.dtype)) {
+        dh_status status = dh_fail(DH_EDTYPE, "input: dtype is %d, must be in [1, %d]",
+                                   (int)a.dtype, DH_DTYPE_COUNT - 1);
         if (a.name) dh_error_prefix("input \"%s\"", a.name);
         return dh__net_failed(net, status);
     }
-    return dh__input_new(net, a.name, a.dtype, n + 1, shape, false);
+    input_args kept = {.struct_size = sizeof kept, .dtype = a.dtype, .name = a.name};
+    memcpy(kept.shape, a.shape, sizeof kept.shape);
+    return dh__layer_new(net, &dh__layer_input, &kept, 0, NULL);
 }
 
 /* --- flatten, reshape --- */
@@ -95,14 +103,15 @@ static dh_value flatten_emit(dh__build *b, const void *args, int in_count, const
     return dh_emit1(&b->graph->emitter, DH_OP_RESHAPE, &attr, in[0]);
 }
 
-static const dh_field flatten_fields[] = {
-    DH_FIELD(dh_flatten_args, name, NULL, 0, 0, 0, "name of the layer"), {0}};
+static const dh_field flatten_fields[] = {DH_NAME_FIELD(dh_flatten_args), {0}};
 
 const dh__layer_def dh__layer_flatten = {.kind = "flatten",
                                          .keras = "Flatten",
                                          .eddl = "Flatten",
                                          .args_size = sizeof(dh_flatten_args),
                                          .fields = flatten_fields,
+                                         .in_min = 1,
+                                         .in_max = 1,
                                          .emit = flatten_emit};
 
 dh_layer *(dh_flatten)(const dh_flatten_args *args)
@@ -147,14 +156,19 @@ static dh_value reshape_emit(dh__build *b, const void *args, int in_count, const
     return dh_emit1(&b->graph->emitter, DH_OP_RESHAPE, &attr, in[0]);
 }
 
-static const dh_field reshape_fields[] = {
-    DH_FIELD(dh_reshape_args, name, NULL, 0, 0, 0, "name of the layer"), {0}};
+static const dh_field reshape_fields[] = {DH_FIELD_ARRAY(dh_reshape_args, shape, NULL, -0x1p63,
+                                                         0x1p63,
+                                                         "without the batch axis, one may be -1"),
+                                          DH_NAME_FIELD(dh_reshape_args),
+                                          {0}};
 
 const dh__layer_def dh__layer_reshape = {.kind = "reshape",
                                          .keras = "Reshape",
                                          .eddl = "Reshape",
                                          .args_size = sizeof(dh_reshape_args),
                                          .fields = reshape_fields,
+                                         .in_min = 1,
+                                         .in_max = 1,
                                          .emit = reshape_emit};
 
 dh_layer *(dh_reshape)(const dh_reshape_args *args)
@@ -204,18 +218,10 @@ static const dh_field dense_fields[] = {
     DH_FIELD(dh_dense_args, units, NULL, 0, 1, 1 << 30, "columns of the weight"),
     DH_FIELD(dh_dense_args, activation, NULL, 0, 0, 0, "name of the activation"),
     DH_FIELD(dh_dense_args, no_bias, NULL, 0, 0, 1, "leaves the bias away"),
-    DH_FIELD(dh_dense_args, weight_init.name, NULL, 0, 0, 0, "initializer of the weight"),
-    DH_FIELD(dh_dense_args, weight_init.mode, NULL, 0, 0, 0, "its fan"),
-    DH_FIELD(dh_dense_args, weight_init.distribution, NULL, 0, 0, 0, "its distribution"),
-    DH_FIELD(dh_dense_args, bias_init.name, NULL, 0, 0, 0, "initializer of the bias"),
-    DH_FIELD(dh_dense_args, bias_init.mode, NULL, 0, 0, 0, "its fan"),
-    DH_FIELD(dh_dense_args, bias_init.distribution, NULL, 0, 0, 0, "its distribution"),
-    DH_FIELD(dh_dense_args, weight_reg.l1, NULL, 0, 0, 1e6, "l1 of the weight"),
-    DH_FIELD(dh_dense_args, weight_reg.l2, NULL, 0, 0, 1e6, "l2 of the weight"),
-    DH_FIELD(dh_dense_args, bias_reg.l1, NULL, 0, 0, 1e6, "l1 of the bias"),
-    DH_FIELD(dh_dense_args, bias_reg.l2, NULL, 0, 0, 1e6, "l2 of the bias"),
+    DH_PARAM_FIELDS(dh_dense_args, weight),
+    DH_PARAM_FIELDS(dh_dense_args, bias),
     DH_FIELD(dh_dense_args, alpha, NULL, 0, -1e6, 1e6, "the activation's alpha; 0: its default"),
-    DH_FIELD(dh_dense_args, name, NULL, 0, 0, 0, "name of the layer"),
+    DH_NAME_FIELD(dh_dense_args),
     {0}};
 
 const dh__layer_def dh__layer_dense = {.kind = "dense",
@@ -223,6 +229,8 @@ const dh__layer_def dh__layer_dense = {.kind = "dense",
                                        .eddl = "Dense",
                                        .args_size = sizeof(dh_dense_args),
                                        .fields = dense_fields,
+                                       .in_min = 1,
+                                       .in_max = 1,
                                        .emit = dense_emit};
 
 dh_layer *(dh_dense)(const dh_dense_args *args)

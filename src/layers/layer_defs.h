@@ -3,6 +3,8 @@
 #ifndef DH_LAYER_DEFS_H
 #define DH_LAYER_DEFS_H
 
+#include <math.h>
+
 #include "net.h"
 
 /* Copies the caller's struct into `a`; returns NULL from the constructor where there is no x. */
@@ -21,12 +23,28 @@
                                           .eddl = eddl_,              \
                                           .args_size = sizeof(args_), \
                                           .fields = fields_,          \
+                                          .in_min = 1,                \
+                                          .in_max = 1,                \
                                           .emit = emit_};             \
     dh_layer *(dh_##id)(const args_ *args)                            \
     {                                                                 \
         DH_LAYER_BEGIN(args_, #id);                                   \
         return dh__layer_new(a.x->net, &dh__layer_##id, &a, 1, &a.x); \
     }
+
+/* Rows for the name; for the initialiser and the regulariser of a parameter. */
+#define DH_NAME_FIELD(T) DH_FIELD(T, name, NULL, 0, 0, 0, "name of the layer")
+#define DH_PARAM_FIELDS(T, what)                                                         \
+    DH_FIELD(T, what##_init.name, NULL, 0, 0, 0, "initializer"),                         \
+        DH_FIELD(T, what##_init.a, NULL, 0, -INFINITY, INFINITY,                         \
+                 "its first number, where it has one"),                                  \
+        DH_FIELD(T, what##_init.b, NULL, 0, -INFINITY, INFINITY, "its second number"),   \
+        DH_FIELD(T, what##_init.mode, NULL, 0, 0, 0, "its fan"),                         \
+        DH_FIELD(T, what##_init.distribution, NULL, 0, 0, 0, "its distribution"),        \
+        DH_FIELD(T, what##_reg.l1, NULL, 0, 0, 1e6, "times the sum of absolute values"), \
+        DH_FIELD(T, what##_reg.l2, NULL, 0, 0, 1e6, "times the sum of squares")
+/* A list whose numbers the layer checks itself, against x. */
+#define DH_LIST_FIELD(T, f, help) DH_FIELD_ARRAY(T, f, NULL, -0x1p63, 0x1p63, help)
 
 #define DH_LAYER_KINDS(K)     \
     K(input)                  \

@@ -31,10 +31,11 @@ static int inputs_of(dh_layer *const *inputs, dh__net **net, const char *kind)
     return n;
 }
 
-static dh_layer *merge(const dh_merge_args *args, const dh__layer_def *def, int most)
+static dh_layer *merge(const dh_merge_args *args, const dh__layer_def *def)
 {
     dh_merge_args a;
     dh__net *net;
+    int most = def->in_max;
     if (dh__args(&a, sizeof a, args, def->kind)) return NULL;
     int n = inputs_of(a.inputs, &net, def->kind);
     if (n < 0) return NULL;
@@ -58,10 +59,12 @@ static dh_layer *merge(const dh_merge_args *args, const dh__layer_def *def, int 
                                           .eddl = eddl_,                                        \
                                           .args_size = sizeof(dh_merge_args),                   \
                                           .fields = merge_fields,                               \
+                                          .in_min = 2,                                          \
+                                          .in_max = most,                                       \
                                           .emit = id##_emit};                                   \
     dh_layer *(dh_##id)(const dh_merge_args *args)                                              \
     {                                                                                           \
-        return merge(args, &dh__layer_##id, most);                                              \
+        return merge(args, &dh__layer_##id);                                                    \
     }
 
 MERGE(add, "Add", "Add, Sum", DH_MAX_LAYER_INPUTS, fold(b, DH_OP_ADD, in_count, in))
@@ -122,6 +125,8 @@ const dh__layer_def dh__layer_concat = {.kind = "concat",
                                         .eddl = "Concat",
                                         .args_size = sizeof(dh_concat_args),
                                         .fields = concat_fields,
+                                        .in_min = 1,
+                                        .in_max = DH_MAX_LAYER_INPUTS,
                                         .emit = concat_emit};
 
 dh_layer *(dh_concat)(const dh_concat_args *args)

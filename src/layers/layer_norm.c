@@ -24,6 +24,8 @@ const dh__layer_def dh__layer_dropout = {.kind = "dropout",
                                          .eddl = "Dropout",
                                          .args_size = sizeof(dh_dropout_args),
                                          .fields = dropout_fields,
+                                         .in_min = 1,
+                                         .in_max = 1,
                                          .emit = dropout_emit};
 
 dh_layer *(dh_dropout)(const dh_dropout_args *args)
@@ -101,6 +103,8 @@ const dh__layer_def dh__layer_batch_normalization = {.kind = "batch_normalizatio
                                                      .args_size =
                                                          sizeof(dh_batch_normalization_args),
                                                      .fields = batch_norm_fields,
+                                                     .in_min = 1,
+                                                     .in_max = 1,
                                                      .emit = batch_norm_emit};
 
 dh_layer *(dh_batch_normalization)(const dh_batch_normalization_args *args)
@@ -148,6 +152,8 @@ const dh__layer_def dh__layer_layer_normalization = {.kind = "layer_normalizatio
                                                      .args_size =
                                                          sizeof(dh_layer_normalization_args),
                                                      .fields = layer_norm_fields,
+                                                     .in_min = 1,
+                                                     .in_max = 1,
                                                      .emit = layer_norm_emit};
 
 dh_layer *(dh_layer_normalization)(const dh_layer_normalization_args *args)

@@ -73,7 +73,7 @@ static dh_value operation_emit(dh__build *b, const void *args, int in_count, con
 }
 
 static const dh_field operation_fields[] = {
-    DH_FIELD(dh_operation_args, op, NULL, 0, 0, 0, "name of the op"),
+    DH_FIELD(dh_operation_args, op, NULL, 1, 0, 0, "name of the op"),
     DH_FIELD(dh_operation_args, attr, NULL, 0, 0, 0, "attributes as name=value, ..."),
     DH_FIELD(dh_operation_args, output, NULL, 0, 0, 1 << 20, "which output"),
     DH_FIELD(dh_operation_args, name, NULL, 0, 0, 0, "name of the layer"),
@@ -83,6 +83,8 @@ const dh__layer_def dh__layer_operation = {.kind = "operation",
                                            .keras = "Lambda",
                                            .args_size = sizeof(dh_operation_args),
                                            .fields = operation_fields,
+                                           .in_min = 1,
+                                           .in_max = DH_MAX_LAYER_INPUTS,
                                            .emit = operation_emit};
 
 dh_layer *(dh_operation)(const dh_operation_args *args)
@@ -115,7 +117,9 @@ static dh_value constant_emit(dh__build *b, const void *args, int in_count, cons
 }
 
 static const dh_field constant_fields[] = {
-    DH_FIELD(constant_args, value, NULL, 0, -3.4e38, 3.4e38, "the number"), {0}};
+    DH_FIELD(constant_args, value, NULL, 0, -3.4e38, 3.4e38, "the number"),
+    DH_FIELD(constant_args, name, NULL, 0, 0, 0, "name of the layer"),
+    {0}};
 
 const dh__layer_def dh__layer_constant = {.kind = "constant",
                                           .eddl = "ConstOfTensor",

@@ -36,7 +36,10 @@ static dh_value pool_emit(dh__build *b, const dh_pool_args *a, dh_value x, int o
 }
 
 static const dh_field pool_fields[] = {
+    DH_LIST_FIELD(dh_pool_args, pool_size, "lengths of the window, 2 by default"),
+    DH_LIST_FIELD(dh_pool_args, strides, "its steps, pool_size by default"),
     DH_FIELD(dh_pool_args, padding, NULL, 0, 0, 0, "valid or same"),
+    DH_LIST_FIELD(dh_pool_args, pads, "before each spatial axis, then after each"),
     DH_FIELD(dh_pool_args, ceil_mode, NULL, 0, 0, 1, "a last window may be cut off"),
     DH_FIELD(dh_pool_args, count_pads, NULL, 0, 0, 1, "averages divide by the padding too"),
     DH_FIELD(dh_pool_args, name, NULL, 0, 0, 0, "name of the layer"),
@@ -99,7 +102,9 @@ static dh_value adaptive_emit(dh__build *b, const dh_adaptive_pool_args *a, dh_v
 }
 
 static const dh_field adaptive_fields[] = {
-    DH_FIELD(dh_adaptive_pool_args, name, NULL, 0, 0, 0, "name of the layer"), {0}};
+    DH_LIST_FIELD(dh_adaptive_pool_args, output_size, "of each spatial axis"),
+    DH_FIELD(dh_adaptive_pool_args, name, NULL, 0, 0, 0, "name of the layer"),
+    {0}};
 
 EMIT(adaptive_emit, dh_adaptive_pool_args, max, DH_OP_MAX_POOL)
 EMIT(adaptive_emit, dh_adaptive_pool_args, average, DH_OP_AVG_POOL)
@@ -134,6 +139,7 @@ static dh_value upsampling_emit(dh__build *b, const void *args, int count, const
 }
 
 static const dh_field upsampling_fields[] = {
+    DH_LIST_FIELD(dh_upsampling_args, size, "factors, 2 by default"),
     DH_FIELD(dh_upsampling_args, interpolation, NULL, 0, 0, 0, "nearest or linear"),
     DH_FIELD(dh_upsampling_args, name, NULL, 0, 0, 0, "name of the layer"),
     {0}};
@@ -161,7 +167,9 @@ static dh_value border_emit(dh__build *b, const dh_border_args *a, dh_value x, i
 }
 
 static const dh_field border_fields[] = {
-    DH_FIELD(dh_border_args, name, NULL, 0, 0, 0, "name of the layer"), {0}};
+    DH_LIST_FIELD(dh_border_args, border, "before each spatial axis, then after each"),
+    DH_FIELD(dh_border_args, name, NULL, 0, 0, 0, "name of the layer"),
+    {0}};
 
 EMIT(border_emit, dh_border_args, pad, DH_OP_PAD)
 EMIT(border_emit, dh_border_args, crop, DH_OP_PAD_DX)

@@ -4,8 +4,6 @@
 
 #include "layer_defs.h"
 
-#define NAME_FIELD(T) DH_FIELD(T, name, NULL, 0, 0, 0, "name of the layer")
-
 /* --- embedding --- */
 
 static dh_value embedding_emit(dh__build *b, const void *args, int in_count, const dh_value *in)
@@ -29,12 +27,8 @@ static dh_value embedding_emit(dh__build *b, const void *args, int in_count, con
 static const dh_field embedding_fields[] = {
     DH_FIELD(dh_embedding_args, input_dim, NULL, 0, 1, 1 << 30, "numbers there are"),
     DH_FIELD(dh_embedding_args, output_dim, NULL, 0, 1, 1 << 30, "length of a vector"),
-    DH_FIELD(dh_embedding_args, weight_init.name, NULL, 0, 0, 0, "initializer of the weight"),
-    DH_FIELD(dh_embedding_args, weight_init.mode, NULL, 0, 0, 0, "its fan"),
-    DH_FIELD(dh_embedding_args, weight_init.distribution, NULL, 0, 0, 0, "its distribution"),
-    DH_FIELD(dh_embedding_args, weight_reg.l1, NULL, 0, 0, 1e6, "l1 of the weight"),
-    DH_FIELD(dh_embedding_args, weight_reg.l2, NULL, 0, 0, 1e6, "l2 of the weight"),
-    NAME_FIELD(dh_embedding_args),
+    DH_PARAM_FIELDS(dh_embedding_args, weight),
+    DH_NAME_FIELD(dh_embedding_args),
     {0}};
 DH_LAYER(embedding, "Embedding", "Embedding", dh_embedding_args, embedding_fields, embedding_emit)
 
@@ -65,7 +59,10 @@ static dh_value permute_emit(dh__build *b, const void *args, int in_count, const
     return dh_emit1(&b->graph->emitter, DH_OP_PERMUTE, &attr, in[0]);
 }
 
-static const dh_field permute_fields[] = {NAME_FIELD(dh_permute_args), {0}};
+static const dh_field permute_fields[] = {
+    DH_LIST_FIELD(dh_permute_args, axes, "where the axes of y come from, from axis 1 on"),
+    DH_NAME_FIELD(dh_permute_args),
+    {0}};
 DH_LAYER(permute, "Permute", "Permute", dh_permute_args, permute_fields, permute_emit)
 
 static dh_value slice_emit(dh__build *b, const void *args, int in_count, const dh_value *in)
@@ -89,7 +86,7 @@ static dh_value slice_emit(dh__build *b, const void *args, int in_count, const d
 
 static const dh_field slice_fields[] = {
     DH_FIELD(dh_slice_args, slices, NULL, 0, 0, 0, "parts of the axes after the batch"),
-    NAME_FIELD(dh_slice_args),
+    DH_NAME_FIELD(dh_slice_args),
     {0}};
 DH_LAYER(slice, "ops.slice", "Slice, Select", dh_slice_args, slice_fields, slice_emit)
 
@@ -119,7 +116,7 @@ static const dh_field select_fields[] = {
     DH_FIELD(dh_select_args, index, NULL, 0, -(1 << 30), 1 << 30, "which element"),
     DH_FIELD(dh_select_args, axis, NULL, 0, -DH_MAX_NDIM, DH_MAX_NDIM - 1,
              "along which axis; 0: 1"),
-    NAME_FIELD(dh_select_args),
+    DH_NAME_FIELD(dh_select_args),
     {0}};
 DH_LAYER(select, "ops.take of one index", NULL, dh_select_args, select_fields, select_emit)
 
@@ -158,7 +155,7 @@ static const dh_field repeat_fields[] = {
     DH_FIELD(dh_repeat_args, repeats, NULL, 0, 1, 1 << 30, "how often each element comes"),
     DH_FIELD(dh_repeat_args, axis, NULL, 0, -DH_MAX_NDIM, DH_MAX_NDIM - 1,
              "along which axis; 0: 1"),
-    NAME_FIELD(dh_repeat_args),
+    DH_NAME_FIELD(dh_repeat_args),
     {0}};
 DH_LAYER(repeat, "ops.repeat", "Repeat", dh_repeat_args, repeat_fields, repeat_emit)
 
@@ -169,7 +166,7 @@ static dh_value detach_emit(dh__build *b, const void *args, int in_count, const 
     return dh_emit1(&b->graph->emitter, DH_OP_DETACH, NULL, in[0]);
 }
 
-static const dh_field detach_fields[] = {NAME_FIELD(dh_detach_args), {0}};
+static const dh_field detach_fields[] = {DH_NAME_FIELD(dh_detach_args), {0}};
 DH_LAYER(detach, "ops.stop_gradient", "detach", dh_detach_args, detach_fields, detach_emit)
 
 /* --- reductions --- */
@@ -196,8 +193,9 @@ static dh_value reduce(dh__build *b, const dh_reduction_args *a, dh_value x, int
 }
 
 static const dh_field reduce_fields[] = {
+    DH_LIST_FIELD(dh_reduction_args, axes, "which go, none: all but the batch"),
     DH_FIELD(dh_reduction_args, keepdims, NULL, 0, 0, 1, "keeps axes of length 1"),
-    NAME_FIELD(dh_reduction_args),
+    DH_NAME_FIELD(dh_reduction_args),
     {0}};
 
 #define REDUCE(id, keras_, eddl_, OP)                                                        \

@@ -22,7 +22,8 @@ typedef struct dh__layer_def {
     const char *kind;         /* "dense"; names are kind + number */
     const char *keras, *eddl; /* names there, NULL if there is none */
     size_t args_size;
-    const dh_field *fields; /* of the argument struct */
+    const dh_field *fields; /* of the argument struct: all of it but the inputs */
+    int in_min, in_max;     /* inputs that it takes */
     /* Emits the layer; training chooses between the two behaviours of dropout and its like. */
     dh_value (*emit)(struct dh__build *build, const void *args, int in_count, const dh_value *in);
 } dh__layer_def;
@@ -98,9 +99,8 @@ void dh__net_want(const dh_layer *layer, bool *wanted);
 /* Writes N for the sketch's batch in the text of the failure. Returns status. */
 dh_status dh__sketch_error(dh_status status);
 
-/* An input or target layer whose value is fed: shape with the batch axis as axis 0. */
-dh_layer *dh__input_new(dh__net *net, const char *name, dh_dtype dtype, int ndim,
-                        const int64_t *shape_with_batch, bool target);
+/* A target, whose value is fed, of f32 and the shape of a layer's value in the sketch. */
+dh_layer *dh__target_new(dh__net *net, const dh_view *like);
 
 /* Takes the layers that a build has made out of the net, but those that others read or repeat, and
  * the failure they may have left. */

@@ -80,7 +80,7 @@ static dh_status call_user(dh_model *m, dh_loss_fn fn, void *payload, int o, dh_
 {
     const dh_view *v = dh__graph_view(m->net.sketch, m->output[o]->sketch);
     m->net.prefix = !strcmp(who, "loss_fn") ? "loss_" : "metric_";
-    *target = dh__input_new(&m->net, NULL, DH_F32, v->ndim, v->shape, true);
+    *target = dh__target_new(&m->net, v);
     *result = *target ? fn(*target, m->output[o], payload) : NULL;
     m->net.prefix = NULL;
     if (m->net.status) return dh_fail(m->net.status, "%s: %s", who, m->net.error);

@@ -113,12 +113,10 @@ static void print_range(const dh_field *f)
 }
 
 /* "`alpha` = 0.01, in [-1, 1]: slope; `..." of the rows that keep() lets through. */
-static void print_fields(const dh_field *f, const char *before,
-                         bool (*keep)(const dh_field *field, const void *payload),
-                         const void *payload)
+static void print_fields(const dh_field *f, const char *before, bool (*keep)(const dh_field *field))
 {
     for (; f && f->name; f++) {
-        if (keep && !keep(f, payload)) continue;
+        if (keep && !keep(f)) continue;
         printf("%s`%s`", before, f->name);
         before = "; ";
         if (required(f))
@@ -197,7 +195,7 @@ static void print_op(int id)
     printf(" | ");
     print_dtypes(op->dtypes);
     printf(" | ");
-    print_fields(op->fields, "", NULL, NULL);
+    print_fields(op->fields, "", NULL);
     printf(" | ");
     if (op->backward)
         printf("yes");
@@ -239,50 +237,29 @@ static void print_ops(void)
 
 /* --- layers --- */
 
-/* What no field table can hold: lists of layers, shapes, initialisers' numbers. */
+/* What no field table can hold: layers. */
 static const char *before_fields(const char *kind)
 {
     static const struct {
         const char *kind, *text;
-    } words[] = {{"input", "model, `shape` (without the batch axis); `dtype` = f32"},
-                 {"reshape", "x, `shape` (without the batch axis; one may be -1)"},
+    } words[] = {{"input", "model"},
                  {"operation", "`inputs` (a list, after `op`)"},
                  {"constant", "x (any layer of the model)"},
                  {"concat", "`inputs` (a list)"},
-                 {"subtract", "`inputs` (a list of two)"},
-                 {"matmul", "`inputs` (a list of two)"},
-                 {"dot", "`inputs` (a list of two)"},
-                 {"permute", "x, `axes` (a list)"},
-                 {"upsampling", "x, `size` (a list; 2)"},
-                 {"zero_padding", "x, `border` (a list: before each spatial axis, then after)"},
-                 {"cropping", "x, `border` (a list: before each spatial axis, then after)"}};
-    static const char *const lists[] = {"add", "multiply", "maximum", "minimum", "average"};
-    /* by a part of the kind's name */
-    static const char *const parts_of[][2] = {
-        {"conv", "x; lists `kernel` (after `filters`), `strides`, `dilations`, `pads`"},
-        {"adaptive", "x, `output_size` (a list)"},
-        {"_pool1d", "x, lists `pool_size` (2), `strides` (`pool_size`), `pads`"},
-        {"_pool2d", "x, lists `pool_size` (2), `strides` (`pool_size`), `pads`"},
-        {"_pool3d", "x, lists `pool_size` (2), `strides` (`pool_size`), `pads`"},
-        {"reduce_", "x, `axes` (a list; all but the batch)"}};
+                 {"subtract", "`inputs` (a list of two)"}};
+    static const char *const lists[] = {"add",     "multiply", "maximum", "minimum",
+                                        "average", "matmul",   "dot"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (!strcmp(kind, words[i].kind)) return words[i].text;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (!strcmp(kind, lists[i])) return "`inputs` (a list)";
-    for (size_t i = 0; i < sizeof parts_of / sizeof *parts_of; i++)
-        if (strstr(kind, parts_of[i][0])) return parts_of[i][1];
     return "x";
 }
 
-/* Every layer has a name. dh_relu(x) and its like share one table with dh_activation: of its rows
- * each has those that the op of its name knows. */
-static bool is_argument(const dh_field *field, const void *payload)
+/* Every layer has a name. */
+static bool is_argument(const dh_field *field)
 {
-    const dh__layer_def *def = payload;
-    if (!strcmp(field->name, "name")) return false;
-    if (def == &dh__layer_activation || def->fields != dh__layer_activation.fields) return true;
-    int op = dh__op_find(def->kind);
-    return op >= 0 && dh_field_find(dh__ops[op]->fields, field->name) != NULL;
+    return strcmp(field->name, "name") != 0;
 }
 
 static void print_layers(void)
@@ -300,7 +277,7 @@ static void print_layers(void)
     for (const dh__layer_def *const *d = dh__layer_defs; *d; d++) {
         printf("| `dh_%s` | %s | %s | %s", (*d)->kind, (*d)->keras ? (*d)->keras : "",
                (*d)->eddl ? (*d)->eddl : "", before_fields((*d)->kind));
-        print_fields((*d)->fields, "; ", is_argument, *d);
+        print_fields((*d)->fields, "; ", is_argument);
         printf(" |\n");
     }
     printf("\n`dh_apply(layer, x)` uses a layer again with the same parameters, "

@@ -45,11 +45,12 @@ static void null_inputs(void **state)
 static void layers(void **state)
 {
     (void)state;
-    LAYER(dh_input(p.net, {0, 4}), "input: shape[0] is 0; takes up to 7 axes of at least 1");
+    LAYER(dh_input(p.net, {0, 4}),
+          "input \"input3\": shape[0] is 0; takes up to 7 axes of at least 1");
     LAYER(dh_input(p.net, {3, -1}, .name = "x"),
-          "input \"x\": input: shape[1] is -1; takes up to 7 axes of at least 1");
+          "input \"x\": shape[1] is -1; takes up to 7 axes of at least 1");
     LAYER(dh_input(p.net, {1, 1, 1, 1, 1, 1, 1, 1}),
-          "input: shape[7] is 1; takes up to 7 axes of at least 1");
+          "input \"input3\": shape[7] is 1; takes up to 7 axes of at least 1");
     LAYER(dh_input(p.net, {3}, .name = "in"), "input: the model has a layer named \"in\" already");
     LAYER(dh_input(p.net, {3}, .dtype = (dh_dtype)99), "input: dtype is 99, must be in [1, 13]");
     LAYER(
@@ -74,9 +75,11 @@ static void layers(void **state)
     LAYER(dh_dense(p.in, 3, .weight_init = {.name = "random_normal", .b = -1}),
           "dense \"dense1\": parameter \"dense1/weight\": random_normal of deviation -1, must be "
           "at least 0");
+    LAYER(dh_dense(p.in, 3, .weight_init = {.name = "constant", .a = NAN}),
+          "dense \"dense1\": weight_init.a is nan, must be a number");
     LAYER(
-        dh_dense(p.in, 3, .weight_init = {.name = "constant", .a = NAN}),
-        "dense \"dense1\": parameter \"dense1/weight\": initializer numbers nan, 0 must be finite");
+        dh_dense(p.in, 3, .weight_init = {.name = "constant", .a = INFINITY}),
+        "dense \"dense1\": parameter \"dense1/weight\": initializer numbers inf, 0 must be finite");
     LAYER(dh_dense(p.in, 3, .weight_init = {.name = "constant", .a = -1e300}),
           "dense \"dense1\": parameter \"dense1/weight\": constant by -1e+300, 0: weights of up to "
           "1e+300, f32 holds at most 3.40282e+38");
