@@ -16,13 +16,42 @@ bool dh__json_take(dh__json *json, char c)
     return true;
 }
 
+int dh__json_line(const dh__json *json, size_t at)
+{
+    int line = 1;
+    for (size_t i = 0; i < at && i < json->size; i++) line += json->text[i] == '\n';
+    return line;
+}
+
+/* "offset 12", "line 1, column 13". */
+static const char *place(char *buffer, size_t size, const dh__json *json, size_t at)
+{
+    size_t begin = at;
+    while (begin > 0 && json->text[begin - 1] != '\n') begin--;
+    if (json->lines)
+        (void)dh__format(buffer, size, "line %d, column %zu", dh__json_line(json, at),
+                         at - begin + 1);
+    else
+        (void)dh__format(buffer, size, "offset %zu", json->offset + at);
+    return buffer;
+}
+
+#define NAMED "%s%s%s%s"
+#define NAME(json)                                                            \
+    (json)->who, (json)->what ? " \"" : "", (json)->what ? (json)->what : "", \
+        (json)->what ? "\"" : ""
+
 dh_status dh__json_fail(const dh__json *json, const char *wanted)
 {
+    char at[64];
+    (void)place(at, sizeof at, json, json->at);
     if (json->at >= json->size)
-        return dh_fail(DH_EFORMAT, "%s \"%s\": the header ends at offset %zu, expected %s",
-                       json->who, json->what, json->offset + json->at, wanted);
-    return dh_fail(DH_EFORMAT, "%s \"%s\": offset %zu has byte %02x, expected %s", json->who,
-                   json->what, json->offset + json->at, json->text[json->at], wanted);
+        return dh_fail(DH_EFORMAT, NAMED ": the %s ends at %s, expected %s", NAME(json),
+                       json->lines ? "text" : "header", at, wanted);
+    uint8_t c = json->text[json->at];
+    if (json->lines && c > ' ' && c < 0x7f)
+        return dh_fail(DH_EFORMAT, NAMED ": %s has '%c', expected %s", NAME(json), at, c, wanted);
+    return dh_fail(DH_EFORMAT, NAMED ": %s has byte %02x, expected %s", NAME(json), at, c, wanted);
 }
 
 static bool read_hex4(dh__json *json, uint32_t *out)
@@ -109,9 +138,9 @@ dh_status dh__json_string(dh__json *json, const char **out)
     }
     if (json->at >= json->size) return dh__json_fail(json, "the end of a string");
     json->at++;
-    DH_REQUIRE(dh__utf8_valid(to, length), DH_EFORMAT,
-               "%s \"%s\": the string at offset %zu is no valid UTF-8", json->who, json->what,
-               json->offset + start);
+    char at[64];
+    DH_REQUIRE(dh__utf8_valid(to, length), DH_EFORMAT, NAMED ": the string at %s is no valid UTF-8",
+               NAME(json), place(at, sizeof at, json, start));
     to[length] = '\0'; /* in the place of a quote */
     json->strings_used += length + 1;
     *out = to;
@@ -128,11 +157,98 @@ dh_status dh__json_uint(dh__json *json, uint64_t *out)
     if (length == 0) return dh__json_fail(json, "an integer from 0 on");
     const char *digits = (const char *)json->text + start;
     int64_t value;
+    char at[64];
     DH_REQUIRE((digits[0] != '0' || length == 1) && dh__parse_int64(digits, length, &value),
-               DH_EFORMAT, "%s \"%s\": the integer %.*s at offset %zu %s", json->who, json->what,
-               (int)(length < 40 ? length : 40), digits, json->offset + start,
+               DH_EFORMAT, NAMED ": the integer %.*s at %s %s", NAME(json),
+               (int)(length < 40 ? length : 40), digits, place(at, sizeof at, json, start),
                digits[0] == '0' ? "begins with 0" : "does not fit 63 bits");
     *out = (uint64_t)value;
+    return DH_OK;
+}
+
+/* --- any value --- */
+
+enum { MAX_DEPTH = 32 };
+
+static bool digits(dh__json *json)
+{
+    size_t start = json->at;
+    while (json->at < json->size && json->text[json->at] >= '0' && json->text[json->at] <= '9')
+        json->at++;
+    return json->at > start;
+}
+
+static bool next_is(const dh__json *json, const char *bytes)
+{
+    return json->at < json->size && json->text[json->at] && strchr(bytes, json->text[json->at]);
+}
+
+/* RFC 8259, section 6. */
+static dh_status skip_number(dh__json *json)
+{
+    if (next_is(json, "-")) json->at++;
+    bool zero = next_is(json, "0");
+    if (zero) json->at++;
+    if (!zero && !digits(json)) return dh__json_fail(json, "a value");
+    if (next_is(json, ".")) {
+        json->at++;
+        if (!digits(json)) return dh__json_fail(json, "a digit");
+    }
+    if (next_is(json, "eE")) {
+        json->at++;
+        if (next_is(json, "+-")) json->at++;
+        if (!digits(json)) return dh__json_fail(json, "a digit");
+    }
+    return DH_OK;
+}
+
+static dh_status skip_word(dh__json *json, dh__json_kind *kind)
+{
+    static const char *const words[] = {"true", "false", "null"};
+    for (int i = 0; i < 3; i++) {
+        size_t n = strlen(words[i]);
+        if (json->size - json->at < n || memcmp(json->text + json->at, words[i], n) != 0) continue;
+        json->at += n;
+        *kind = (dh__json_kind)(DH_JSON_TRUE + i);
+        return DH_OK;
+    }
+    *kind = DH_JSON_NUMBER;
+    return skip_number(json);
+}
+
+static dh_status skip(dh__json *json, dh__json_kind *kind, int depth)
+{
+    const char *key;
+    dh__json_kind inner;
+    if (depth > MAX_DEPTH) return dh__json_fail(json, "at most 32 levels");
+    dh__json_blanks(json);
+    if (next_is(json, "\"")) {
+        *kind = DH_JSON_STRING;
+        return dh__json_string(json, &key);
+    }
+    bool object = next_is(json, "{");
+    if (!object && !next_is(json, "[")) return skip_word(json, kind);
+    json->at++;
+    *kind = object ? DH_JSON_OBJECT : DH_JSON_ARRAY;
+    if (dh__json_take(json, object ? '}' : ']')) return DH_OK;
+    do {
+        if (object) {
+            DH_TRY(dh__json_string(json, &key));
+            if (!dh__json_take(json, ':')) return dh__json_fail(json, "\":\"");
+        }
+        DH_TRY(skip(json, &inner, depth + 1));
+    } while (dh__json_take(json, ','));
+    if (dh__json_take(json, object ? '}' : ']')) return DH_OK;
+    return dh__json_fail(json, object ? "\",\" or \"}\"" : "\",\" or \"]\"");
+}
+
+dh_status dh__json_skip(dh__json *json, dh__json_kind *kind, size_t *begin)
+{
+    size_t strings = json->strings_used;
+    dh__json_blanks(json);
+    *begin = json->at;
+    DH_TRY(skip(json, kind, 0));
+    json->strings_used = strings; /* read again where they are wanted */
     return DH_OK;
 }
 
