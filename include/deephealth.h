@@ -6,6 +6,7 @@
 #include <deephealth/callbacks.h>
 #include <deephealth/datasets.h>
 #include <deephealth/dtype.h>
+#include <deephealth/inspection.h>
 #include <deephealth/layers.h>
 #include <deephealth/layers_image.h>
 #include <deephealth/layers_more.h>

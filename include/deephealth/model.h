@@ -60,7 +60,7 @@ typedef dh_layer *(*dh_loss_fn)(dh_layer *target, dh_layer *prediction, void *pa
 typedef struct dh_build_args {
     size_t struct_size;
     dh_model *model;
-    dh_layer *output; /* or several: */
+    dh_layer *output; /* or several; default: those known (dh_model_output) */
     dh_layer *outputs[DH_MAX_IO];
     dh_layer *inputs[DH_MAX_IO]; /* default: all inputs that the outputs need, as they were made */
     dh_optimizer optimizer;      /* default dh_sgd(0.01f) */

@@ -23,6 +23,12 @@ int dh__json_line(const dh__json *json, size_t at)
     return line;
 }
 
+dh_status dh__json_from(const dh__json *json, size_t at, dh_status status)
+{
+    if (status) dh_error_prefix("%s: line %d", json->who, dh__json_line(json, at));
+    return status;
+}
+
 /* "offset 12", "line 1, column 13". */
 static const char *place(char *buffer, size_t size, const dh__json *json, size_t at)
 {

@@ -21,6 +21,10 @@ void dh__json_blanks(dh__json *json);
 bool dh__json_take(dh__json *json, char c);
 /* The line of a place in the text, from 1. */
 int dh__json_line(const dh__json *json, size_t at);
+/* Puts who and the line of a place in front of the last error's text; nothing where status is
+ * DH_OK.
+ */
+dh_status dh__json_from(const dh__json *json, size_t at, dh_status status);
 /* DH_EFORMAT naming the offset, what is there and what was wanted. */
 dh_status dh__json_fail(const dh__json *json, const char *wanted);
 /* A string, decoded, valid UTF-8 without zero bytes, ended by '\0'. */

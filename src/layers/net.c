@@ -74,11 +74,16 @@ bool dh__same_owner(const dh_layer *a, const dh_layer *b)
     return !strcmp(a->owner, b->owner);
 }
 
-bool dh__first_owner(const dh_layer *layer)
+const dh_layer *dh__owner_of(const dh_layer *layer)
 {
     for (int i = 0; i < layer->index; i++)
-        if (dh__same_owner(layer->net->layers[i], layer)) return false;
-    return true;
+        if (dh__same_owner(layer->net->layers[i], layer)) return layer->net->layers[i];
+    return layer;
+}
+
+bool dh__first_owner(const dh_layer *layer)
+{
+    return dh__owner_of(layer) == layer;
 }
 
 static bool is_used(const dh_layer *layer)
@@ -291,8 +296,8 @@ static dh_status sketch_layer(dh_layer *layer)
     return status ? dh__sketch_error(status) : DH_OK;
 }
 
-static dh_layer *new_layer(dh__net *net, const dh__layer_def *def, const void *args, int in_count,
-                           dh_layer *const *in, const char *owner)
+dh_layer *dh__layer_owned(dh__net *net, const dh__layer_def *def, const void *args, int in_count,
+                          dh_layer *const *in, const char *owner)
 {
     if (!net || net->status) return NULL;
     dh_layer *layer = dh__calloc(1, sizeof *layer);
@@ -311,7 +316,7 @@ static dh_layer *new_layer(dh__net *net, const dh__layer_def *def, const void *a
 dh_layer *dh__layer_new(dh__net *net, const dh__layer_def *def, const void *args, int in_count,
                         dh_layer *const *in)
 {
-    return new_layer(net, def, args, in_count, in, NULL);
+    return dh__layer_owned(net, def, args, in_count, in, NULL);
 }
 
 dh_layer *dh__layer_again(dh__net *net, const dh_layer *layer, const char *name, int in_count,
@@ -322,7 +327,7 @@ dh_layer *dh__layer_again(dh__net *net, const dh_layer *layer, const char *name,
     memcpy(args, layer->args, layer->def->args_size);
     const dh_field *f = dh_field_find(layer->def->fields, "name");
     if (f) memcpy(args + f->offset, &name, sizeof name);
-    dh_layer *again = new_layer(net, layer->def, args, in_count, in, layer->owner);
+    dh_layer *again = dh__layer_owned(net, layer->def, args, in_count, in, layer->owner);
     dh__free(args);
     return again;
 }

@@ -86,6 +86,11 @@ dh_layer *dh__layer_again(dh__net *net, const dh_layer *layer, const char *name,
 /* Whether both have the same parameters; whether no layer before it in the net has them. */
 bool dh__same_owner(const dh_layer *a, const dh_layer *b);
 bool dh__first_owner(const dh_layer *layer);
+/* The first of the net with the same parameters: itself, if there is none before. */
+const dh_layer *dh__owner_of(const dh_layer *layer);
+/* A new layer whose parameters have the names that they would have in a layer called owner. */
+dh_layer *dh__layer_owned(dh__net *net, const dh__layer_def *def, const void *args, int in_count,
+                          dh_layer *const *in, const char *owner);
 /* Remembers the thread's last error as the net's first failure. Returns NULL. */
 dh_layer *dh__net_failed(dh__net *net, dh_status status);
 

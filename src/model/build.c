@@ -309,6 +309,34 @@ static void unbuild(dh_model *m)
     m->built = m->have_gradients = false;
 }
 
+/* What dh_model_input and dh_model_output give. */
+typedef struct ends {
+    int input_count, output_count;
+    dh_layer *input[DH_MAX_IO], *output[DH_MAX_IO];
+} ends;
+
+/* Where the call names no output, those known are meant. */
+static bool take_known(ends *known, dh_build_args *a, const dh_model *m)
+{
+    if (a->output || a->outputs[0] || !m->output_count) return false;
+    known->input_count = m->input_count;
+    known->output_count = m->output_count;
+    memcpy(known->input, m->input, sizeof known->input);
+    memcpy(known->output, m->output, sizeof known->output);
+    memcpy(a->outputs, m->output, (size_t)m->output_count * sizeof *m->output);
+    if (!a->inputs[0]) memcpy(a->inputs, m->input, (size_t)m->input_count * sizeof *m->input);
+    return true;
+}
+
+/* After a failure, for another try. */
+static void keep_known(dh_model *m, const ends *known)
+{
+    m->input_count = known->input_count;
+    m->output_count = known->output_count;
+    memcpy(m->input, known->input, sizeof known->input);
+    memcpy(m->output, known->output, sizeof known->output);
+}
+
 dh_status(dh_build)(const dh_build_args *args)
 {
     dh_build_args a;
@@ -321,6 +349,8 @@ dh_status(dh_build)(const dh_build_args *args)
     int sessions = atomic_load(&m->references) - 1;
     DH_REQUIRE(!sessions, DH_ESTATE, "build: model \"%s\" has %d session%s; free %s first",
                m->net.name, sessions, sessions == 1 ? "" : "s", sessions == 1 ? "it" : "them");
+    ends was;
+    bool known = take_known(&was, &a, m);
     unbuild(m);
     m->building = true;
     int layers = m->net.count;
@@ -341,6 +371,7 @@ dh_status(dh_build)(const dh_build_args *args)
     for (int i = layers; i < m->net.count; i++) m->net.layers[i]->of_build = true;
     if (status) {
         unbuild(m);
+        if (known) keep_known(m, &was);
         return dh__from("build", status);
     }
     warn_of_logits(m);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* A model as text and as pictures: its architecture as JSON, which makes it again, its graph of
+ * layers, and histograms of what it has learnt. */
+#ifndef DEEPHEALTH_INSPECTION_H
+#define DEEPHEALTH_INSPECTION_H
+
+#include <deephealth/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* --- architecture --- */
+
+/* Layers in the order in which they were made, each with its kind, name, inputs, the arguments that
+ * differ from their defaults, and whose parameters it uses where dh_apply made it; which are
+ * frozen; the inputs and outputs of the last build. Neither weights (dh_save_weights) nor what else
+ * dh_build is given, nor layers that it made. *text is freed by dh_text_free. DH_EUNSUPPORTED where
+ * a layer reads a target, or a text is no UTF-8. */
+DH_API DH_NODISCARD dh_status dh_model_to_json(char **text, const dh_model *model);
+/* The model that the text describes, yours to free; it is not built, and dh_build with neither
+ * output nor inputs takes those of the text. dh_model_to_json of it gives the same text. What is
+ * wrong is told with its line: DH_EFORMAT, DH_ENAME with the near names, or as the layer's
+ * constructor has it. DH_EUNSUPPORTED for a text of a later version. */
+DH_API DH_NODISCARD dh_status dh_model_from_json(dh_model **out, const char *text);
+/* The same into a file, written atomically, and from one. */
+DH_API DH_NODISCARD dh_status dh_save_model_json(const dh_model *model, const char *path);
+DH_API DH_NODISCARD dh_status dh_load_model_json(dh_model **out, const char *path);
+
+/* Inputs and outputs of the last build, or of the JSON that the model came from; NULL beyond the
+ * last one. Borrowed. */
+DH_API dh_layer *dh_model_input(const dh_model *model, int index);
+DH_API dh_layer *dh_model_output(const dh_model *model, int index);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
