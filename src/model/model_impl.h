@@ -173,6 +173,12 @@ typedef struct dh__profile {
 /* Means over the steps that were timed. listed[i]: layer i has a row of its own. */
 dh_status dh__profile_take(dh__profile *out, const dh_model *model, const bool *listed);
 
+/* --- summary.c --- */
+/* Elements of the layer's parameters and states; 0 where they are another layer's. Those that are
+ * trained are added to *trainable. */
+int64_t dh__layer_parameters(const dh_layer *layer, int64_t *trainable);
+const char *dh__layer_shape(char *text, size_t size, const dh_layer *layer); /* "[N, 3]" */
+
 /* --- progress.c --- */
 typedef struct dh__progress {
     double start, last;

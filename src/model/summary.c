@@ -26,7 +26,7 @@ static void add_work(work *w, const dh__stage *stage)
     }
 }
 
-static int64_t parameters_of(const dh_layer *layer, int64_t *trainable)
+int64_t dh__layer_parameters(const dh_layer *layer, int64_t *trainable)
 {
     const dh_model *model = (const dh_model *)(const void *)layer->net;
     const dh__params *store = layer->net->store;
@@ -107,6 +107,17 @@ static const char *title(char *text, size_t size, const dh_layer *layer)
     return text;
 }
 
+const char *dh__layer_shape(char *text, size_t size, const dh_layer *layer)
+{
+    const dh_view *v = dh__graph_view(layer->net->sketch, layer->sketch);
+    char shape[DH_SHAPE_TEXT];
+    dh__shape_text(shape, sizeof shape, v->ndim, v->shape);
+    const char *rest = strchr(shape, ',');
+    bool batch = v->ndim && v->shape[0] == DH_SKETCH_ROWS;
+    dh__format(text, size, batch ? "[N%s" : "%s", batch ? (rest ? rest : "]") : shape);
+    return text;
+}
+
 /* --- the table --- */
 
 static double sum_of(const dh__times *times)
@@ -149,13 +160,10 @@ static void write_rest(dh__text *t, const dh_model *model, const dh__profile *pr
 static void write_layer(dh__text *t, const dh_layer *layer, const work *w,
                         const dh__profile *profile, int width, int64_t own)
 {
-    const dh_view *v = dh__graph_view(layer->net->sketch, layer->sketch);
-    char name[128], shape[DH_SHAPE_TEXT], out[64], flops[32];
-    dh__shape_text(shape, sizeof shape, v->ndim, v->shape);
-    const char *rest = strchr(shape, ','); /* the batch is N */
-    dh__format(out, sizeof out, "[N%s", rest ? rest : "]");
+    char name[128], shape[64], flops[32];
     dh__text_add(t, "%-*s  %-20s %12lld  %10s  ", width, title(name, sizeof name, layer),
-                 v->ndim ? out : "[]", (long long)own, amount(flops, sizeof flops, w->flops));
+                 dh__layer_shape(shape, sizeof shape, layer), (long long)own,
+                 amount(flops, sizeof flops, w->flops));
     if (profile->steps) write_times(t, profile, &profile->rows[layer->index]);
     dh__text_add(t, "%s\n", *w->impl ? w->impl : "-");
 }
@@ -178,7 +186,7 @@ static void write_layers(dh__text *t, const dh_model *model, const work *w,
     dh__text_add(t, "implementation\n");
     for (int i = 0; i < model->net.count; i++) {
         if (!wanted[i]) continue;
-        int64_t own = parameters_of(model->net.layers[i], &trainable);
+        int64_t own = dh__layer_parameters(model->net.layers[i], &trainable);
         write_layer(t, model->net.layers[i], &w[i], profile, width, own);
         total += own;
         all += w[i].flops;
