@@ -32,6 +32,15 @@ DH_API DH_NODISCARD dh_status dh_load_model_json(dh_model **out, const char *pat
 DH_API dh_layer *dh_model_input(const dh_model *model, int index);
 DH_API dh_layer *dh_model_output(const dh_model *model, int index);
 
+/* --- pictures --- */
+
+/* The layers as a graph in Graphviz's language: each with its name, kind, shape with N for the
+ * batch, and parameters; those with another layer's parameters dashed. *text is freed by
+ * dh_text_free. Any model will do, built or not. */
+DH_API DH_NODISCARD dh_status dh_model_to_dot(char **text, const dh_model *model);
+/* The same drawn as SVG, which needs no Graphviz; written atomically. */
+DH_API DH_NODISCARD dh_status dh_model_plot(const dh_model *model, const char *path);
+
 #ifdef __cplusplus
 }
 #endif

@@ -13,6 +13,11 @@
  * a loss_fn needs. Freed by the caller. */
 dh_status dh__architecture(bool **out, const dh_model *model);
 
+/* Refuses NULL, and a model with a layer that failed. */
+dh_status dh__sound(const dh_model *model, const char *who);
+/* A file of these bytes, written atomically. */
+dh_status dh__write_whole(const char *path, const void *bytes, size_t size);
+
 /* Adds the model as JSON. */
 dh_status dh__architecture_write(dh__text *out, const dh_model *model);
 /* who begins messages. */

@@ -141,18 +141,26 @@ dh_status dh__architecture_write(dh__text *t, const dh_model *model)
 
 /* --- calls --- */
 
-static dh_status check_model(const dh_model *model, const char *who)
+dh_status dh__sound(const dh_model *model, const char *who)
 {
     DH_NEED(model, who, "model");
     if (model->net.status) return dh_fail(model->net.status, "%s: %s", who, model->net.error);
     return DH_OK;
 }
 
+dh_status dh__write_whole(const char *path, const void *bytes, size_t size)
+{
+    dh__writer *writer;
+    DH_TRY(dh__writer_open(&writer, path));
+    (void)dh__write(writer, bytes, size); /* commit tells of a failure */
+    return dh__writer_commit(writer);
+}
+
 dh_status dh_model_to_json(char **text, const dh_model *model)
 {
     dh__text t = {0};
     DH_NEED(text, "model_to_json", "text");
-    DH_TRY(check_model(model, "model_to_json"));
+    DH_TRY(dh__sound(model, "model_to_json"));
     dh_status status = dh__architecture_write(&t, model);
     if (status)
         dh__text_free(&t);
@@ -164,15 +172,10 @@ dh_status dh_model_to_json(char **text, const dh_model *model)
 dh_status dh_save_model_json(const dh_model *model, const char *path)
 {
     dh__text t = {0};
-    dh__writer *writer;
     DH_NEED(path, "save_model_json", "path");
-    DH_TRY(check_model(model, "save_model_json"));
+    DH_TRY(dh__sound(model, "save_model_json"));
     dh_status status = dh__architecture_write(&t, model);
-    if (!status) status = dh__writer_open(&writer, path);
-    if (!status) {
-        (void)dh__write(writer, t.data, t.length); /* commit tells of a failure */
-        status = dh__writer_commit(writer);
-    }
+    if (!status) status = dh__write_whole(path, t.data, t.length);
     dh__text_free(&t);
     return dh__from("save_model_json", status);
 }

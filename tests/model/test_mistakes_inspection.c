@@ -116,8 +116,28 @@ static void json_calls(void **state)
     free_parts(&p);
 }
 
+static void pictures(void **state)
+{
+    (void)state;
+    parts p = make_parts();
+    char *text = NULL;
+    CALL(dh_model_to_dot(NULL, p.net), "model_to_dot: text is NULL");
+    CALL(dh_model_to_dot(&text, NULL), "model_to_dot: model is NULL");
+    CALL(dh_model_plot(NULL, "net.svg"), "model_plot: model is NULL");
+    CALL(dh_model_plot(p.net, NULL), "model_plot: path is NULL");
+    CALL(dh_model_plot(p.net, "/no/such/folder/net.svg"),
+         "model_plot: write \"/no/such/folder/net.svg\": No such file or directory");
+    assert_null(dh_dense(p.in, 0));
+    CALL(dh_model_plot(p.net, "net.svg"),
+         "model_plot: dense \"dense1\": units is 0, must be in [1, 1073741824]");
+    assert_null(text);
+    none_wrong();
+    free_parts(&p);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(json_texts), cmocka_unit_test(json_calls)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(json_texts), cmocka_unit_test(json_calls),
+                                       cmocka_unit_test(pictures)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
