@@ -5,16 +5,10 @@
 #include <string.h>
 
 #include "model_impl.h"
-#include "png_write.h"
+#include "panel.h"
 
 #define WIDTH  960
 #define HEIGHT 400
-
-typedef struct panel {
-    int x, y, w, h;
-    double low, high;
-    int epochs;
-} panel;
 
 /* The figure of an epoch: column -1 is the loss, else a metric. */
 static double figure(const dh_epoch *e, int column, bool validation)
@@ -24,7 +18,7 @@ static double figure(const dh_epoch *e, int column, bool validation)
     return column < 0 ? r->loss : r->metrics[column];
 }
 
-static void find_range(panel *p, const dh_model *m, int first, int last)
+static void find_range(dh__panel *p, const dh_model *m, int first, int last)
 {
     p->low = INFINITY;
     p->high = -INFINITY;
@@ -42,34 +36,21 @@ static void find_range(panel *p, const dh_model *m, int first, int last)
     p->high += margin;
 }
 
-static int to_x(const panel *p, int epoch)
+static int to_x(const dh__panel *p, int epoch, int epochs)
 {
-    return p->x + (p->epochs > 1 ? epoch * p->w / (p->epochs - 1) : p->w / 2);
+    return p->x + (epochs > 1 ? epoch * p->w / (epochs - 1) : p->w / 2);
 }
 
-static int to_y(const panel *p, double f)
-{
-    return p->y + p->h - (int)((f - p->low) / (p->high - p->low) * p->h + 0.5);
-}
-
-static void draw_axes(dh__canvas *c, const panel *p)
+static void draw_axes(dh__canvas *c, const dh__panel *p, int epochs)
 {
     char text[32];
-    for (int i = 0; i <= 4; i++) {
-        double f = p->low + (p->high - p->low) * i / 4;
-        int y = to_y(p, f);
-        dh__canvas_line(c, p->x, y, p->x + p->w, y, 0xe0e0e0);
-        dh__format(text, sizeof text, "%.4g", f);
-        dh__canvas_text(c, p->x - 52, y - 3, 1, 0x404040, text);
-    }
-    dh__canvas_line(c, p->x, p->y, p->x, p->y + p->h, 0x404040);
-    dh__canvas_line(c, p->x, p->y + p->h, p->x + p->w, p->y + p->h, 0x404040);
-    dh__canvas_text(c, p->x, p->y + p->h + 8, 1, 0x404040, "epoch 1");
-    dh__format(text, sizeof text, "%d", p->epochs);
-    dh__canvas_text(c, p->x + p->w - 12, p->y + p->h + 8, 1, 0x404040, text);
+    dh__panel_axes(c, p, 4);
+    dh__canvas_text(c, p->x, p->y + p->h + 8, 1, DH_PANEL_INK, "epoch 1");
+    dh__format(text, sizeof text, "%d", epochs);
+    dh__canvas_text(c, p->x + p->w - 12, p->y + p->h + 8, 1, DH_PANEL_INK, text);
 }
 
-static void draw_curve(dh__canvas *c, const panel *p, const dh_model *m, int column,
+static void draw_curve(dh__canvas *c, const dh__panel *p, const dh_model *m, int column,
                        bool validation, uint32_t rgb)
 {
     int px = 0, py = 0;
@@ -80,7 +61,7 @@ static void draw_curve(dh__canvas *c, const panel *p, const dh_model *m, int col
             have = false;
             continue;
         }
-        int x = to_x(p, i), y = to_y(p, f);
+        int x = to_x(p, i, m->history_count), y = dh__panel_y(p, f);
         for (int k = 0; have && k < 2; k++) dh__canvas_line(c, px, py + k, x, y + k, rgb);
         dh__canvas_rect(c, x - 2, y - 2, 5, 5, rgb);
         px = x;
@@ -89,14 +70,13 @@ static void draw_curve(dh__canvas *c, const panel *p, const dh_model *m, int col
     }
 }
 
-static void draw_panel(dh__canvas *c, const dh_model *m, panel *p, int first, int last)
+static void draw_panel(dh__canvas *c, const dh_model *m, dh__panel *p, int first, int last)
 {
     static const uint32_t solid[] = {0x1f77b4, 0xd62728, 0x2ca02c, 0x9467bd},
                           light[] = {0x9ecae1, 0xf4a6a6, 0xa8dba8, 0xd4c2e6};
     int x = p->x;
-    p->epochs = m->history_count;
     find_range(p, m, first, last);
-    draw_axes(c, p);
+    draw_axes(c, p, m->history_count);
     for (int column = first; column <= last; column++) {
         int k = (column + 4) % 4;
         const char *name = column < 0 ? "loss" : m->metric[column].name;
@@ -116,8 +96,8 @@ dh_status dh_model_plot_history(const dh_model *model, const char *path)
     DH_REQUIRE(model->history_count, DH_ESTATE,
                "model_plot_history: model \"%s\" has not been trained", model->net.name);
     DH_TRY(dh__canvas_new(&canvas, WIDTH, HEIGHT));
-    panel loss = {.x = 70, .y = 50, .w = 370, .h = 300},
-          metrics = {.x = 550, .y = 50, .w = 370, .h = 300};
+    dh__panel loss = {.x = 70, .y = 50, .w = 370, .h = 300},
+              metrics = {.x = 550, .y = 50, .w = 370, .h = 300};
     dh__canvas_text(&canvas, 70, 14, 2, 0, model->net.name);
     draw_panel(&canvas, model, &loss, -1, -1);
     int shown = model->metric_count < 4 ? model->metric_count : 4;
