@@ -127,9 +127,25 @@ static void pictures(void **state)
     CALL(dh_model_plot(p.net, NULL), "model_plot: path is NULL");
     CALL(dh_model_plot(p.net, "/no/such/folder/net.svg"),
          "model_plot: write \"/no/such/folder/net.svg\": No such file or directory");
+    CALL(dh_model_plot_histograms(NULL, "h.png", NULL), "model_plot_histograms: model is NULL");
+    CALL(dh_model_plot_histograms(p.net, NULL, NULL), "model_plot_histograms: path is NULL");
+    CALL(dh_model_plot_histograms(p.net, "h.png", "gradient"),
+         "model_plot_histograms: no values \"gradient\", did you mean \"gradients\"?");
+    CALL(dh_model_plot_histograms(p.net, "h.png", NULL),
+         "model_plot_histograms: model \"net\" is not built; call dh_build first");
+    assert_ok(dh_build(p.net, dh_relu(p.in)));
+    CALL(dh_model_plot_histograms(p.net, "h.png", NULL),
+         "model_plot_histograms: model \"net\" has no parameters");
+    dh_layer *d = dh_dense(p.in, 2, .name = "d");
+    assert_ok(dh_build(p.net, d, .loss = "mse"));
+    CALL(dh_model_plot_histograms(p.net, "h.png", "gradients"),
+         "model_plot_histograms: model \"net\" has no gradients yet; train it or call backward "
+         "first");
+    CALL(dh_model_plot_histograms(p.net, "/no/such/folder/h.png", NULL),
+         "model_plot_histograms: write \"/no/such/folder/h.png\": No such file or directory");
     assert_null(dh_dense(p.in, 0));
     CALL(dh_model_plot(p.net, "net.svg"),
-         "model_plot: dense \"dense1\": units is 0, must be in [1, 1073741824]");
+         "model_plot: dense \"dense2\": units is 0, must be in [1, 1073741824]");
     assert_null(text);
     none_wrong();
     free_parts(&p);
