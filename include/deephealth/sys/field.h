@@ -74,12 +74,12 @@ typedef struct dh_field {
     }
 
 /* A member int[n] or int64_t[n] as a list: it ends with its last number but 0. */
-#define DH_FIELD_ARRAY(T, f, onnx_, min_, max_, help_)                                           \
-    {                                                                                            \
+#define DH_FIELD_ARRAY(T, f, onnx_, min_, max_, help_)                                             \
+    {                                                                                              \
         .name = #f, .onnx = (onnx_),                                                             \
         .kind = _Generic(((T *)0)->f, int *: DH_FIELD_INT_ARRAY, default: DH_FIELD_INT64_ARRAY), \
         .offset = offsetof(T, f), .size = sizeof(((T *)0)->f), .dflt = 0, .min = (min_),         \
-        .max = (max_), .choices = NULL, .help = (help_)                                          \
+        .max = (max_), .choices = NULL, .help = (help_) \
     }
 #endif
 
