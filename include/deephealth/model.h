@@ -289,10 +289,22 @@ DH_API DH_NODISCARD dh_status dh_model_sha256(char hex[65], const dh_model *mode
 
 /* --- saving --- */
 
-/* Weights and states as safetensors. Loading checks names, shapes and dtypes first: a mismatch
- * lists what is missing, extra or of another shape, and changes nothing. */
+/* Weights and states as safetensors. */
 DH_API DH_NODISCARD dh_status dh_save_weights(const dh_model *model, const char *path);
-DH_API DH_NODISCARD dh_status dh_load_weights(dh_model *model, const char *path);
+
+typedef struct dh_load_weights_args {
+    size_t struct_size;
+    dh_model *model;
+    const char *path; /* what dh_save_weights or a checkpoint of fit has written */
+    const char *only; /* patterns of names, as "stem*,conv?/weight": a star is any text, ? one
+                         character; only such parameters are loaded. NULL: all */
+    bool
+        skip_mismatch; /* what is missing, extra or of another shape is left as it is, and logged */
+} dh_load_weights_args;
+/* Checks names, shapes and dtypes first: a mismatch lists what is missing, extra or of another
+ * shape, and changes nothing. DH_ENOTFOUND where nothing would be loaded.
+ * dh_load_weights(net, "old.safetensors", .only = "stem/weight,conv*") */
+DH_API DH_NODISCARD dh_status dh_load_weights(const dh_load_weights_args *args);
 
 /* --- macros --- */
 #ifndef __cplusplus
@@ -302,9 +314,10 @@ DH_API DH_NODISCARD dh_status dh_load_weights(dh_model *model, const char *path)
 #define dh_model_apply(model_, ...)        \
     dh_model_apply(&(dh_model_apply_args){ \
         .struct_size = sizeof(dh_model_apply_args), .model = model_, .inputs = __VA_ARGS__})
-#define dh_fit(...)      dh_fit(DH_ARGS(dh_fit_args, __VA_ARGS__))
-#define dh_evaluate(...) dh_evaluate(DH_ARGS(dh_evaluate_args, __VA_ARGS__))
-#define dh_predict(...)  dh_predict(DH_ARGS(dh_predict_args, __VA_ARGS__))
+#define dh_fit(...)          dh_fit(DH_ARGS(dh_fit_args, __VA_ARGS__))
+#define dh_evaluate(...)     dh_evaluate(DH_ARGS(dh_evaluate_args, __VA_ARGS__))
+#define dh_load_weights(...) dh_load_weights(DH_ARGS(dh_load_weights_args, __VA_ARGS__))
+#define dh_predict(...)      dh_predict(DH_ARGS(dh_predict_args, __VA_ARGS__))
 #endif
 
 #ifdef __cplusplus

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Weights and states as safetensors, by name. */
+#include <fnmatch.h>
 #include <string.h>
 
 #include <deephealth/tensor_io.h>
@@ -46,40 +47,79 @@ static void note(char *list, size_t size, int count, const char *format, const c
         dh__format(list + at, size - at, "...");
 }
 
-/* The model's parameters, by index in the store. */
+/* The model's parameters, by index in the store; those left away are -1. */
 typedef struct wanted {
     const dh__params *store;
     int *list, count;
+    const char *only;
 } wanted;
 
-static void compare(mismatch *m, const wanted *w, const dh_safetensors *file)
+/* Whether one of the patterns, which commas separate, matches. */
+static bool matches(const char *only, const char *name)
 {
-    for (int i = 0; i < w->count; i++) {
-        const dh__segment *s = w->store->segments[w->list[i]];
-        char have[DH_SHAPE_TEXT], want[DH_SHAPE_TEXT], detail[2 * DH_SHAPE_TEXT + 32];
-        int found = dh__safetensors_find(file, s->name);
-        if (found < 0) {
-            note(m->missing, sizeof m->missing, m->missing_count++, "%s%s%s", s->name, "");
-            continue;
-        }
-        const dh_view *v = dh__safetensors_view(file, found);
-        bool same = v->dtype == DH_F32 && v->ndim == s->ndim &&
-                    !memcmp(v->shape, s->shape, sizeof s->shape[0] * (size_t)s->ndim);
-        if (!same) {
-            dh__format(detail, sizeof detail, "%s %s in the file, %s f32 in the model",
-                       dh__shape_text(have, sizeof have, v->ndim, v->shape),
-                       dh_dtype_name(v->dtype),
-                       dh__shape_text(want, sizeof want, s->ndim, s->shape));
-            note(m->other, sizeof m->other, m->other_count++, "%s%s (%s)", s->name, detail);
-        }
+    char pattern[256];
+    while (only) {
+        const char *comma = strchr(only, ',');
+        size_t length = comma ? (size_t)(comma - only) : strlen(only);
+        dh__format(pattern, sizeof pattern, "%.*s", (int)length, only);
+        if (fnmatch(pattern, name, 0) == 0) return true;
+        only = comma ? comma + 1 : NULL;
     }
+    return false;
+}
+
+static bool is_wanted(const wanted *w, const char *name)
+{
+    return !w->only || matches(w->only, name);
+}
+
+/* What a checkpoint holds beside parameters. */
+static bool is_of_fit(const char *name)
+{
+    return name[0] == '#';
+}
+
+static void compare_one(mismatch *m, wanted *w, int i, const dh_safetensors *file)
+{
+    const dh__segment *s = w->store->segments[w->list[i]];
+    char have[DH_SHAPE_TEXT], want[DH_SHAPE_TEXT], detail[2 * DH_SHAPE_TEXT + 32];
+    int found = dh__safetensors_find(file, s->name);
+    if (found < 0) {
+        note(m->missing, sizeof m->missing, m->missing_count++, "%s%s%s", s->name, "");
+        w->list[i] = -1;
+        return;
+    }
+    const dh_view *v = dh__safetensors_view(file, found);
+    if (v->dtype == DH_F32 && v->ndim == s->ndim &&
+        !memcmp(v->shape, s->shape, sizeof s->shape[0] * (size_t)s->ndim))
+        return;
+    dh__format(detail, sizeof detail, "%s %s in the file, %s f32 in the model",
+               dh__shape_text(have, sizeof have, v->ndim, v->shape), dh_dtype_name(v->dtype),
+               dh__shape_text(want, sizeof want, s->ndim, s->shape));
+    note(m->other, sizeof m->other, m->other_count++, "%s%s (%s)", s->name, detail);
+    w->list[i] = -1;
+}
+
+static bool has_parameter(const wanted *w, const char *name)
+{
+    for (int i = 0; i < w->count; i++)
+        if (!strcmp(w->store->segments[w->list[i]]->name, name)) return true;
+    return false;
+}
+
+/* Leaves away what does not fit. */
+static void compare(mismatch *m, wanted *w, const dh_safetensors *file)
+{
     for (int k = 0; k < dh_safetensors_count(file); k++) {
-        bool known = false;
-        for (int i = 0; i < w->count && !known; i++)
-            known = !strcmp(w->store->segments[w->list[i]]->name, dh_safetensors_name(file, k));
-        if (!known)
-            note(m->extra, sizeof m->extra, m->extra_count++, "%s%s%s",
-                 dh_safetensors_name(file, k), "");
+        const char *name = dh_safetensors_name(file, k);
+        if (!is_wanted(w, name) || is_of_fit(name) || has_parameter(w, name)) continue;
+        note(m->extra, sizeof m->extra, m->extra_count++, "%s%s%s", name, "");
+    }
+    for (int i = 0; i < w->count; i++) {
+        if (is_wanted(w, w->store->segments[w->list[i]]->name))
+            compare_one(m, w, i, file);
+        else
+            w->list[i] = -1;
     }
 }
 
@@ -89,16 +129,26 @@ static void add_group(char *text, size_t size, const char *what, int count, cons
     if (count) dh__format(text + at, size - at, "%s%s %d (%s)", at ? ", " : "", what, count, names);
 }
 
-static dh_status check(const wanted *w, const dh_safetensors *file, const char *path)
+static dh_status check(wanted *w, const dh_safetensors *file, const dh_load_weights_args *a)
 {
     mismatch m = {0};
     char groups[sizeof m + 96] = "";
+    int kept = 0;
     compare(&m, w, file);
-    if (!m.missing_count && !m.extra_count && !m.other_count) return DH_OK;
+    for (int i = 0; i < w->count; i++) kept += w->list[i] >= 0;
     add_group(groups, sizeof groups, "missing", m.missing_count, m.missing);
     add_group(groups, sizeof groups, "extra", m.extra_count, m.extra);
     add_group(groups, sizeof groups, "of another shape or dtype", m.other_count, m.other);
-    return dh_fail(DH_EFORMAT, "load_weights: \"%s\" does not fit the model: %s", path, groups);
+    DH_REQUIRE(!groups[0] || a->skip_mismatch, DH_EFORMAT,
+               "load_weights: \"%s\" does not fit the model: %s", a->path, groups);
+    DH_REQUIRE(kept > 0 || !w->count, DH_ENOTFOUND,
+               "load_weights: no parameter of the model is in \"%s\" and matches \"%s\"", a->path,
+               w->only ? w->only : "*");
+    if (groups[0])
+        dh__log(DH_LOG_WARNING,
+                "load_weights: \"%s\" does not fit the model, %d parameters are loaded: %s",
+                a->path, kept, groups);
+    return DH_OK;
 }
 
 /* All tensors are read before the first is copied, so that a failure changes nothing. */
@@ -108,8 +158,10 @@ static dh_status copy_all(const wanted *w, const dh_safetensors *file)
     dh_tensor **t = dh__calloc((size_t)w->count + 1, sizeof *t);
     dh_status status = t ? DH_OK : DH_ENOMEM;
     for (int i = 0; i < w->count && !status; i++)
-        status = dh_safetensors_get(&t[i], file, store->segments[w->list[i]]->name);
+        if (w->list[i] >= 0)
+            status = dh_safetensors_get(&t[i], file, store->segments[w->list[i]]->name);
     for (int i = 0; i < w->count && !status; i++) {
+        if (w->list[i] < 0) continue;
         const dh__segment *s = store->segments[w->list[i]];
         void *to = dh__params_address(store, s->state ? DH_HOME_STATE : DH_HOME_WEIGHT, s->offset);
         status = store->device->copy_in(store->device, to, t[i]->view.data,
@@ -120,17 +172,19 @@ static dh_status copy_all(const wanted *w, const dh_safetensors *file)
     return status;
 }
 
-dh_status dh_load_weights(dh_model *model, const char *path)
+dh_status(dh_load_weights)(const dh_load_weights_args *args)
 {
+    dh_load_weights_args a;
     dh_safetensors *file;
-    DH_NEED(path, "load_weights", "path");
-    DH_TRY(dh__ready(model, false, "load_weights"));
-    wanted w = {.store = model->net.store};
-    DH_TRY(dh__from("load_weights", dh_safetensors_open(&file, path)));
-    dh_status status = dh__model_segments(&w.list, &w.count, model);
-    if (!status) status = check(&w, file, path);
+    DH_TRY(dh__args(&a, sizeof a, args, "load_weights"));
+    DH_TRY(dh__ready(a.model, false, "load_weights"));
+    DH_NEED(a.path, "load_weights", "path");
+    wanted w = {.store = a.model->net.store, .only = a.only};
+    DH_TRY(dh__from("load_weights", dh_safetensors_open(&file, a.path)));
+    dh_status status = dh__model_segments(&w.list, &w.count, a.model);
+    if (!status) status = check(&w, file, &a);
     if (!status) status = copy_all(&w, file);
-    if (!status) model->net.store->generation++;
+    if (!status) a.model->net.store->generation++;
     dh__free(w.list);
     dh_safetensors_free(file);
     return dh__from("load_weights", status);
