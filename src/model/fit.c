@@ -1,109 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* dh_fit: epochs of shuffled batches. */
-#include <math.h>
+/* dh_fit: epochs and steps. */
 #include <string.h>
 
 #include "callback_impl.h"
 #include "checkpoint.h"
-#include "feeder.h"
+#include "fit_data.h"
 #include "team.h"
 
 typedef struct fitting {
     dh_model *model;
     dh_fit_args a;
-    dh__feeder train, validation;
-    int64_t rows; /* to train on; 0: not known */
-    bool validate;
+    dh__fit_data data;
     unsigned moments; /* at which a callback is called */
     bool breaks;      /* something of the user's comes between steps */
     double rate;      /* of the last step */
     dh_event event;
     dh__checkpoint checkpoint;
 } fitting;
-
-static dh_status check_args(const dh_fit_args *a)
-{
-    DH_REQUIRE(a->batch_size >= 0, DH_EINVAL, "fit: batch_size is %d, must be at least 1",
-               a->batch_size);
-    DH_REQUIRE(a->epochs >= 0, DH_EINVAL, "fit: epochs is %d, must be at least 1", a->epochs);
-    DH_REQUIRE(a->checkpoint_steps >= 0, DH_EINVAL,
-               "fit: checkpoint_steps is %lld, must be at least 1", (long long)a->checkpoint_steps);
-    DH_REQUIRE(a->checkpoint_keep >= 0, DH_EINVAL, "fit: checkpoint_keep is %d, must be at least 1",
-               a->checkpoint_keep);
-    DH_REQUIRE(a->checkpoint || !(a->resume || a->checkpoint_steps || a->checkpoint_keep),
-               DH_EINVAL, "fit: %s is given, checkpoint is NULL",
-               a->resume             ? "resume"
-               : a->checkpoint_steps ? "checkpoint_steps"
-                                     : "checkpoint_keep");
-    DH_REQUIRE(a->validation_split >= 0 && a->validation_split < 1, DH_EINVAL,
-               "fit: validation_split is %g, must be in [0, 1)", (double)a->validation_split);
-    bool with_x = a->validation_x || a->validation_xs[0];
-    DH_REQUIRE(with_x || !(a->validation_y || a->validation_ys[0]), DH_EINVAL,
-               "fit: validation_y is given, validation_x is NULL");
-    DH_REQUIRE(!a->class_weight || a->class_count > 0, DH_EINVAL,
-               "fit: class_weight is given, class_count is %d", a->class_count);
-    for (int i = 0; a->class_weight && i < a->class_count; i++)
-        DH_REQUIRE(isfinite(a->class_weight[i]), DH_EINVAL, "fit: class_weight[%d] is %g", i,
-                   (double)a->class_weight[i]);
-    return DH_OK;
-}
-
-/* The last part of the training data, if so wished. */
-static dh_status split(dh__data *train, dh__data *validation, const dh_fit_args *a)
-{
-    int64_t kept = (int64_t)((double)train->count * (1 - (double)a->validation_split) + 0.5);
-    if (a->validation_split == 0) return DH_OK;
-    DH_REQUIRE(!validation->x[0] && !a->validation_source, DH_EINVAL,
-               "fit: both validation_%s and validation_split are given",
-               validation->x[0] ? "x" : "source");
-    DH_REQUIRE(kept > 0 && kept < train->count, DH_EINVAL,
-               "fit: validation_split %g of %lld rows leaves %lld to train on and %lld to validate",
-               (double)a->validation_split, (long long)train->count, (long long)kept,
-               (long long)(train->count - kept));
-    *validation = *train;
-    validation->class_weight = NULL;
-    validation->begin = kept;
-    validation->count -= kept;
-    train->count = kept;
-    return DH_OK;
-}
-
-static dh_status prepare_validation(fitting *f, dh__data *data)
-{
-    const dh_fit_args *a = &f->a;
-    f->validate = data->x[0] || a->validation_source;
-    if (a->validation_source)
-        return dh__feeder_given(&f->validation, a->validation_source, data, 0, "fit: validation");
-    return f->validate ? dh__feeder_tensors(&f->validation, f->model, data, 256, false) : DH_OK;
-}
-
-static dh_status prepare(fitting *f)
-{
-    const dh_fit_args *a = &f->a;
-    dh__data train, validation;
-    dh__data_take(&train, a->x, a->y, a->xs, a->ys);
-    dh__data_take(&validation, a->validation_x, a->validation_y, a->validation_xs,
-                  a->validation_ys);
-    train.sample_weight = a->sample_weight;
-    train.class_weight = a->class_weight;
-    train.class_count = a->class_count;
-    if (a->source) {
-        DH_REQUIRE(a->validation_split == 0, DH_EINVAL,
-                   "fit: both source and validation_split are given");
-        DH_TRY(dh__feeder_given(&f->train, a->source, &train, a->batch_size, "fit"));
-    } else {
-        DH_TRY(dh__data_check(&train, f->model, true, "fit"));
-    }
-    if (validation.x[0] && !a->validation_source)
-        DH_TRY(dh__data_check(&validation, f->model, true, "fit: validation"));
-    if (!a->source) {
-        DH_TRY(split(&train, &validation, a));
-        f->rows = train.count;
-        DH_TRY(dh__feeder_tensors(&f->train, f->model, &train, a->batch_size ? a->batch_size : 32,
-                                  !a->no_shuffle));
-    }
-    return prepare_validation(f, &validation);
-}
 
 /* Cheap where no callback wants the moment. */
 static dh_status tell(fitting *f, dh_moment moment)
@@ -140,7 +53,7 @@ static dh_status train_rows(epoch_run *e)
     const dh__rows *r = &e->rows;
     int64_t step = f->event.step - 1, group = group_of(m, step, f->event.steps);
     f->rate = f->event.learning_rate;
-    dh__data_key(&key, &e->data, m, DH_TRAIN, f->train.bound);
+    dh__data_key(&key, &e->data, m, DH_TRAIN, f->data.train.bound);
     key.group = group > 1 ? (int)group : 0;
     key.add = step % m->accumulate != 0;
     e->updated = (step + 1) % m->accumulate == 0 || step + 1 == f->event.steps;
@@ -150,7 +63,7 @@ static dh_status train_rows(epoch_run *e)
     if (status) dh_error_prefix("epoch %d, step %lld", f->event.epoch, (long long)f->event.step);
     DH_TRY(status);
     DH_TRY(dh__pass_add(m, &m->epoch, e->stage));
-    dh__progress_step(&e->progress, m, f->event.step, f->train.waited);
+    dh__progress_step(&e->progress, m, f->event.step, f->data.train.waited);
     return DH_OK;
 }
 
@@ -189,7 +102,7 @@ static dh_status begin_step(epoch_run *e, bool *more)
 {
     fitting *f = e->f;
     *more = false;
-    DH_TRY(dh__feeder_next(&f->train, f->model, f->event.step, &e->rows, &e->data, "fit"));
+    DH_TRY(dh__feeder_next(&f->data.train, f->model, f->event.step, &e->rows, &e->data, "fit"));
     if (e->rows.count == 0) return DH_OK;
     f->event.step++;
     f->event.total_step++;
@@ -241,7 +154,7 @@ static dh_status train_epoch(epoch_run *e)
 {
     fitting *f = e->f;
     dh_model *m = f->model;
-    DH_TRY(dh__feeder_begin(&f->train, m->epochs, f->event.step));
+    DH_TRY(dh__feeder_begin(&f->data.train, m->epochs, f->event.step));
     if (f->event.step == 0) dh__pass_begin(m, &m->epoch);
     m->last = &m->epoch;
     e->updated = true;
@@ -256,7 +169,7 @@ static dh_status train_epoch(epoch_run *e)
     e->result->seconds = dh__now() - e->progress.start;
     dh__pass_result(m, &m->epoch, e->result);
     m->epochs++;
-    m->last_rows = f->train.bound;
+    m->last_rows = f->data.train.bound;
     m->have_gradients = false;
     return DH_OK;
 }
@@ -283,7 +196,7 @@ static void begin_event(fitting *f, int epoch, int64_t step)
 static dh_status run_epoch(fitting *f, int number, int64_t step)
 {
     dh_model *m = f->model;
-    dh_epoch figures = {.epoch = m->history_count + 1, .has_validation = f->validate};
+    dh_epoch figures = {.epoch = m->history_count + 1, .has_validation = f->data.validate};
     epoch_run e = {.f = f, .result = &figures.train};
     begin_event(f, number, step);
     if (step == 0) DH_TRY(tell(f, DH_EPOCH_BEGIN));
@@ -294,12 +207,12 @@ static dh_status run_epoch(fitting *f, int number, int64_t step)
     DH_REQUIRE(m->epoch.samples > 0 || f->event.stop, DH_ESHAPE,
                "fit: the source gave no batch in epoch %d", number);
     if (m->epoch.samples == 0) return DH_OK; /* stopped before the first step */
-    if (f->validate)
-        DH_TRY(dh__evaluate(m, &f->validation, &figures.validation, "fit: validation"));
+    if (f->data.validate)
+        DH_TRY(dh__evaluate(m, &f->data.validation, &figures.validation, "fit: validation"));
     figures.learning_rate = f->event.learning_rate = f->rate;
-    dh__progress_end(&e.progress, m, &figures, f->train.waited);
+    dh__progress_end(&e.progress, m, &figures, f->data.train.waited);
     DH_TRY(remember(m, &figures));
-    if (f->validate) f->event.validation = &figures.validation;
+    if (f->data.validate) f->event.validation = &figures.validation;
     DH_TRY(tell(f, DH_EPOCH_END));
     return f->checkpoint.dir && !e.broken ? save(f, number + 1, 0) : DH_OK;
 }
@@ -324,20 +237,20 @@ static dh_status run_fit(fitting *f)
     int begun;
     f->event = (dh_event){.model = f->model,
                           .epochs = f->a.epochs ? f->a.epochs : 1,
-                          .steps = f->train.source->batches,
-                          .validates = f->validate,
+                          .steps = f->data.train.source->batches,
+                          .validates = f->data.validate,
                           .learning_rate = (double)f->model->optimizer.learning_rate};
     f->moments = dh__callback_moments(f->a.callbacks, false);
     unsigned heavy = dh__callback_moments(f->a.callbacks, true);
-    f->breaks = (heavy & (DH_STEP_BEGIN | DH_STEP_END)) || !f->train.source->at_once;
+    f->breaks = (heavy & (DH_STEP_BEGIN | DH_STEP_END)) || !f->data.train.source->at_once;
     f->checkpoint = (dh__checkpoint){.dir = f->a.checkpoint,
                                      .every = f->a.checkpoint_steps,
                                      .keep = f->a.checkpoint_keep ? f->a.checkpoint_keep : 2,
                                      .model = f->model,
                                      .callbacks = f->a.callbacks,
                                      .batches = f->event.steps,
-                                     .batch_size = f->a.source ? 0 : f->train.bound,
-                                     .rows = f->rows,
+                                     .batch_size = f->a.source ? 0 : f->data.train.bound,
+                                     .rows = f->data.rows,
                                      .epoch = 1,
                                      .rate = f->event.learning_rate};
     dh_status status = dh__tell_begin(f->a.callbacks, &f->event, &begun);
@@ -352,14 +265,14 @@ dh_status(dh_fit)(const dh_fit_args *args)
     f.model = f.a.model;
     DH_TRY(dh__ready(f.model, true, "fit"));
     DH_REQUIRE(!f.model->fitting, DH_ESTATE, "fit: model \"%s\" is in fit", f.model->net.name);
-    DH_TRY(check_args(&f.a));
+    DH_TRY(dh__fit_check(&f.a));
     int before = dh__enter(f.model);
     f.model->fitting = true;
-    dh_status status = prepare(&f);
+    dh_status status = dh__fit_prepare(&f.data, f.model, &f.a);
     if (!status) status = run_fit(&f);
     f.model->fitting = false;
     dh__leave(before);
-    dh__feeder_clear(&f.train);
-    dh__feeder_clear(&f.validation);
+    dh__feeder_clear(&f.data.train);
+    dh__feeder_clear(&f.data.validation);
     return dh__from("fit", status);
 }
