@@ -5,6 +5,9 @@
 
 #include "op_pool.h"
 #include "planes.h"
+#include "simd.h"
+
+#define PART 256 /* positions of a row at a time */
 
 #define T       float
 #define F(name) name##_f32
