@@ -10,24 +10,45 @@ typedef struct example_options {
     int epochs, batch_size, threads, samples;
     unsigned long long seed;
     bool quiet;
+    bool own_loop; /* it trains without dh_fit, whose options are refused */
 } example_options;
 
 /* Reads --data --samples --epochs --batch-size --seed --threads --device --memory --json --save
  * --curve --quiet over the defaults in *options. False: the program ends now with *exit_code. */
 bool example_parse(example_options *options, int argc, char **argv, int *exit_code);
 
+/* The computing service that the options name. */
+dh_cs example_device(const example_options *options);
+
+/* What the options say to dh_fit: dh_fit(net, x, y, EXAMPLE_FIT(&options)). */
+#define EXAMPLE_FIT(o) .batch_size = (o)->batch_size, .epochs = (o)->epochs, .quiet = (o)->quiet
+
+/* What a constructor of a built model returns: the model, or after a failure NULL, with the error
+ * printed and the model freed. return example_built(net, dh_build(net, ...)); */
+dh_model *example_built(dh_model *model, dh_status status);
+
+/* --- data --- */
+
+typedef struct example_data {
+    dh_tensor *x_train, *y_train, *x_test, *y_test;
+} example_data;
+
 /* MNIST from --data, $DEEPHEALTH_DATA/mnist or a download; where it can't be had, generated digits,
  * which is said on stderr. An explicit --data must be there, and files that are there must be
  * MNIST's. With --samples N the first N rows of each part. */
-bool example_mnist(const example_options *options, dh_tensor **x_train, dh_tensor **y_train,
-                   dh_tensor **x_test, dh_tensor **y_test);
+bool example_mnist(example_data *out, const example_options *options);
 
-/* The computing service that the options name. */
-dh_cs example_device(const example_options *options);
+void example_data_free(example_data *data);
+
+/* --- the report --- */
 
 /* Prints the test figures; writes --save, --curve and --json with the epochs given, which are those
  * of dh_model_history or of a loop of one's own. False after an error was printed. */
 bool example_report(const example_options *options, dh_model *model, const dh_epoch *epochs,
                     int epoch_count, const dh_result *test);
+
+/* The usual run: summary, dh_fit, dh_evaluate, the report with dh_model_history. y may be x. False
+ * after an error was printed; a NULL model, whose reason was printed already, is one. */
+bool example_run(const example_options *options, dh_model *model, const example_data *data);
 
 #endif

@@ -10,13 +10,10 @@ static dh_model *make_model(const example_options *o)
     x = dh_dense(x, 1024, .activation = "leaky_relu");
     x = dh_dense(x, 1024, .activation = "leaky_relu");
     x = dh_softmax(dh_dense(x, 10));
-    if (!dh_build(net, x, .optimizer = dh_sgd(0.01f, .momentum = 0.9f),
-                  .loss = "soft_cross_entropy", .metrics = {"categorical_accuracy"},
-                  .device = example_device(o), .seed = o->seed))
-        return net;
-    dh_perror("build");
-    dh_model_free(net);
-    return NULL;
+    return example_built(net,
+                         dh_build(net, x, .optimizer = dh_sgd(0.01f, .momentum = 0.9f),
+                                  .loss = "soft_cross_entropy", .metrics = {"categorical_accuracy"},
+                                  .device = example_device(o), .seed = o->seed));
 }
 
 int main(int argc, char **argv)
@@ -26,15 +23,14 @@ int main(int argc, char **argv)
     int code;
     if (!example_parse(&o, argc, argv, &code)) return code;
 
-    dh_tensor *x_train, *y_train, *x_test, *y_test;
-    if (!example_mnist(&o, &x_train, &y_train, &x_test, &y_test)) return 1;
+    example_data data;
+    if (!example_mnist(&data, &o)) return 1;
 
     dh_model *net = make_model(&o);
     dh_result test;
     bool ok = net && (o.quiet || !dh_summary(net, o.batch_size)) &&
-              !dh_fit(net, x_train, y_train, .batch_size = o.batch_size, .epochs = o.epochs,
-                      .quiet = o.quiet) &&
-              !dh_evaluate(net, x_test, y_test, .result = &test, .quiet = true);
+              !dh_fit(net, data.x_train, data.y_train, EXAMPLE_FIT(&o)) &&
+              !dh_evaluate(net, data.x_test, data.y_test, .result = &test, .quiet = true);
     if (net && !ok) dh_perror("mnist_mlp");
     if (ok) {
         int epochs;
@@ -43,9 +39,6 @@ int main(int argc, char **argv)
     }
 
     dh_model_free(net);
-    dh_tensor_free(x_train);
-    dh_tensor_free(y_train);
-    dh_tensor_free(x_test);
-    dh_tensor_free(y_test);
+    example_data_free(&data);
     return ok ? 0 : 1;
 }

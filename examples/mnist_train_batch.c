@@ -72,35 +72,32 @@ static dh_status train_epoch(dh_epoch *epoch, dh_model *net, const dh_tensor *x,
 
 int main(int argc, char **argv)
 {
-    example_options o = {
-        .name = "mnist_train_batch", .device = "cpu", .epochs = 1, .batch_size = 128, .seed = 1};
+    example_options o = {.name = "mnist_train_batch",
+                         .device = "cpu",
+                         .epochs = 1,
+                         .batch_size = 128,
+                         .seed = 1,
+                         .own_loop = true};
     int code;
     if (!example_parse(&o, argc, argv, &code)) return code;
-    if (o.curve) {
-        fprintf(stderr, "%s: --curve draws what dh_fit recorded; mnist_mlp has it\n", o.name);
-        return 2;
-    }
 
-    dh_tensor *x_train, *y_train, *x_test, *y_test;
-    if (!example_mnist(&o, &x_train, &y_train, &x_test, &y_test)) return 1;
+    example_data data;
+    if (!example_mnist(&data, &o)) return 1;
 
     dh_model *net = mlp_new(example_device(&o), o.seed);
     dh_epoch *epochs = calloc((size_t)o.epochs, sizeof *epochs);
     bool ok = net && epochs;
     for (int i = 0; ok && i < o.epochs; i++) {
         epochs[i].epoch = i + 1;
-        ok = !train_epoch(&epochs[i], net, x_train, y_train, &o);
+        ok = !train_epoch(&epochs[i], net, data.x_train, data.y_train, &o);
     }
     dh_result test;
-    ok = ok && !dh_evaluate(net, x_test, y_test, .result = &test, .quiet = true);
+    ok = ok && !dh_evaluate(net, data.x_test, data.y_test, .result = &test, .quiet = true);
     if (net && !ok) dh_perror("mnist_train_batch");
     if (ok) ok = example_report(&o, net, epochs, o.epochs, &test);
 
     free(epochs);
     dh_model_free(net);
-    dh_tensor_free(x_train);
-    dh_tensor_free(y_train);
-    dh_tensor_free(x_test);
-    dh_tensor_free(y_test);
+    example_data_free(&data);
     return ok ? 0 : 1;
 }

@@ -102,27 +102,23 @@ int main(int argc, char **argv)
     int code;
     if (!example_parse(&o, argc, argv, &code)) return code;
 
-    dh_tensor *x_train, *y_train, *x_test, *y_test;
-    if (!example_mnist(&o, &x_train, &y_train, &x_test, &y_test)) return 1;
+    example_data data;
+    if (!example_mnist(&data, &o)) return 1;
 
     dh_model *net = mlp_new(example_device(&o), o.seed);
     dh_result test;
     bool ok = net != NULL;
-    if (ok && (dh_fit(net, x_train, y_train, .batch_size = o.batch_size, .epochs = o.epochs,
-                      .quiet = o.quiet) ||
-               dh_evaluate(net, x_test, y_test, .result = &test, .quiet = true)))
+    if (ok && (dh_fit(net, data.x_train, data.y_train, EXAMPLE_FIT(&o)) ||
+               dh_evaluate(net, data.x_test, data.y_test, .result = &test, .quiet = true)))
         ok = !dh_perror("sessions");
     if (ok) {
         int epochs;
         const dh_epoch *history = dh_model_history(net, &epochs);
-        ok = serve_all(&o, net, x_test, dh_model_threads(net)) &&
+        ok = serve_all(&o, net, data.x_test, dh_model_threads(net)) &&
              example_report(&o, net, history, epochs, &test);
     }
 
     dh_model_free(net);
-    dh_tensor_free(x_train);
-    dh_tensor_free(y_train);
-    dh_tensor_free(x_test);
-    dh_tensor_free(y_test);
+    example_data_free(&data);
     return ok ? 0 : 1;
 }
