@@ -8,100 +8,119 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void usage(const example_options *o)
+/* One option. Exactly one of the pointers is there: it says where the value goes. */
+typedef struct option {
+    const char *name, *value, *help;
+    const char **text;
+    int *number;
+    unsigned long long *seed;
+    bool *flag;
+    int least;  /* of number */
+    bool lacks; /* this example has no such option */
+} option;
+
+enum { MOST_OPTIONS = 20 };
+
+static int list_options(option list[MOST_OPTIONS], example_options *o)
 {
-    printf("usage: %s [options]\n"
-           "  --data DIR        MNIST idx files (default $DEEPHEALTH_DATA/mnist, then a download)\n"
-           "  --samples N       only the first N images to train and to test with; 0: all\n"
-           "  --epochs N        default %d\n"
-           "  --batch-size N    default %d\n"
-           "  --seed N          of weights, shuffling, dropout; default %llu\n"
-           "  --threads N       default all cores\n"
-           "  --device NAME     default cpu\n"
-           "  --memory LEVEL    full_mem, mid_mem or low_mem\n"
-           "  --json FILE       report of the run\n"
-           "  --save FILE       trained weights, safetensors\n"
-           "  --curve FILE      learning curve, PNG\n"
-           "  --quiet           no progress\n",
-           o->name, o->epochs, o->batch_size, o->seed);
+    const option all[] = {
+        {"--data", "DIR", "files of the data set (default: in $DEEPHEALTH_DATA)", .text = &o->data},
+        {"--samples", "N", "only the first N samples of each part; 0: all", .number = &o->samples},
+        {"--epochs", "N", "passes over the data", .number = &o->epochs, .least = 1,
+         .lacks = !o->epochs},
+        {"--batch-size", "N", "samples a step", .number = &o->batch_size, .least = 1},
+        {"--seed", "N", "of weights, shuffling, dropout", .seed = &o->seed},
+        {"--threads", "N", "0: all cores", .number = &o->threads},
+        {"--device", "NAME", "where it computes", .text = &o->device},
+        {"--memory", "LEVEL", "full_mem, mid_mem or low_mem", .text = &o->memory},
+        {"--json", "FILE", "report of the run", .text = &o->json},
+        {"--save", "FILE", "trained weights, safetensors", .text = &o->save},
+        {"--weights", "FILE", "weights to begin with, safetensors", .text = &o->weights,
+         .lacks = !o->weights},
+        {"--picture", "FILE", "what came out, PNG", .text = &o->picture, .lacks = !o->picture},
+        {"--curve", "FILE", "learning curve, PNG", .text = &o->curve, .lacks = !o->fits},
+        {"--checkpoint", "DIR", "where the run is kept", .text = &o->checkpoint, .lacks = !o->fits},
+        {"--checkpoint-steps", "N", "a checkpoint each N steps; 0: each epoch",
+         .number = &o->checkpoint_steps, .lacks = !o->fits},
+        {"--resume", "", "goes on from the last checkpoint", .flag = &o->resume, .lacks = !o->fits},
+        {"--quiet", "", "no progress", .flag = &o->quiet},
+    };
+    int count = 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (!all[i].lacks) list[count++] = all[i];
+    return count;
 }
 
-static bool number(const example_options *o, const char *option, const char *text, long long least,
-                   long long most, long long *out)
+static void usage(const char *name, const option *options, int count)
 {
+    printf("usage: %s [options]\n", name);
+    for (int i = 0; i < count; i++) {
+        const option *p = &options[i];
+        int width = printf("  %s %s", p->name, p->value);
+        printf("%*s%s", width < 26 ? 26 - width : 1, "", p->help);
+        if (p->text && *p->text) printf("; default %s", *p->text);
+        if (p->number && *p->number) printf("; default %d", *p->number);
+        if (p->seed) printf("; default %llu", *p->seed);
+        printf("\n");
+    }
+}
+
+static bool read_number(const char *name, const option *p, const char *text, long long *out)
+{
+    long long least = p->number ? p->least : 0, most = p->number ? 1000000000 : LLONG_MAX;
     char *end;
     errno = 0;
     *out = strtoll(text, &end, 10);
     if (*text && !*end && !errno && *out >= least && *out <= most) return true;
-    fprintf(stderr, "%s: %s is \"%s\", must be a whole number in [%lld, %lld]\n", o->name, option,
+    fprintf(stderr, "%s: %s is \"%s\", must be a whole number in [%lld, %lld]\n", name, p->name,
             text, least, most);
     return false;
 }
 
-static int lacks_value(const example_options *o, const char *option)
+/* value is NULL where the command line ends. */
+static bool take(const char *name, const option *p, const char *value)
 {
-    fprintf(stderr, "%s: option %s lacks its value\n", o->name, option);
-    return -1;
-}
-
-/* 1: taken, 0: unknown, -1: bad value, which was said. */
-static int take(example_options *o, const char *option, const char *value)
-{
-    const struct {
-        const char *name;
-        const char **text;
-    } texts[] = {{"--data", &o->data}, {"--memory", &o->memory}, {"--device", &o->device},
-                 {"--json", &o->json}, {"--save", &o->save},     {"--curve", &o->curve}};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (!strcmp(option, texts[i].name)) {
-            *texts[i].text = value;
-            return value ? 1 : lacks_value(o, option);
-        }
-    const struct {
-        const char *name;
-        int *out;
-        int least;
-    } numbers[] = {{"--epochs", &o->epochs, 1},
-                   {"--batch-size", &o->batch_size, 1},
-                   {"--threads", &o->threads, 0},
-                   {"--samples", &o->samples, 0}};
     long long n;
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (!strcmp(option, numbers[i].name)) {
-            if (!value) return lacks_value(o, option);
-            if (!number(o, option, value, numbers[i].least, 1000000000, &n)) return -1;
-            *numbers[i].out = (int)n;
-            return 1;
-        }
-    if (strcmp(option, "--seed")) return 0;
-    if (!value) return lacks_value(o, option);
-    if (!number(o, option, value, 0, LLONG_MAX, &n)) return -1;
-    o->seed = (unsigned long long)n;
-    return 1;
+    if (p->flag) return *p->flag = true;
+    if (!value) {
+        fprintf(stderr, "%s: option %s lacks its value\n", name, p->name);
+        return false;
+    }
+    if (p->text) {
+        *p->text = value;
+        return true;
+    }
+    if (!read_number(name, p, value, &n)) return false;
+    if (p->number)
+        *p->number = (int)n;
+    else
+        *p->seed = (unsigned long long)n;
+    return true;
 }
 
 bool example_parse(example_options *o, int argc, char **argv, int *exit_code)
 {
+    option options[MOST_OPTIONS];
+    int count = list_options(options, o);
     *exit_code = 2;
     for (int i = 1; i < argc; i++) {
+        const option *p = NULL;
         if (!strcmp(argv[i], "--help")) {
-            usage(o);
+            usage(o->name, options, count);
             *exit_code = 0;
             return false;
         }
-        if (!strcmp(argv[i], "--quiet")) {
-            o->quiet = true;
-            continue;
-        }
-        int taken = take(o, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
-        if (!taken)
+        for (int k = 0; k < count; k++)
+            if (!strcmp(argv[i], options[k].name)) p = &options[k];
+        if (!p) {
             fprintf(stderr, "%s: there is no option \"%s\"; --help lists them\n", o->name, argv[i]);
-        if (taken <= 0) return false;
-        i++;
+            return false;
+        }
+        if (!take(o->name, p, argv[i + 1])) return false; /* argv ends with NULL */
+        i += !p->flag;
     }
-    if (o->own_loop && o->curve) {
-        fprintf(stderr, "%s: --curve draws what dh_fit recorded, this is a loop of its own\n",
-                o->name);
+    if (o->checkpoint || o->checkpoint_steps || o->resume) {
+        fprintf(stderr, "%s: --checkpoint: dh_fit of this library keeps none\n", o->name);
         return false;
     }
     return true;

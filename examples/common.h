@@ -5,16 +5,21 @@
 
 #include <deephealth.h>
 
+/* Set before example_parse: the defaults, and what the example is. */
 typedef struct example_options {
     const char *name, *data, *memory, *device, *json, *save, *curve;
-    int epochs, batch_size, threads, samples;
+    const char *weights, *picture; /* NULL: it reads, it draws none, and has no such option */
+    int epochs, batch_size;        /* epochs 0: it does not train */
+    int threads, samples;
     unsigned long long seed;
-    bool quiet;
-    bool own_loop; /* it trains without dh_fit, whose options are refused */
+    bool fits; /* it trains with dh_fit, so has --curve, --checkpoint and their like */
+    const char *checkpoint;
+    int checkpoint_steps;
+    bool resume, quiet;
 } example_options;
 
-/* Reads --data --samples --epochs --batch-size --seed --threads --device --memory --json --save
- * --curve --quiet over the defaults in *options. False: the program ends now with *exit_code. */
+/* Reads the command line over the defaults in *options; --help lists what there is. False: the
+ * program ends now with *exit_code. */
 bool example_parse(example_options *options, int argc, char **argv, int *exit_code);
 
 /* The computing service that the options name. */

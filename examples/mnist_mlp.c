@@ -18,8 +18,12 @@ static dh_model *make_model(const example_options *o)
 
 int main(int argc, char **argv)
 {
-    example_options o = {
-        .name = "mnist_mlp", .device = "cpu", .epochs = 10, .batch_size = 100, .seed = 1};
+    example_options o = {.name = "mnist_mlp",
+                         .device = "cpu",
+                         .epochs = 10,
+                         .batch_size = 100,
+                         .seed = 1,
+                         .fits = true};
     int code;
     if (!example_parse(&o, argc, argv, &code)) return code;
 

@@ -72,12 +72,8 @@ static dh_status train_epoch(dh_epoch *epoch, dh_model *net, const dh_tensor *x,
 
 int main(int argc, char **argv)
 {
-    example_options o = {.name = "mnist_train_batch",
-                         .device = "cpu",
-                         .epochs = 1,
-                         .batch_size = 128,
-                         .seed = 1,
-                         .own_loop = true};
+    example_options o = {
+        .name = "mnist_train_batch", .device = "cpu", .epochs = 1, .batch_size = 128, .seed = 1};
     int code;
     if (!example_parse(&o, argc, argv, &code)) return code;
 

@@ -97,8 +97,12 @@ static bool serve_all(const example_options *o, dh_model *net, const dh_tensor *
 
 int main(int argc, char **argv)
 {
-    example_options o = {
-        .name = "sessions", .device = "cpu", .epochs = 1, .batch_size = 100, .seed = 1};
+    example_options o = {.name = "sessions",
+                         .device = "cpu",
+                         .epochs = 1,
+                         .batch_size = 100,
+                         .seed = 1,
+                         .fits = true};
     int code;
     if (!example_parse(&o, argc, argv, &code)) return code;
 

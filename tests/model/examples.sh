@@ -99,6 +99,7 @@ for example in mnist_mlp mnist_train_batch sessions; do
     grep -q -- "$option" "$work/out" || say "$example --help does not tell about $option"
   done
   [ -s "$work/err" ] && say "$example --help writes to stderr"
+  [ "$example" = mnist_train_batch ] || refuse '--checkpoint' "${run[@]}" --checkpoint "$work/kept"
   refuse '"--epoch"' "$programs/$example" --epoch 3
   refuse '--epochs' "$programs/$example" --epochs
   refuse '"many"' "$programs/$example" --epochs many
