@@ -106,6 +106,13 @@ DH_API DH_NODISCARD dh_status dh_tensor_save_raw(const dh_tensor *x, const char 
 DH_API DH_NODISCARD dh_status dh_tensor_map_raw(dh_tensor **out, const char *path, dh_dtype dtype,
                                                 int ndim, const int64_t *shape);
 
+/* --- pictures --- */
+
+/* x as an 8-bit PNG: [H, W] gray or [H, W, 3] red, green, blue, sides in [1, 2^31 - 1] (DH_ESHAPE);
+ * u8, or f32 of which 0..1 becomes 0..255, rounded, what lies outside 0 or 255 and a NaN 0; other
+ * dtypes are DH_EDTYPE. */
+DH_API DH_NODISCARD dh_status dh_tensor_save_png(const dh_tensor *x, const char *path);
+
 /* --- idx --- */
 
 /* MNIST's format (LeCun, "THE IDX FILE FORMAT"), plain or gzip: 0, 0, type, ndim, u32 dims[ndim],

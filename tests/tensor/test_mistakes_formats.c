@@ -195,6 +195,34 @@ static void idx(void **state)
     none_wrong();
 }
 
+static void pictures(void **state)
+{
+    (void)state;
+    dh_tensor *rgba = counted(DH_F32, SHAPE(2, 2, 4)), *one = counted(DH_U8, SHAPE(1, 1)), *wide;
+    assert_int_equal(dh_tensor_broadcast(&wide, one, SHAPE(1, 2147483648)), DH_OK);
+    EXPECT_SILENT(dh_tensor_save_png(f_2_3, "x.png"));
+    assert_int_equal(remove("x.png"), 0);
+    EXPECT(DH_EINVAL, "tensor_save_png: x is NULL", dh_tensor_save_png(NULL, "x.png"));
+    EXPECT(DH_EINVAL, "tensor_save_png: path is NULL", dh_tensor_save_png(f_2_3, NULL));
+    EXPECT(DH_EINVAL, "tensor_save_png: path is empty", dh_tensor_save_png(f_2_3, ""));
+    EXPECT(DH_EDTYPE, "tensor_save_png: x is f64, must be u8 or f32",
+           dh_tensor_save_png(f64_2_3, "x.png"));
+    EXPECT(DH_ESHAPE, "tensor_save_png: x is [3], must be [H, W] or [H, W, 3]",
+           dh_tensor_save_png(f_3, "x.png"));
+    EXPECT(DH_ESHAPE, "tensor_save_png: x is [2, 2, 4], must be [H, W] or [H, W, 3]",
+           dh_tensor_save_png(rgba, "x.png"));
+    EXPECT(DH_ESHAPE, "tensor_save_png: x is [0, 3], sides must be in [1, 2147483647]",
+           dh_tensor_save_png(f_0_3, "x.png"));
+    EXPECT(DH_ESHAPE, "tensor_save_png: x is [1, 2147483648], sides must be in [1, 2147483647]",
+           dh_tensor_save_png(wide, "x.png"));
+    EXPECT(DH_ENOTFOUND, "tensor_save_png: write \"no/x.png\": No such file or directory",
+           dh_tensor_save_png(f_2_3, "no/x.png"));
+    dh_tensor_free(rgba);
+    dh_tensor_free(one);
+    dh_tensor_free(wide);
+    none_wrong();
+}
+
 /* /dev/full takes a file to be opened and nothing to be written. */
 static void full_disk(void **state)
 {
@@ -213,6 +241,8 @@ static void full_disk(void **state)
            dh_tensor_save_raw(large, "/dev/full"));
     EXPECT(DH_EIO, "tensor_save_csv: write \"/dev/full\": No space left on device",
            dh_tensor_save_csv(large, "/dev/full"));
+    EXPECT(DH_EIO, "tensor_save_png: write \"/dev/full\": No space left on device",
+           dh_tensor_save_png(f_2_3, "/dev/full"));
     EXPECT(DH_EIO, "npz_save: write \"/dev/full\": No space left on device",
            dh_npz_save("/dev/full", names, one, 1));
     EXPECT(DH_EIO, "safetensors_save: write \"/dev/full\": No space left on device",
@@ -263,8 +293,9 @@ static void data_sets(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(eddl),      cmocka_unit_test(tables),
-                                       cmocka_unit_test(raw),       cmocka_unit_test(idx),
-                                       cmocka_unit_test(full_disk), cmocka_unit_test(data_sets)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(eddl),     cmocka_unit_test(tables),
+                                       cmocka_unit_test(raw),      cmocka_unit_test(idx),
+                                       cmocka_unit_test(pictures), cmocka_unit_test(full_disk),
+                                       cmocka_unit_test(data_sets)};
     return cmocka_run_group_tests(tests, enter, leave);
 }
