@@ -4,7 +4,7 @@
 # where it is there, else the built-in digits. Checks the report's form, that the parameters have the same bits
 # for any number of threads and each memory level, and what is said about bad options.
 set -uo pipefail
-programs=$1
+programs=$(cd "$1" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 bad=0
@@ -43,25 +43,27 @@ expect() {
 number='-?[0-9]+(\.[0-9]+)?(e[-+][0-9]+)?'
 whole='[1-9][0-9]*'
 
-check_report() { # example, threads, json
+check_report() { # example, threads, json, metric, epochs
   local flat=$work/$1.flat
   flatten "$3" >"$flat" || { say "$1: the report is no JSON: $(tail -1 "$flat")"; return; }
   expect "$flat" example "\"$1\""
   expect "$flat" device '"cpu"'
   expect "$flat" threads "$2"
   expect "$flat" seed 7
-  expect "$flat" batch_size 100
-  expect "$flat" epochs.0.epoch 1
-  expect "$flat" epochs.0.loss "$number"
-  expect "$flat" epochs.0.metrics.categorical_accuracy "$number"
-  grep -q '"validation": {' "$3" || say "$1: no validation in the report's epochs"
-  expect "$flat" epochs.0.seconds "$number"
+  expect "$flat" batch_size "$whole"
+  [ "$5" = 0 ] || {
+    expect "$flat" epochs.0.epoch 1
+    expect "$flat" epochs.0.loss "$number"
+    expect "$flat" "epochs.0.metrics.$4" "$number"
+    grep -q '"validation": {' "$3" || say "$1: no validation in the report's epochs"
+    expect "$flat" epochs.0.seconds "$number"
+  }
   expect "$flat" test.loss "$number"
-  expect "$flat" test.categorical_accuracy "$number"
+  expect "$flat" "test.$4" "$number"
   expect "$flat" params_sha256 '"[0-9a-f]{64}"'
   expect "$flat" plan_bytes "$whole"
   expect "$flat" peak_rss_bytes "$whole"
-  [ "$(grep -c '^epochs\.[0-9]*\.epoch ' "$flat")" = 1 ] || say "$1: not one epoch in the report"
+  [ "$(grep -c '^epochs\.[0-9]*\.epoch ' "$flat")" = "$5" ] || say "$1: not $5 epochs in the report"
 }
 
 # refuse WORDS COMMAND...: fails, with one line on stderr that has the words, beside what is said where there are no data.
@@ -90,7 +92,7 @@ for example in mnist_mlp mnist_train_batch sessions; do
       grep -q "^${threads%% *} threads served 1050 images, .* agree bit for bit" "$work/out" ||
       say "$example $how: $(cat "$work/out")"
     hash=$(sed -n 's/.*"params_sha256": "\([0-9a-f]*\)".*/\1/p' "$work/report.json")
-    [ -n "$first" ] || { first=$hash; check_report "$example" 2 "$work/report.json"; }
+    [ -n "$first" ] || { first=$hash; check_report "$example" 2 "$work/report.json" categorical_accuracy 1; }
     [ "$hash" = "$first" ] || say "$example $how: parameters are $hash, with --threads 2 $first"
   done
 
@@ -111,6 +113,25 @@ for example in mnist_mlp mnist_train_batch sessions; do
   refuse "$work/no/report.json" "${run[@]}" --json "$work/no/report.json"
   refuse "$work/no/weights" "${run[@]}" --save "$work/no/weights"
 done
+
+# The others, on a few samples: two threads and full memory, then one thread and the least memory.
+cd "$work" || exit 1
+while read -r example metric epochs options; do
+  first=
+  for how in "--threads 2" "--threads 1 --memory low_mem"; do
+    # shellcheck disable=SC2086
+    if ! "$programs/$example" "${data[@]}" --quiet --seed 7 $options $how --json "$work/report.json" >"$work/out" 2>"$work/err"; then
+      say "$example $how: failed: $(cat "$work/err")"
+      continue
+    fi
+    grep -q '^test loss ' "$work/out" || say "$example $how: no test figures"
+    hash=$(sed -n 's/.*"params_sha256": "\([0-9a-f]*\)".*/\1/p' "$work/report.json")
+    [ -n "$first" ] || { first=$hash; check_report "$example" 2 "$work/report.json" "$metric" "$epochs"; }
+    [ "$hash" = "$first" ] || say "$example $how: parameters are $hash, with --threads 2 $first"
+  done
+done <<'EXAMPLES'
+mnist_conv categorical_accuracy 1 --samples 30 --batch-size 20 --epochs 1
+EXAMPLES
 
 # Without data anywhere: generated digits, said on stderr; weights and the curve are left.
 "$programs/mnist_mlp" "${few[@]}" --save "$work/w.safetensors" --curve "$work/c.png" >"$work/out" 2>"$work/err" ||
