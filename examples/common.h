@@ -56,4 +56,10 @@ bool example_report(const example_options *options, dh_model *model, const dh_ep
  * after an error was printed; a NULL model, whose reason was printed already, is one. */
 bool example_run(const example_options *options, dh_model *model, const example_data *data);
 
+/* --- pictures --- */
+
+/* Digits [N, 784], N a multiple of columns, row by row as --picture. False after an error was
+ * printed. */
+bool example_tiles(const example_options *options, const dh_tensor *digits, int columns);
+
 #endif
