@@ -45,6 +45,9 @@ bool example_mnist(example_data *out, const example_options *options);
 
 void example_data_free(example_data *data);
 
+/* The class of ten probabilities, or of a one-hot label: the place of the largest. */
+int example_class(const float *values);
+
 /* --- the report --- */
 
 /* Prints the test figures; writes --save, --curve and --json with the epochs given, which are those

@@ -32,15 +32,6 @@ static void draw_cell(float *corner, const float *digit, const float *probabilit
     }
 }
 
-/* Which of the ten is the largest. */
-static int largest(const float *p)
-{
-    int best = 0;
-    for (int k = 1; k < 10; k++)
-        if (p[k] > p[best]) best = k;
-    return best;
-}
-
 /* The first digits of the test, printed and drawn. */
 static bool show(const example_options *o, dh_model *net, const example_data *d)
 {
@@ -54,7 +45,7 @@ static bool show(const example_options *o, dh_model *net, const example_data *d)
     const float *got = dh_tensor_data(y);
     float *pixels = dh_tensor_data(picture);
     for (int i = 0; i < ROWS * COLUMNS && i < dh_tensor_dim(y, 0); i++) {
-        int best = largest(got + i * 10), label = largest(want + i * 10);
+        int best = example_class(got + i * 10), label = example_class(want + i * 10);
         size_t at = ((size_t)(i / COLUMNS) * CELL * COLUMNS + (size_t)(i % COLUMNS)) * WIDTH * 3;
         draw_cell(pixels + at, x + (size_t)i * SIDE * SIDE, got + i * 10, best, best == label);
         if (!o->quiet)
