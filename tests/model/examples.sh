@@ -138,6 +138,7 @@ mnist_siamese binary_accuracy 1 --samples 300 --epochs 1
 mnist_gan binary_accuracy 1 --samples 200 --epochs 1
 custom_loss margin 1 --samples 300 --epochs 1
 load_weights categorical_accuracy 1 --samples 300 --epochs 1
+fine_grained categorical_accuracy 1 --samples 300 --epochs 1
 EXAMPLES
 
 # Without data anywhere: generated digits, said on stderr; weights and the curve are left.
