@@ -280,6 +280,23 @@ static void data_sets(void **state)
     assert_ptr_equal(y4, MARK);
     assert_int_equal(remove("train-images-idx3-ubyte"), 0);
     assert_int_equal(remove("train-labels-idx1-ubyte"), 0);
+    EXPECT(DH_EINVAL, "cifar10_load: x_train is NULL",
+           dh_cifar10_load(".", NULL, &out, &out2, &y3));
+    EXPECT(DH_EINVAL, "cifar10_load: y_train is NULL",
+           dh_cifar10_load(".", &out, NULL, &out2, &y3));
+    EXPECT(DH_EINVAL, "cifar10_load: x_test is NULL", dh_cifar10_load(".", &out, &out2, NULL, &y3));
+    EXPECT(DH_EINVAL, "cifar10_load: y_test is NULL", dh_cifar10_load(".", &out, &out2, &y3, NULL));
+    EXPECT(DH_ENOTFOUND, "cifar10_load: read \"no\": No such file or directory",
+           dh_cifar10_load("no", &out, &out2, &y3, &y4));
+    EXPECT(DH_ENOTFOUND, "cifar10_load: \".\" holds no data_batch_*.bin or .bin.gz",
+           dh_cifar10_load(".", &out, &out2, &y3, &y4));
+    PUT("data_batch_1.bin", "3");
+    EXPECT(DH_EFORMAT,
+           "cifar10_load: \"./data_batch_1.bin\" holds 1 bytes, needs 1 to 10000 records of 3073",
+           dh_cifar10_load(".", &out, &out2, &y3, &y4));
+    assert_int_equal(remove("data_batch_1.bin"), 0);
+    assert_ptr_equal(y3, MARK);
+    assert_ptr_equal(y4, MARK);
     EXPECT_SILENT(dh_digits_generate(&out, &out2, 3, 1));
     EXPECT(DH_EINVAL, "digits_generate: x is NULL", dh_digits_generate(NULL, &out, 3, 1));
     EXPECT(DH_EINVAL, "digits_generate: y is NULL", dh_digits_generate(&out, NULL, 3, 1));
