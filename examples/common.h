@@ -43,6 +43,10 @@ typedef struct example_data {
  * MNIST's. With --samples N the first N rows of each part. */
 bool example_mnist(example_data *out, const example_options *options);
 
+/* The same of CIFAR-10, from --data or $DEEPHEALTH_DATA/cifar10: x [N, 3, 32, 32]; instead of it
+ * coloured digits. */
+bool example_cifar10(example_data *out, const example_options *options);
+
 void example_data_free(example_data *data);
 
 /* The class of ten probabilities, or of a one-hot label: the place of the largest. */
@@ -55,8 +59,12 @@ int example_class(const float *values);
 bool example_report(const example_options *options, dh_model *model, const dh_epoch *epochs,
                     int epoch_count, const dh_result *test);
 
-/* The usual run: summary, dh_fit, dh_evaluate, the report with dh_model_history. y may be x. False
- * after an error was printed; a NULL model, whose reason was printed already, is one. */
+/* dh_evaluate with the test data, then the report with the epochs of dh_model_history. False after
+ * an error was printed. */
+bool example_test(const example_options *options, dh_model *model, const example_data *data);
+
+/* The usual run: summary, dh_fit, example_test. False after an error was printed; a NULL model,
+ * whose reason was printed already, is one. */
 bool example_run(const example_options *options, dh_model *model, const example_data *data);
 
 /* --- pictures --- */

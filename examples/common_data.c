@@ -61,6 +61,45 @@ bool example_mnist(example_data *out, const example_options *o)
     return load_rows(out, o, &mnist);
 }
 
+/* Pictures x [count, 3, 32, 32] of generated digits, y [count, 10]: each digit in a colour of its
+ * own on another. */
+static dh_status generate_pictures(dh_tensor **x, dh_tensor **y, int64_t count, uint64_t seed)
+{
+    dh_tensor *digits, *labels, *colours, *pictures;
+    dh_status status = dh_digits_generate(&digits, &labels, count, seed);
+    if (status) return status;
+    status = dh_tensor_random_uniform(&colours, {count, 3, 2}, .seed = seed, .stream = 1);
+    if (!status && (status = dh_tensor_empty(&pictures, {count, 3, 32, 32})) != DH_OK)
+        dh_tensor_free(colours);
+    if (status) {
+        dh_tensor_free(digits);
+        dh_tensor_free(labels);
+        return status;
+    }
+    const float *digit = dh_tensor_data(digits), *colour = dh_tensor_data(colours);
+    float *pixel = dh_tensor_data(pictures);
+    for (int64_t i = 0; i < count; i++, digit += 28 * 28)
+        for (int c = 0; c < 3; c++, colour += 2)
+            for (int k = 0; k < 32 * 32; k++) {
+                int row = k / 32 - 2, column = k % 32 - 2;
+                bool inside = row >= 0 && row < 28 && column >= 0 && column < 28;
+                float ink = inside ? digit[row * 28 + column] : 0;
+                *pixel++ = colour[0] / 2 + (1 - colour[0] / 2) * colour[1] * ink;
+            }
+    dh_tensor_free(digits);
+    dh_tensor_free(colours);
+    *x = pictures;
+    *y = labels;
+    return DH_OK;
+}
+
+bool example_cifar10(example_data *out, const example_options *o)
+{
+    static const data_set cifar10 = {"CIFAR-10",        "pictures", dh_cifar10_load,
+                                     generate_pictures, 4000,       1000};
+    return load_rows(out, o, &cifar10);
+}
+
 void example_data_free(example_data *data)
 {
     dh_tensor_free(data->x_train);

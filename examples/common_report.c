@@ -103,15 +103,21 @@ bool example_report(const example_options *o, dh_model *model, const dh_epoch *e
     return !o->json || write_json(o, model, epochs, epoch_count, test);
 }
 
-bool example_run(const example_options *o, dh_model *model, const example_data *d)
+bool example_test(const example_options *o, dh_model *model, const example_data *d)
 {
     dh_result test;
     int epochs;
-    if (!model) return false;
-    if ((!o->quiet && dh_summary(model, o->batch_size)) ||
-        dh_fit(model, d->x_train, d->y_train, EXAMPLE_FIT(o)) ||
-        dh_evaluate(model, d->x_test, d->y_test, .result = &test, .quiet = true))
+    if (dh_evaluate(model, d->x_test, d->y_test, .result = &test, .quiet = true))
         return !dh_perror(o->name);
     const dh_epoch *history = dh_model_history(model, &epochs);
     return example_report(o, model, history, epochs, &test);
+}
+
+bool example_run(const example_options *o, dh_model *model, const example_data *d)
+{
+    if (!model) return false;
+    if ((!o->quiet && dh_summary(model, o->batch_size)) ||
+        dh_fit(model, d->x_train, d->y_train, EXAMPLE_FIT(o)))
+        return !dh_perror(o->name);
+    return example_test(o, model, d);
 }

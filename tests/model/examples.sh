@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Runs the training examples as a user would. Arguments: the folder of the programs. Data: $DH_SHARED/data/mnist
-# where it is there, else the built-in digits. Checks the report's form, that the parameters have the same bits
+# Runs the training examples as a user would. Arguments: the folder of the programs. Data: mnist and cifar10 of
+# $DH_SHARED/data where they are there, else the built-in digits. Checks the report's form, that the parameters have the same bits
 # for any number of threads and each memory level, and what is said about bad options.
 set -uo pipefail
 programs=$(cd "$1" && pwd)
@@ -13,13 +13,19 @@ say() { echo "$@" >&2; bad=1; }
 # A folder without data, and no way out to download: what the fallback is for.
 export DEEPHEALTH_DATA=$work/nowhere https_proxy=http://127.0.0.1:9 HTTPS_PROXY=http://127.0.0.1:9
 mkdir -p "$DEEPHEALTH_DATA"
-data=(--data "${DH_SHARED:-}/data/mnist")
-[ -d "${data[1]}" ] || data=()
-if [ ${#data[@]} != 0 ] && [ "${DH_ZLIB:-yes}" != yes ]; then # a library that reads plain files alone
-  mkdir "$work/plain"
-  for file in "${data[1]}"/*.gz; do gunzip -c "$file" >"$work/plain/$(basename "$file" .gz)"; done
-  data[1]=$work/plain
-fi
+find_data() { # name: found=(--data FOLDER), or () where there is none
+  found=(--data "${DH_SHARED:-}/data/$1")
+  [ -d "${found[1]}" ] || found=()
+  if [ ${#found[@]} != 0 ] && [ "${DH_ZLIB:-yes}" != yes ]; then # a library that reads plain files alone
+    mkdir "$work/$1"
+    for file in "${found[1]}"/*.gz; do gunzip -c "$file" >"$work/$1/$(basename "$file" .gz)"; done
+    found[1]=$work/$1
+  fi
+}
+find_data cifar10
+cifar10=("${found[@]}")
+find_data mnist
+data=("${found[@]}")
 few=(--samples 1050 --batch-size 100 --epochs 1 --quiet)
 
 # The report as one token a line, then its paths: epochs.0.loss, test.loss, ... with their values.
@@ -118,9 +124,11 @@ done
 cd "$work" || exit 1
 while read -r example metric epochs options; do
   first=
+  from=("${data[@]}")
+  [[ $example != cifar10* ]] || from=("${cifar10[@]}")
   for how in "--threads 2" "--threads 1 --memory low_mem"; do
     # shellcheck disable=SC2086
-    if ! "$programs/$example" "${data[@]}" --quiet --seed 7 $options $how --json "$work/report.json" >"$work/out" 2>"$work/err"; then
+    if ! "$programs/$example" "${from[@]}" --quiet --seed 7 $options $how --json "$work/report.json" >"$work/out" 2>"$work/err"; then
       say "$example $how: failed: $(cat "$work/err")"
       continue
     fi
@@ -139,6 +147,7 @@ mnist_gan binary_accuracy 1 --samples 200 --epochs 1
 custom_loss margin 1 --samples 300 --epochs 1
 load_weights categorical_accuracy 1 --samples 300 --epochs 1
 fine_grained categorical_accuracy 1 --samples 300 --epochs 1
+cifar10_conv categorical_accuracy 1 --samples 60 --batch-size 20 --epochs 1
 EXAMPLES
 
 # Without data anywhere: generated digits, said on stderr; weights and the curve are left.
@@ -147,6 +156,9 @@ EXAMPLES
 grep -q 'generated digits' "$work/err" || say "the fallback to generated digits is not said: $(cat "$work/err")"
 [ "$(head -c 8 "$work/c.png" | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a ] || say "the curve is no PNG"
 grep -aq '"dense1/weight"' "$work/w.safetensors" || say "the weights name no dense1/weight"
+"$programs/cifar10_conv" --samples 20 --epochs 1 --quiet >"$work/out" 2>"$work/err" ||
+  say "cifar10_conv on generated pictures: $(cat "$work/err")"
+grep -q 'generated pictures' "$work/err" || say "the fallback to generated pictures is not said: $(cat "$work/err")"
 # Files that are there but damaged are an error, not a reason to fall back.
 mkdir -p "$work/damaged/mnist"
 for name in train-images-idx3 train-labels-idx1 t10k-images-idx3 t10k-labels-idx1; do
