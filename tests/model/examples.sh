@@ -148,6 +148,7 @@ custom_loss margin 1 --samples 300 --epochs 1
 load_weights categorical_accuracy 1 --samples 300 --epochs 1
 fine_grained categorical_accuracy 1 --samples 300 --epochs 1
 cifar10_conv categorical_accuracy 1 --samples 60 --batch-size 20 --epochs 1
+cifar10_resnet18 categorical_accuracy 1 --samples 8 --batch-size 4 --epochs 1
 EXAMPLES
 
 # Without data anywhere: generated digits, said on stderr; weights and the curve are left.
