@@ -4,8 +4,6 @@
  *   mnist_mlp --save mnist_mlp.safetensors && load_weights --weights mnist_mlp.safetensors */
 #include "common.h"
 
-#include <stdio.h>
-
 static dh_model *make_model(const example_options *o)
 {
     dh_model *net = dh_model_new("parity");
@@ -21,34 +19,13 @@ static dh_model *make_model(const example_options *o)
                                   .device = example_device(o), .seed = o->seed));
 }
 
-/* One parameter from the file; a tensor of another shape is an error. */
-static dh_status load_parameter(dh_model *net, const dh_safetensors *file, const char *name)
-{
-    dh_tensor *parameter = NULL, *value = NULL;
-    dh_status status = dh_model_parameter(&parameter, net, name);
-    if (!status) status = dh_safetensors_get(&value, file, name);
-    if (!status) status = dh_tensor_assign(parameter, value);
-    dh_tensor_free(parameter);
-    dh_tensor_free(value);
-    return status;
-}
-
-/* dh_load_weights takes a whole model's weights; a part is read tensor by tensor. */
+/* The layers dense1 to dense3 of the file, from now on as they are. */
 static bool load_hidden(dh_model *net, const char *path)
 {
-    dh_safetensors *file;
-    char name[64];
-    dh_status status = dh_safetensors_open(&file, path);
-    if (status) return !dh_perror("load_weights");
-    for (int i = 1; i <= 3 && !status; i++) {
-        snprintf(name, sizeof name, "dense%d/weight", i);
-        status = load_parameter(net, file, name);
-        snprintf(name, sizeof name, "dense%d/bias", i);
-        if (!status) status = load_parameter(net, file, name);
-        snprintf(name, sizeof name, "dense%d", i);
-        if (!status) status = dh_layer_freeze(dh_model_layer(net, name), true);
-    }
-    dh_safetensors_free(file);
+    dh_status status = dh_load_weights(net, path, .only = "dense1*,dense2*,dense3*");
+    static const char *const names[] = {"dense1", "dense2", "dense3"};
+    for (int i = 0; i < 3 && !status; i++)
+        status = dh_layer_freeze(dh_model_layer(net, names[i]), true);
     return !status || !dh_perror("load_weights");
 }
 
