@@ -119,10 +119,6 @@ bool example_parse(example_options *o, int argc, char **argv, int *exit_code)
         if (!take(o->name, p, argv[i + 1])) return false; /* argv ends with NULL */
         i += !p->flag;
     }
-    if (o->checkpoint || o->checkpoint_steps || o->resume) {
-        fprintf(stderr, "%s: --checkpoint: dh_fit of this library keeps none\n", o->name);
-        return false;
-    }
     return true;
 }
 

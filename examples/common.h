@@ -26,7 +26,10 @@ bool example_parse(example_options *options, int argc, char **argv, int *exit_co
 dh_cs example_device(const example_options *options);
 
 /* What the options say to dh_fit: dh_fit(net, x, y, EXAMPLE_FIT(&options)). */
-#define EXAMPLE_FIT(o) .batch_size = (o)->batch_size, .epochs = (o)->epochs, .quiet = (o)->quiet
+#define EXAMPLE_FIT(o)                                                         \
+    .batch_size = (o)->batch_size, .epochs = (o)->epochs, .quiet = (o)->quiet, \
+    .checkpoint = (o)->checkpoint, .checkpoint_steps = (o)->checkpoint_steps,  \
+    .resume = (o)->resume
 
 /* What a constructor of a built model returns: the model, or after a failure NULL, with the error
  * printed and the model freed. return example_built(net, dh_build(net, ...)); */

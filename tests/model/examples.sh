@@ -107,7 +107,6 @@ for example in mnist_mlp mnist_train_batch sessions; do
     grep -q -- "$option" "$work/out" || say "$example --help does not tell about $option"
   done
   [ -s "$work/err" ] && say "$example --help writes to stderr"
-  [ "$example" = mnist_train_batch ] || refuse '--checkpoint' "${run[@]}" --checkpoint "$work/kept"
   refuse '"--epoch"' "$programs/$example" --epoch 3
   refuse '--epochs' "$programs/$example" --epochs
   refuse '"many"' "$programs/$example" --epochs many
@@ -150,6 +149,19 @@ fine_grained categorical_accuracy 1 --samples 300 --epochs 1
 cifar10_conv categorical_accuracy 1 --samples 60 --batch-size 20 --epochs 1
 cifar10_resnet18 categorical_accuracy 1 --samples 8 --batch-size 4 --epochs 1
 EXAMPLES
+
+# A run that stops after an epoch and one that goes on from its checkpoint end as one run.
+run=("$programs/mnist_mlp" "${data[@]}" --samples 300 --quiet --seed 7 --json report.json)
+hash() { sed -n 's/.*"params_sha256": "\([0-9a-f]*\)".*/\1/p' report.json; }
+"${run[@]}" --epochs 2 >out 2>err || say "mnist_mlp: $(cat err)"
+first=$(hash)
+"${run[@]}" --epochs 1 --checkpoint kept --checkpoint-steps 2 >out 2>err || say "mnist_mlp --checkpoint: $(cat err)"
+[ "$(hash)" != "$first" ] || say "mnist_mlp: one epoch ends as two do"
+refuse 'kept' "${run[@]}" --epochs 2 --checkpoint kept
+"${run[@]}" --epochs 2 --checkpoint kept --resume >out 2>err || say "mnist_mlp --resume: $(cat err)"
+[ "$(hash)" = "$first" ] || say "mnist_mlp --resume: parameters are $(hash), of a run in one go $first"
+refuse 'resume is given' "${run[@]}" --resume
+refuse '"--checkpoint"' "$programs/mnist_train_batch" --checkpoint kept
 
 # Without data anywhere: generated digits, said on stderr; weights and the curve are left.
 "$programs/mnist_mlp" "${few[@]}" --save "$work/w.safetensors" --curve "$work/c.png" >"$work/out" 2>"$work/err" ||
