@@ -40,7 +40,7 @@ static int list_options(option list[MOST_OPTIONS], example_options *o)
         {"--picture", "FILE", "what came out, PNG", .text = &o->picture, .lacks = !o->picture},
         {"--curve", "FILE", "learning curve, PNG", .text = &o->curve, .lacks = !o->fits},
         {"--checkpoint", "DIR", "where the run is kept", .text = &o->checkpoint, .lacks = !o->fits},
-        {"--checkpoint-steps", "N", "a checkpoint each N steps; 0: each epoch",
+        {"--checkpoint-steps", "N", "a checkpoint each N steps, too, not only each epoch",
          .number = &o->checkpoint_steps, .lacks = !o->fits},
         {"--resume", "", "goes on from the last checkpoint", .flag = &o->resume, .lacks = !o->fits},
         {"--quiet", "", "no progress", .flag = &o->quiet},

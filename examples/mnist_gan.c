@@ -14,7 +14,7 @@ typedef struct models {
     dh_model *critic, *generator, *gan;
 } models;
 
-/* Trains when it has an optimizer, in one way all of the three. */
+/* A model without a loss only draws. */
 static dh_model *build(const example_options *o, dh_model *net, dh_layer *out, const char *loss)
 {
     return example_built(net, dh_build(net, out, .optimizer = dh_adam(0.0002f, .beta1 = 0.5f),

@@ -150,6 +150,11 @@ cifar10_conv categorical_accuracy 1 --samples 60 --batch-size 20 --epochs 1
 cifar10_resnet18 categorical_accuracy 1 --samples 8 --batch-size 4 --epochs 1
 EXAMPLES
 
+is_png() { [ "$(head -c 8 "$1" | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a ]; }
+for picture in mnist_autoencoder.png mnist_predict.png mnist_gan.png; do
+  is_png "$picture" || say "$picture is no PNG"
+done
+
 # A run that stops after an epoch and one that goes on from its checkpoint end as one run.
 run=("$programs/mnist_mlp" "${data[@]}" --samples 300 --quiet --seed 7 --json report.json)
 hash() { sed -n 's/.*"params_sha256": "\([0-9a-f]*\)".*/\1/p' report.json; }
@@ -167,7 +172,7 @@ refuse '"--checkpoint"' "$programs/mnist_train_batch" --checkpoint kept
 "$programs/mnist_mlp" "${few[@]}" --save "$work/w.safetensors" --curve "$work/c.png" >"$work/out" 2>"$work/err" ||
   say "mnist_mlp on generated digits: $(cat "$work/err")"
 grep -q 'generated digits' "$work/err" || say "the fallback to generated digits is not said: $(cat "$work/err")"
-[ "$(head -c 8 "$work/c.png" | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a ] || say "the curve is no PNG"
+is_png "$work/c.png" || say "the curve is no PNG"
 grep -aq '"dense1/weight"' "$work/w.safetensors" || say "the weights name no dense1/weight"
 "$programs/cifar10_conv" --samples 20 --epochs 1 --quiet >"$work/out" 2>"$work/err" ||
   say "cifar10_conv on generated pictures: $(cat "$work/err")"
