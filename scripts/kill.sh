@@ -25,7 +25,9 @@ done
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-sum_of() { grep -o '"params_sha256": *"[0-9a-f]*"' "$1" | grep -o '[0-9a-f]\{64\}'; }
+sum_of() { # a report
+  grep -o '"params_sha256": *"[0-9a-f]*"' "$1" | grep -o '[0-9a-f]\{64\}'
+}
 
 milliseconds() { echo $(($(date +%s%N) / 1000000)); }
 begin=$(milliseconds)
@@ -51,12 +53,14 @@ for ((i = 1; i <= runs; i++)); do
       fi
       kill -9 $pid 2>/dev/null || true
     fi
-    if wait $pid 2>/dev/null; then break; fi
+    code=0
+    wait $pid 2>/dev/null || code=$?
+    [ $code != 0 ] || break
+    [ $code = 137 ] || { echo "run $i: $(tail -1 "$work/errors")"; break; }
     killed=$((killed + 1))
     ! compgen -G "$dir/*.tmp" >/dev/null || in_writes=$((in_writes + 1))
-    [ ! -s "$work/errors" ] || { echo "run $i: $(tail -1 "$work/errors")"; bad=$((bad + 1)); break; }
   done
-  got=$(sum_of "$work/run.json" || true)
+  got=$([ ! -e "$work/run.json" ] || sum_of "$work/run.json")
   [ "$got" = "$want" ] || { echo "run $i ends with ${got:-nothing}, not $want"; bad=$((bad + 1)); }
 done
 echo "$runs runs, killed $killed times, $in_writes of them in the middle of a write: $((runs - bad)) end with the same bits"
