@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Installs what is missing, builds, runs the tests.
 #   --preset NAME   another preset than release (dev, minimal, clang, ...)
-#   --ci            all that CI runs: gcc and clang with -Werror, minimal, sanitizers, aarch64, then release
+#   --ci            all that CI runs: gcc and clang with -Werror, minimal, sanitizers, aarch64, the lines that
+#                   the tests run, then release
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -49,5 +50,7 @@ build dev
 run dev -LE slow
 build aarch64
 run aarch64 -R '^(ops/(grad|coverage|attr)|fuzz/)'
+echo "== coverage"
+scripts/coverage.sh --report
 build release
 run release
