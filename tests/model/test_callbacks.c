@@ -365,6 +365,29 @@ static void logs_hold_the_history(void **state)
     assert_memory_equal(read_text(f->path), "\x89PNG", 4);
 }
 
+/* Of a model of several outputs, each one's loss by the name of its layer. */
+static void logs_name_the_losses(void **state)
+{
+    fixture *f = *state;
+    int count;
+    char line[400];
+    dh_model *net = dh_model_new("two");
+    dh_layer *x = dh_input(net, {4});
+    dh_layer *a = dh_dense(x, 2, .name = "a"), *b = dh_dense(x, 2, .name = "b");
+    assert_ok(dh_build(net, NULL, .outputs = {a, b}, .losses = {"mse", "mae"}));
+    assert_ok(dh_fit(net, f->x, NULL, .ys = {f->y, f->y}, .quiet = true,
+                     .callbacks = {dh_csv_log(f->path)}));
+    const dh_result *r = &dh_model_history(net, &count)->train;
+    assert_true(isfinite(r->loss) && r->losses[0] > 0 && r->losses[1] > 0);
+    assert_near(r->losses[0] + r->losses[1], r->loss, 1e-6);
+    snprintf(line, sizeof line,
+             "epoch,seconds,learning_rate,loss,a_loss,b_loss\n1,%.9g,%.9g,%.9g,%.9g,%.9g\n",
+             r->seconds, dh_model_history(net, &count)->learning_rate, r->loss, r->losses[0],
+             r->losses[1]);
+    assert_string_equal(read_text(f->path), line);
+    dh_model_free(net);
+}
+
 /* --- ends from outside --- */
 
 static volatile sig_atomic_t flag;
@@ -429,6 +452,8 @@ static void mistakes(void **state)
     WRONG(dh_lr_plateau(.patience = -1), "lr_plateau: patience is -1, must be at least 0");
     WRONG(dh_lr_plateau(.cooldown = -1), "lr_plateau: cooldown is -1, must be at least 0");
     WRONG(dh_lr_plateau(.min_factor = 2), "lr_plateau: min_factor is 2, must be in [0, 1]");
+    WRONG((dh_early_stopping)(&(dh_early_stopping_args){0}),
+          "early_stopping: its arguments have an unknown struct_size");
     WRONG(dh_csv_log(), "csv_log: path is NULL");
     WRONG(dh_jsonl_log("/nowhere/x"), "jsonl_log: write \"/nowhere/x\": No such file or directory");
     WRONG(dh_learning_curves(), "learning_curves: path is NULL");
@@ -465,6 +490,7 @@ int main(void)
         TEST(the_best_weights_come_back),
         TEST(plateaus_lower_the_rate),
         TEST(logs_hold_the_history),
+        TEST(logs_name_the_losses),
         TEST(a_flag_cancels),
         TEST(a_deadline_ends_in_peace),
         TEST(mistakes),

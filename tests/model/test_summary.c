@@ -67,6 +67,31 @@ static void table(void **state)
     dh_model_free(net);
 }
 
+/* Two operations for each weight that an element of y reads, one for each element that a window
+ * reads. */
+static void work_of_image_layers(void **state)
+{
+    (void)state;
+    char *text;
+    dh_model *net = dh_model_new("image");
+    dh_layer *x = dh_input(net, {3, 8, 8});
+    x = dh_conv2d(x, 4, {3, 3}, .padding = "same", .name = "c");
+    x = dh_conv2d(x, 6, {3, 1}, .strides = {2, 2}, .groups = 2, .no_bias = true, .name = "g");
+    x = dh_conv2d_transpose(x, 2, {2, 2}, .strides = {2, 2}, .no_bias = true, .name = "t");
+    x = dh_max_pool2d(x, {2, 3}, .name = "m");
+    x = dh_average_pool2d(x, {3, 2}, .strides = {1, 1}, .name = "a");
+    x = dh_global_average_pool(x, .name = "all");
+    assert_ok(dh_build(net, x));
+    assert_ok(dh_summary_text(&text, net, 2));
+    LINE(text, "c (conv2d)", " [N, 4, 8, 8]", " 112 ", " 27.65 k"); /* 2 x 2 x 4 x 64 x 27 */
+    LINE(text, "g (conv2d)", " [N, 6, 3, 4]", " 36 ", " 1.73 k");   /* 2 x 2 x 6 x 12 x 6 */
+    LINE(text, "t (conv2d_transpose)", " [N, 2, 6, 8]", " 48 ", " 2.30 k"); /* 2 x 2 x 72 x 8 */
+    LINE(text, "m (max_pool2d)", " [N, 2, 3, 2]", " 0 ", " 144 ");          /* 2 x 2 x 6 x 6 */
+    LINE(text, "a (average_pool2d)", " [N, 2, 1, 1]", " 0 ", " 24 ");       /* 2 x 2 x 6 */
+    dh_text_free(text);
+    dh_model_free(net);
+}
+
 static void memory_report(void **state)
 {
     (void)state;
@@ -137,8 +162,9 @@ static void short_epochs_have_a_duration(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(table), cmocka_unit_test(memory_report),
-                                       cmocka_unit_test(through_the_log),
-                                       cmocka_unit_test(short_epochs_have_a_duration)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(table), cmocka_unit_test(work_of_image_layers),
+        cmocka_unit_test(memory_report), cmocka_unit_test(through_the_log),
+        cmocka_unit_test(short_epochs_have_a_duration)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
