@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 
 #include "file.h"
 
@@ -123,6 +124,29 @@ static void pipes_are_read(void **state)
     }
 }
 
+/* The memory that a pipe of unknown length needs on the way. */
+static void a_pipe_without_memory(void **state)
+{
+    (void)state;
+    char *path = (char *)(uintptr_t)test_path("pipe");
+    void (*before)(int) = signal(SIGPIPE, SIG_IGN); /* the writer's, which finds nobody reading */
+    assert_int_equal(mkfifo(path, 0600), 0);
+    for (int n = 1; n <= 2; n++) {
+        pthread_t thread;
+        dh__bytes bytes = {.size = 77};
+        uint64_t live = live_blocks();
+        assert_int_equal(pthread_create(&thread, NULL, feed_pipe, path), 0);
+        dh_alloc_fail_at(n);
+        assert_int_equal(dh__file_read(&bytes, path), DH_ENOMEM);
+        dh_alloc_fail_at(0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        assert_int_equal(bytes.size, 77);
+        assert_int_equal(live_blocks(), live);
+    }
+    (void)signal(SIGPIPE, before);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void wrong_paths_are_refused(void **state)
 {
     (void)state;
@@ -130,6 +154,8 @@ static void wrong_paths_are_refused(void **state)
     CHECK_FAILS(dh__file_read(&bytes, test_path("absent")), DH_ENOTFOUND, "absent");
     CHECK_FAILS(dh__file_read(&bytes, test_dir), DH_EIO, "is a directory");
     CHECK_FAILS(dh__file_read(&bytes, "/dev/zero"), DH_EIO, "is a device");
+    if (dh__file_exists("/proc/self/mem")) /* opens, and holds nothing at its start */
+        CHECK_FAILS(dh__file_read(&bytes, "/proc/self/mem"), DH_EIO, "read \"/proc/self/mem\": ");
     CHECK_FAILS(dh__file_read(&bytes, ""), DH_ENOTFOUND, "open \"\"");
     CHECK_FAILS(dh__file_read(&bytes, NULL), DH_EINVAL, "path is NULL");
     CHECK_FAILS(dh__file_read(NULL, "x"), DH_EINVAL, "out is NULL");
@@ -175,6 +201,7 @@ int main(void)
         cmocka_unit_test(files_cut_short_do_no_harm),
         cmocka_unit_test(inputs_are_read_in_places),
         cmocka_unit_test(pipes_are_read),
+        cmocka_unit_test(a_pipe_without_memory),
         cmocka_unit_test(wrong_paths_are_refused),
         cmocka_unit_test(directories_are_made),
     };

@@ -300,6 +300,52 @@ static void the_callers_float_mode_is_of_no_account(void **state)
     dh_model_free(net);
 }
 
+/* w - lr scale g of one parameter, w - lr g of the others. Each rate has a plan of its own, of
+ * which only the latest are kept: memory does not grow with the number of rates. */
+static void one_parameters_rate(void **state)
+{
+    (void)state;
+    enum { RATES = 80 };
+    dh_tensor *x, *y, *w[2], *g[2];
+    dh_memory_stats half, end;
+    make_blobs(&x, &y, 6, 5, 3, 1);
+    const dh_tensor *xs[] = {x}, *ys[] = {y};
+    dh_model *net = dh_model_new("rates");
+    dh_layer *h = dh_dense(dh_input(net, {5}), 7, .activation = "tanh", .name = "hidden");
+    assert_ok(dh_build(net, dh_softmax(dh_dense(h, 3, .name = "out")), .loss = "cross_entropy",
+                       .optimizer = dh_sgd(0.25f)));
+    static const char *const names[] = {"hidden/weight", "out/weight"};
+    for (int i = 0; i < RATES; i++) {
+        float before[2][35], scale = i ? 1 / (float)i : 0;
+        assert_ok(dh_model_lr_scale(net, names[0], scale));
+        assert_ok(dh_forward(net, xs, true));
+        assert_ok(dh_backward(net, ys, NULL));
+        for (int k = 0; k < 2; k++) {
+            assert_ok(dh_model_parameter(&w[k], net, names[k]));
+            assert_ok(dh_model_gradient(&g[k], net, names[k]));
+            memcpy(before[k], dh_tensor_data(w[k]), (size_t)dh_tensor_count(w[k]) * sizeof(float));
+        }
+        assert_ok(dh_update(net));
+        for (int k = 0; k < 2; k++) {
+            const float *now = dh_tensor_data(w[k]), *grad = dh_tensor_data(g[k]);
+            float rate = 0.25f * (k ? 1.0f : scale), moved = 0;
+            for (int64_t e = 0; e < dh_tensor_count(w[k]); e++) {
+                assert_near(now[e], before[k][e] - rate * grad[e], 1e-7);
+                moved = fmaxf(moved, fabsf(now[e] - before[k][e]));
+            }
+            assert_true((moved > 0) == (rate > 0));
+            dh_tensor_free(w[k]);
+            dh_tensor_free(g[k]);
+        }
+        if (i == RATES / 2) dh_get_memory_stats(&half);
+    }
+    dh_get_memory_stats(&end);
+    assert_int_equal(end.live_blocks, half.live_blocks);
+    dh_model_free(net);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +359,7 @@ int main(void)
         cmocka_unit_test(two_models_share_a_store),
         cmocka_unit_test(losses_and_metrics_of_ones_own),
         cmocka_unit_test(metrics_by_hand),
+        cmocka_unit_test(one_parameters_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
