@@ -22,6 +22,7 @@ CURVE_BAR, FIRST_BAR, GRADIENT_BAR, RATIO_BAR = 1e-3, 1e-5, 1e-4, 2.0
 RUNS = {"mlp": ("mlp", "sgd_momentum", 50, 100, 1),
         "mnist_cnn": ("mnist_cnn", "sgd_momentum", 10, 32, 5),
         "resnet18": ("resnet18", "sgd_slow", 10, 32, 5)}
+PARAMETERS = {"small": 52650, "mlp": 2913290, "mnist_cnn": 410890, "resnet18": 11173962}
 SMALL_STEPS, SMALL_BATCH = 20, 50
 WHATS = ["mlp", "mnist_cnn", "resnet18", "optimizers"]
 
@@ -46,7 +47,7 @@ def batches(folder, net, count):
         x, labels = records[:, 1:].reshape(-1, 3, 32, 32), records[:, 0]
     else:
         images = read(f"{folder}/mnist/train-images-idx3-ubyte")[16:16 + 784 * count]
-        shape = (-1, 1, 28, 28) if net == "mnist_cnn" else (-1, 784)
+        shape = (-1, 1, 28, 28) if net.startswith("mnist_cnn") else (-1, 784)
         x = np.frombuffer(images, np.uint8).reshape(shape)
         labels = np.frombuffer(read(f"{folder}/mnist/train-labels-idx1-ubyte"), np.uint8)[8:]
         labels = labels[:count]
@@ -96,7 +97,9 @@ class Comparison:
                 self.gradients = {name: f[name] for name in f.files}
         self.losses = np.array(self.ours["losses"])
         self.initial = {k: v for k, v in initial.items() if "/running_" not in k}
-        self.parameters = sum(v.size for v in self.initial.values())
+        count = sum(v.size for v in self.initial.values())
+        if count != PARAMETERS[net.removesuffix("_smooth")]:
+            raise BenchError(f"{net} has {count} parameters")
         one, two = (peer.train(net, optimizer, initial, x, y, steps, batch, dtype)
                     for dtype in (torch.float32, torch.float64))
         self.losses32, self.gradients32, self.weights32 = np.array(one[0]), one[1], one[2]
@@ -153,24 +156,28 @@ class Parity:
         self.add("mlp", "gradients of the first step from f64, in norm",
                  one.gradient(one.gradients), one.gradient(one.gradients32))
 
-    def deep(self, what, net=None):
-        named, optimizer, steps, batch, seeds = RUNS[what]
-        net = net or named
-        steps = self.o.steps or steps
-        all_of = [self.compare(net, optimizer, steps, batch, seed)
-                  for seed in range(1, 1 + (self.o.seeds or seeds))]
-        self.add(net, "first loss from f64, relative",
+    def deep(self, what):
+        net, optimizer, steps, batch, seeds = RUNS[what]
+        steps, seeds = self.o.steps or steps, self.o.seeds or seeds
+        self.deep_net(net, optimizer, steps, batch, seeds)
+        self.deep_net(net + "_smooth", optimizer, steps, batch, (seeds + 1) // 2)
+
+    def deep_net(self, net, optimizer, steps, batch, seeds):
+        all_of = [self.compare(net, optimizer, steps, batch, seed) for seed in range(1, 1 + seeds)]
+        self.add(net, "first loss from f64, relative, worst",
                  worst(relative(c.losses[:1], c.losses64[:1]) for c in all_of),
                  worst(relative(c.losses32[:1], c.losses64[:1]) for c in all_of), bar=FIRST_BAR)
-        self.add(net, "gradients of the first step from f64, in norm",
-                 worst(c.gradient(c.gradients) for c in all_of),
-                 worst(c.gradient(c.gradients32) for c in all_of), bar=GRADIENT_BAR)
-        self.add(net, "the same of the worst parameter",
+        ours = [c.gradient(c.gradients) for c in all_of]
+        theirs = [c.gradient(c.gradients32) for c in all_of]
+        self.add(net, "gradients of the first step from f64, in norm, median", median(ours),
+                 median(theirs), bar=GRADIENT_BAR)
+        self.add(net, "the same, worst", worst(ours), worst(theirs))
+        self.add(net, "the same, worst single parameter",
                  worst(c.worst_gradient(c.gradients) for c in all_of),
                  worst(c.worst_gradient(c.gradients32) for c in all_of))
         curves = [(c.curve(c.losses), c.curve(c.losses32)) for c in all_of]
-        self.add(net, f"distance of {steps} losses from f64, median",
-                 median(a for a, _ in curves), median(b for _, b in curves))
+        self.add(net, f"distance of {steps} losses from f64, median", median(a for a, _ in curves),
+                 median(b for _, b in curves))
         ratios = [a / b for a, b in curves]
         text = " ".join(f"{r:.2f}" for r in sorted(ratios))
         self.add(net, f"ratio of those distances, median of {text}", None, None,
@@ -181,7 +188,6 @@ class Parity:
 
     def resnet18(self):
         self.deep("resnet18")
-        self.deep("resnet18", "resnet18_silu")
 
     def optimizers(self):
         for name in peer.OPTIMIZERS:

@@ -39,13 +39,17 @@ def mlp(layers, activation):
     return forward
 
 
-def mnist_cnn(p, s, x):
-    pools = [dict(kernel_size=3, stride=1, padding=1), dict(kernel_size=2, stride=2),
-             dict(kernel_size=3, stride=2, padding=1), dict(kernel_size=2, stride=2)]
-    for i, pool in enumerate(pools, 1):
-        x = F.relu(F.conv2d(x, p[f"conv2d{i}/weight"], p[f"conv2d{i}/bias"], padding=1))
-        x = F.max_pool2d(x, **pool)
-    return dense(p, "dense1", x.flatten(1))
+def mnist_cnn(activation, pool):
+    def forward(p, s, x):
+        for i, (size, stride, pad) in enumerate([(3, 1, 1), (2, 2, 0), (3, 2, 1), (2, 2, 0)], 1):
+            x = F.conv2d(x, p[f"conv2d{i}/weight"], p[f"conv2d{i}/bias"], padding=1)
+            x = pool(activation(x), size, stride, pad)
+        return dense(p, "dense1", x.flatten(1))
+    return forward
+
+
+def average(x, size, stride, pad):
+    return F.avg_pool2d(x, size, stride, pad, count_include_pad=False)
 
 
 def conv_bn(p, s, x, name, stride=1):
@@ -70,8 +74,9 @@ def resnet18(activation):
     return forward
 
 
-NETS = {"small": mlp(3, torch.tanh), "mlp": mlp(4, F.leaky_relu), "mnist_cnn": mnist_cnn,
-        "resnet18": resnet18(F.relu), "resnet18_silu": resnet18(F.silu)}
+NETS = {"small": mlp(3, torch.tanh), "mlp": mlp(4, F.leaky_relu),
+        "mnist_cnn": mnist_cnn(F.relu, F.max_pool2d), "mnist_cnn_smooth": mnist_cnn(F.silu, average),
+        "resnet18": resnet18(F.relu), "resnet18_smooth": resnet18(F.silu)}
 
 
 # --- optimisers: the numbers are f32, as ours ---
