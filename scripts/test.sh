@@ -20,12 +20,13 @@ done
 scripts/deps.sh test
 jobs=$(nproc)
 
-build() {
-  echo "== build $1"
-  local generator="-G Ninja"
-  [ ! -e "build/$1/CMakeCache.txt" ] || generator="" # whatever it was made with
-  cmake --preset "$1" $generator >/dev/null
-  cmake --build --preset "$1" -j "$jobs" -- --quiet
+build() { # preset, then the targets; all without one
+  local name=$1 generator="-G Ninja"
+  shift
+  echo "== build $name $*"
+  [ ! -e "build/$name/CMakeCache.txt" ] || generator="" # whatever it was made with
+  cmake --preset "$name" $generator >/dev/null
+  cmake --build --preset "$name" -j "$jobs" ${*:+--target "$@"} -- --quiet
 }
 
 run() { # preset, then ctest's own options
@@ -48,6 +49,8 @@ build minimal
 run minimal -L quick
 build dev
 run dev -LE slow
+build tsan test_team test_source test_session # all that several threads of the user's may enter
+run tsan -R '/test_(team|source|session)$'
 build aarch64
 run aarch64 -R '^(ops/(grad|coverage|attr)|fuzz/)'
 echo "== coverage"
