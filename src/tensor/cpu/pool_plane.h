@@ -66,7 +66,7 @@ DH_SIMD_INLINE void F(max_row)(const dh__pool *p, const dh__pool_span span[2], i
                         which[c - c0] = more ? number : which[c - c0];
                         best[c - c0] = more ? v : old;
                     } else {
-                        best[c - c0] = (v > old) | (v != v) ? v : old;
+                        best[c - c0] = ((v > old) | (v != v)) ? v : old;
                     }
                 }
             }
