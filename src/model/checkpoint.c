@@ -116,6 +116,23 @@ static dh_status add_position(dh__tensor_list *list, const dh__checkpoint *c)
     return DH_OK;
 }
 
+/* What is trained, and how fast, which a program may change on its way. */
+static dh_status add_freezing(dh__tensor_list *list, const dh_model *m)
+{
+    int64_t layers = m->net.count;
+    int *segments, count;
+    void *data;
+    DH_TRY(add_numbers(list, "frozen", DH_U8, 1, &layers, &data));
+    for (int i = 0; i < m->net.count; i++) ((uint8_t *)data)[i] = m->net.layers[i]->frozen;
+    DH_TRY(dh__model_segments(&segments, &count, m));
+    int64_t length = count;
+    dh_status status = add_numbers(list, "lr_scales", DH_F32, 1, &length, &data);
+    for (int i = 0; i < count && !status; i++)
+        ((float *)data)[i] = m->net.store->segments[segments[i]]->lr_scale;
+    dh__free(segments);
+    return status;
+}
+
 static dh_status add_callbacks(dh__tensor_list *list, const dh_callback *callbacks)
 {
     int64_t shape[] = {DH_MAX_CALLBACKS, DH_COUNT(callbacks->state)};
@@ -262,6 +279,7 @@ dh_status dh__checkpoint_save(dh__checkpoint *c)
     dh__tensor_list list = {.count = 0};
     dh_status status = dh__checkpoint_parameters(&list, c->model);
     if (!status) status = add_position(&list, c);
+    if (!status) status = add_freezing(&list, c->model);
     if (!status) status = add_callbacks(&list, c->callbacks);
     if (!status) status = add_pass(&list, &c->model->epoch);
     if (!status) status = add_history(&list, c->model);

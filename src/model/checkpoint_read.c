@@ -212,6 +212,15 @@ static dh_status make_pass(taken *t, const saved *s)
     return DH_OK;
 }
 
+/* The first call alone can fail, and has changed nothing then. */
+static dh_status take_frozen(dh_model *m, const saved *s)
+{
+    const uint8_t *frozen = find(s, "#fit/frozen")->view.data;
+    for (int i = 0; i < m->net.count; i++)
+        DH_TRY(dh_layer_freeze(m->net.layers[i], frozen[i] != 0));
+    return DH_OK;
+}
+
 static void take_position(dh__checkpoint *c, const saved *s)
 {
     dh_model *m = c->model;
@@ -242,9 +251,24 @@ static dh_status copy_parameters(const saved *s, const dh__tensor_list *own)
     return DH_OK;
 }
 
+static dh_status check_freezing(const saved *s, const dh_model *m, int parameters)
+{
+    const void *frozen = numbers(s, "#fit/frozen", DH_U8, 0);
+    if (!frozen) return DH_EFORMAT;
+    const float *scales = numbers(s, "#fit/lr_scales", DH_F32, parameters);
+    if (!scales) return DH_EFORMAT;
+    DH_TRY(same_number("the number of layers", dh__view_count(&find(s, "#fit/frozen")->view),
+                       m->net.count));
+    for (int i = 0; i < parameters; i++)
+        DH_REQUIRE(scales[i] >= 0 && isfinite(scales[i]), DH_EFORMAT, "lr_scales[%d] is %g", i,
+                   (double)scales[i]);
+    return DH_OK;
+}
+
 static dh_status take(dh__checkpoint *c, const saved *s, const dh__tensor_list *own, taken *t)
 {
     dh_model *m = c->model;
+    int *segments, count;
     int64_t states = DH_MAX_CALLBACKS * (int64_t)DH_COUNT(c->callbacks->state);
     DH_TRY(check_run(s, c));
     DH_TRY(check_parameters(s, own));
@@ -252,6 +276,14 @@ static dh_status take(dh__checkpoint *c, const saved *s, const dh__tensor_list *
     if (!numbers(s, "#fit/callbacks", DH_F64, states)) return DH_EFORMAT;
     DH_TRY(make_history(t, s));
     DH_TRY(make_pass(t, s));
+    DH_TRY(dh__model_segments(&segments, &count, m));
+    dh_status status = check_freezing(s, m, count);
+    if (!status) status = take_frozen(m, s);
+    for (int i = 0; i < count && !status; i++)
+        m->net.store->segments[segments[i]]->lr_scale =
+            ((const float *)find(s, "#fit/lr_scales")->view.data)[i];
+    dh__free(segments);
+    DH_TRY(status);
     DH_TRY(copy_parameters(s, own));
     m->net.store->generation++;
     take_position(c, s);
@@ -262,6 +294,7 @@ static dh_status take(dh__checkpoint *c, const saved *s, const dh__tensor_list *
     dh__pass_clear(&m->epoch);
     m->epoch = t->pass;
     memset(&t->pass, 0, sizeof t->pass);
+    m->last = &m->epoch;
     return DH_OK;
 }
 
