@@ -102,7 +102,7 @@ static dh_status parse_real(dh__field_value *out, const dh_field *field, const c
 static dh_status parse_list(dh__field_value *out, const dh_field *field, const char *value,
                             const char *who)
 {
-    dh_ints list;
+    dh_ints list = {0}; /* unread elements, too, have one value */
     size_t element = field->kind == DH_FIELD_INT_ARRAY ? sizeof(int) : sizeof(int64_t);
     bool array = field->kind != DH_FIELD_INTS;
     int most = array ? (int)(field->size / element) : (int)DH_COUNT(list.v);
