@@ -223,7 +223,7 @@ static dh_status run_epochs(fitting *f)
     dh_status status = c->dir ? dh__checkpoint_begin(c, f->a.resume) : DH_OK;
     int64_t step = c->step;
     f->event.total_step = c->total_step;
-    f->rate = c->rate;
+    f->rate = f->event.learning_rate = c->rate;
     for (int i = (int)c->epoch; i <= f->event.epochs && !status && !f->event.stop; i++) {
         status = run_epoch(f, i, step);
         step = 0;

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* What a resumed run finds again beside weights: what was frozen, rates of layers, what callbacks
+ * remember and are told, its own files among others. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "model_mistakes.h"
+
+#define STEPS 6 /* of an epoch */
+
+typedef struct fixture {
+    dh_tensor *x, *y;
+    char dir[64];
+} fixture;
+
+static void remove_files(const char *dir)
+{
+    char **names, path[512];
+    int count;
+    if (dh__dir_names(&names, &count, dir, "") != DH_OK) return;
+    for (int i = 0; i < count; i++) {
+        if (names[i][0] == '.') continue;
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        remove(path);
+    }
+    dh__free(names);
+}
+
+static int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    make_blobs(&f->x, &f->y, 22, 4, 2, 3);
+    snprintf(f->dir, sizeof f->dir, "/tmp/dh_resume_XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    dh_tensor_free(f->x);
+    dh_tensor_free(f->y);
+    remove_files(f->dir);
+    rmdir(f->dir);
+    free(f);
+    return 0;
+}
+
+static dh_model *make_net(void)
+{
+    dh_model *net = dh_model_new("net");
+    dh_layer *h = dh_batch_normalization(dh_dense(dh_input(net, {4}), 6, .name = "a"));
+    assert_ok(dh_build(net, dh_softmax(dh_dense(h, 2, .name = "b")), .seed = 1,
+                       .optimizer = dh_adam(0.02f), .loss = "cross_entropy",
+                       .metrics = {"accuracy"}));
+    return net;
+}
+
+#define FIT(net, ...)                                                                             \
+    dh_fit(net, f->x, f->y, .batch_size = 4, .quiet = true, .checkpoint = f->dir, .resume = true, \
+           __VA_ARGS__)
+
+static dh_status break_off(dh_callback *self, dh_event *e)
+{
+    const int64_t *at = self->payload;
+    return e->total_step == *at ? DH_ECANCELLED : DH_OK;
+}
+
+/* Layers thaw and freeze by a schedule, and rates change: all before the break. */
+static dh_status unfreeze(dh_callback *self, dh_event *e)
+{
+    (void)self;
+    if (e->epoch == 1) {
+        DH_TRY(dh_layer_freeze(dh_model_layer(e->model, "a"), true));
+        DH_TRY(dh_layer_freeze(dh_model_layer(e->model, "batch_normalization1"), true));
+    }
+    if (e->epoch != 2) return DH_OK;
+    DH_TRY(dh_layer_freeze(dh_model_layer(e->model, "batch_normalization1"), false));
+    return dh_model_lr_scale(e->model, "b/weight", 0.1f);
+}
+
+static void what_was_frozen_is_frozen_again(void **state)
+{
+    fixture *f = *state;
+    char want[65], got[65];
+    for (int64_t until = 1; until <= 4 * STEPS; until++) {
+        for (int k = until == 1 ? 0 : 1; k < 3; k++) { /* unbroken once; broken off; resumed */
+            int64_t at = k == 1 ? until : 0;
+            dh_model *net = make_net();
+            dh_status status =
+                FIT(net, .epochs = 4, .checkpoint_steps = 1,
+                    .callbacks = {{.call = unfreeze, .moments = DH_EPOCH_BEGIN},
+                                  {.call = break_off, .payload = &at, .moments = DH_STEP_END}});
+            assert_int_equal(status, k == 1 ? DH_ECANCELLED : DH_OK);
+            assert_ok(dh_model_sha256(k ? got : want, net));
+            dh_model_free(net);
+            if (k != 1) remove_files(f->dir);
+        }
+        assert_string_equal(got, want);
+    }
+}
+
+static dh_status note_rate(dh_callback *self, dh_event *e)
+{
+    ((double *)self->payload)[e->epoch] = e->learning_rate;
+    return DH_OK;
+}
+
+/* At an epoch's beginning that of the step before, whether or not this process made it. */
+static void the_last_rate_is_told(void **state)
+{
+    fixture *f = *state;
+    double seen[4] = {0};
+    for (int k = 0; k < 2; k++) {
+        int64_t at = k ? 0 : 2 * STEPS + 1;
+        dh_model *net = make_net();
+        dh_status status =
+            FIT(net, .epochs = 3,
+                .callbacks = {dh_lr_exponential(0.5),
+                              {.call = note_rate, .payload = seen, .moments = DH_EPOCH_BEGIN},
+                              {.call = break_off, .payload = &at, .moments = DH_STEP_END}});
+        assert_int_equal(status, k ? DH_OK : DH_ECANCELLED);
+        assert_near(seen[3], 0.01, 1e-6);
+        seen[3] = 0;
+        dh_model_free(net);
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(what_was_frozen_is_frozen_again),
+        TEST(the_last_rate_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
