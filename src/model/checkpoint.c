@@ -138,8 +138,10 @@ static dh_status add_callbacks(dh__tensor_list *list, const dh_callback *callbac
     int64_t shape[] = {DH_MAX_CALLBACKS, DH_COUNT(callbacks->state)};
     void *data;
     DH_TRY(add_numbers(list, "callbacks", DH_F64, 2, shape, &data));
-    for (int i = 0; i < DH_MAX_CALLBACKS; i++)
-        memcpy((double *)data + i * shape[1], callbacks[i].state, sizeof callbacks[i].state);
+    memset(data, 0, DH_MAX_CALLBACKS * sizeof callbacks->state);
+    for (int i = 0, n = 0; i < DH_MAX_CALLBACKS; i++) /* empty places do not count */
+        if (callbacks[i].call)
+            memcpy((double *)data + n++ * shape[1], callbacks[i].state, sizeof callbacks->state);
     return DH_OK;
 }
 

@@ -235,9 +235,11 @@ static void take_position(dh__checkpoint *c, const saved *s)
     m->updates = p[5];
     m->optimizer.learning_rate = (float)rates[0];
     c->rate = rates[1];
-    for (int i = 0; i < DH_MAX_CALLBACKS; i++)
-        memcpy(c->callbacks[i].state, states + i * (int)DH_COUNT(c->callbacks->state),
-               sizeof c->callbacks[i].state);
+    for (int i = 0; i < DH_MAX_CALLBACKS; i++) {
+        if (!c->callbacks[i].call) continue;
+        memcpy(c->callbacks[i].state, states, sizeof c->callbacks->state);
+        states += DH_COUNT(c->callbacks->state);
+    }
 }
 
 static dh_status copy_parameters(const saved *s, const dh__tensor_list *own)

@@ -129,12 +129,30 @@ static void the_last_rate_is_told(void **state)
     }
 }
 
+/* What a callback remembers is its own, wherever in the array it stands. */
+static void empty_places_do_not_matter(void **state)
+{
+    fixture *f = *state;
+    int count;
+    dh_model *net = make_net();
+    assert_ok(FIT(net, .callbacks = {dh_lr_exponential(1), dh_lr_plateau(.patience = 5)}));
+    dh_model_free(net);
+    net = make_net();
+    assert_ok(FIT(net, .epochs = 2,
+                  .callbacks = {dh_lr_exponential(1), {0}, dh_lr_plateau(.patience = 5)}));
+    const dh_epoch *h = dh_model_history(net, &count);
+    assert_int_equal(count, 2);
+    assert_near(h[1].learning_rate, 0.02, 1e-6);
+    dh_model_free(net);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(what_was_frozen_is_frozen_again),
         TEST(the_last_rate_is_told),
+        TEST(empty_places_do_not_matter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
