@@ -4,6 +4,7 @@
 #include "checkpoint.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "file.h"
@@ -248,11 +249,12 @@ static dh_status write_list(const dh__tensor_list *list, const dh__checkpoint *c
     return status;
 }
 
-static bool is_whole_name(const char *name)
+bool dh__checkpoint_is_name(const char *name, int64_t most)
 {
-    static const char end[] = ".safetensors";
-    size_t length = strlen(name);
-    return length > strlen(end) && !strcmp(name + length - strlen(end), end);
+    static const char digits[] = "0123456789";
+    const char *at = name + strlen(DH_CHECKPOINT_PREFIX);
+    size_t n = strspn(at, digits);
+    return n >= 12 && n <= 18 && !strcmp(at + n, ".safetensors") && strtoll(at, NULL, 10) <= most;
 }
 
 static dh_status remove_from(const char *dir, const char *name)
@@ -262,7 +264,7 @@ static dh_status remove_from(const char *dir, const char *name)
     return dh__file_remove(path);
 }
 
-/* All but the newest. */
+/* All but the newest. What was passed over as damaged may be of later steps, and is not counted. */
 static dh_status remove_old(const dh__checkpoint *c)
 {
     char **names;
@@ -270,7 +272,8 @@ static dh_status remove_old(const dh__checkpoint *c)
     DH_TRY(dh__dir_names(&names, &count, c->dir, DH_CHECKPOINT_PREFIX));
     dh_status status = DH_OK;
     for (int i = count - 1; i >= 0 && !status; i--)
-        if (is_whole_name(names[i]) && ++whole > c->keep) status = remove_from(c->dir, names[i]);
+        if (dh__checkpoint_is_name(names[i], c->total_step) && ++whole > c->keep)
+            status = remove_from(c->dir, names[i]);
     dh__free(names);
     return status;
 }

@@ -45,6 +45,8 @@ uint32_t dh__checkpoint_sum(int count, const char *const *names, const dh_tensor
                             int metadata_count, const char *const *keys, const char *const *values);
 /* Weights, states and what the optimiser keeps, as tensors on their own memory. */
 dh_status dh__checkpoint_parameters(dh__tensor_list *list, const dh_model *model);
+/* Whether a name with the prefix is that of a checkpoint of at most so many steps. */
+bool dh__checkpoint_is_name(const char *name, int64_t most);
 /* The kinds of the callbacks, in order. */
 dh_status dh__checkpoint_kinds(dh__text *out, const dh_callback *list);
 /* Numbers of an epoch, and back. */

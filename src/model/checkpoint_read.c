@@ -343,7 +343,7 @@ static dh_status try_files(dh__checkpoint *c, char *const *names, int count)
     for (int i = count - 1; i >= 0; i--) {
         char path[PATH_MAX];
         bool damaged;
-        if (!ends_with(names[i], ".safetensors")) continue;
+        if (!dh__checkpoint_is_name(names[i], INT64_MAX)) continue;
         dh__format(path, sizeof path, "%s/%s", c->dir, names[i]);
         status = try_file(c, path, &damaged);
         if (!status || !damaged) return status;
@@ -358,7 +358,7 @@ static dh_status begin(dh__checkpoint *c, bool resume, char *const *names, int c
         char path[PATH_MAX];
         dh__format(path, sizeof path, "%s/%s", c->dir, names[i]);
         if (ends_with(names[i], ".tmp")) DH_TRY(dh__file_remove(path));
-        DH_REQUIRE(resume || !ends_with(names[i], ".safetensors"), DH_ESTATE,
+        DH_REQUIRE(resume || !dh__checkpoint_is_name(names[i], INT64_MAX), DH_ESTATE,
                    "checkpoint \"%s\" is of another run: set resume, or take another folder", path);
     }
     return resume ? try_files(c, names, count) : DH_OK;

@@ -146,6 +146,35 @@ static void empty_places_do_not_matter(void **state)
     dh_model_free(net);
 }
 
+/* A file of the user's beside the checkpoints is neither counted nor read nor removed. */
+static void other_files_are_left_alone(void **state)
+{
+    fixture *f = *state;
+    static const char *const others[] = {"checkpoint-best.safetensors",
+                                         "checkpoint-0000000000x6.safetensors"};
+    char path[128];
+    dh_model *net = make_net();
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", f->dir, others[i]);
+        assert_ok(dh_save_weights(net, path));
+    }
+    assert_ok(dh_fit(net, f->x, f->y, .batch_size = 4, .epochs = 3, .quiet = true,
+                     .checkpoint = f->dir, .checkpoint_keep = 1));
+    dh_model_free(net);
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", f->dir, others[i]);
+        assert_int_equal(access(path, R_OK), 0);
+    }
+    snprintf(path, sizeof path, "%s/checkpoint-%012d.safetensors", f->dir, 3 * STEPS);
+    assert_int_equal(access(path, R_OK), 0);
+    int count;
+    net = make_net();
+    assert_ok(FIT(net, .epochs = 3));
+    assert_non_null(dh_model_history(net, &count));
+    assert_int_equal(count, 3);
+    dh_model_free(net);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -153,6 +182,7 @@ int main(void)
         TEST(what_was_frozen_is_frozen_again),
         TEST(the_last_rate_is_told),
         TEST(empty_places_do_not_matter),
+        TEST(other_files_are_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
