@@ -295,6 +295,7 @@ static dh_status take(dh__checkpoint *c, const saved *s, const dh__tensor_list *
     t->history = NULL;
     dh__pass_clear(&m->epoch);
     m->epoch = t->pass;
+    m->last = &m->epoch;
     memset(&t->pass, 0, sizeof t->pass);
     m->last = &m->epoch;
     return DH_OK;

@@ -175,14 +175,27 @@ static void other_files_are_left_alone(void **state)
     dh_model_free(net);
 }
 
+/* Also where nothing was left to do. */
+static void metric_values_come_back(void **state)
+{
+    fixture *f = *state;
+    double want = 0, got = -1;
+    for (int k = 0; k < 2; k++) {
+        dh_model *net = make_net();
+        assert_ok(FIT(net, .epochs = 1));
+        assert_int_equal(dh_model_metric_values(net, 0, k ? &got : &want, 1), 1);
+        dh_model_free(net);
+    }
+    assert_true(want > 0 && got == want);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(what_was_frozen_is_frozen_again),
-        TEST(the_last_rate_is_told),
-        TEST(empty_places_do_not_matter),
-        TEST(other_files_are_left_alone),
+        TEST(what_was_frozen_is_frozen_again), TEST(the_last_rate_is_told),
+        TEST(empty_places_do_not_matter),      TEST(other_files_are_left_alone),
+        TEST(metric_values_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
