@@ -29,9 +29,10 @@ typedef struct epoch_run {
     fitting *f;
     dh__rows rows; /* of the step */
     dh__data data;
-    dh__stage *stage; /* of the last step */
-    bool updated;     /* by the last step */
-    bool broken;      /* stopped before its end */
+    dh__key key;  /* of the last step */
+    int64_t size; /* rows of it; 0: there was none */
+    bool updated; /* by the last step */
+    bool broken;  /* stopped before its end */
     dh__progress progress;
     dh_result *result;
     dh_status status;
@@ -49,20 +50,22 @@ static dh_status train_rows(epoch_run *e)
 {
     fitting *f = e->f;
     dh_model *m = f->model;
-    dh__key key;
+    dh__stage *stage;
+    dh__key *key = &e->key;
     const dh__rows *r = &e->rows;
     int64_t step = f->event.step - 1, group = group_of(m, step, f->event.steps);
     f->rate = f->event.learning_rate;
-    dh__data_key(&key, &e->data, m, DH_TRAIN, f->data.train.bound);
-    key.group = group > 1 ? (int)group : 0;
-    key.add = step % m->accumulate != 0;
+    dh__data_key(key, &e->data, m, DH_TRAIN, f->data.train.bound);
+    key->group = group > 1 ? (int)group : 0;
+    key->add = step % m->accumulate != 0;
     e->updated = (step + 1) % m->accumulate == 0 || step + 1 == f->event.steps;
-    DH_TRY(dh__stage_get(&e->stage, m, &key, r->count));
-    DH_TRY(dh__feed(e->stage, m, &e->data, r->order, r->begin, r->count, true, true));
-    dh_status status = dh__run_train(m, e->stage, e->updated, f->rate);
+    e->size = r->count;
+    DH_TRY(dh__stage_get(&stage, m, key, r->count));
+    DH_TRY(dh__feed(stage, m, &e->data, r->order, r->begin, r->count, true, true));
+    dh_status status = dh__run_train(m, stage, e->updated, f->rate);
     if (status) dh_error_prefix("epoch %d, step %lld", f->event.epoch, (long long)f->event.step);
     DH_TRY(status);
-    DH_TRY(dh__pass_add(m, &m->epoch, e->stage));
+    DH_TRY(dh__pass_add(m, &m->epoch, stage));
     dh__progress_step(&e->progress, m, f->event.step, f->data.train.waited);
     return DH_OK;
 }
@@ -143,6 +146,16 @@ static dh_status run_steps(epoch_run *e)
     return DH_OK;
 }
 
+/* The end came unforeseen. What was called since may have dropped the plan. */
+static dh_status update_rest(epoch_run *e)
+{
+    dh_model *m = e->f->model;
+    dh__stage *stage;
+    e->key.freeze = dh__freeze_key(m);
+    DH_TRY(dh__stage_get(&stage, m, &e->key, e->size));
+    return dh__run_update(m, stage, e->f->rate);
+}
+
 static void steps_session(void *context)
 {
     epoch_run *e = context;
@@ -164,8 +177,7 @@ static dh_status train_epoch(epoch_run *e)
         dh__team_session(steps_session, e);
     dh__rows_clear(&e->rows);
     DH_TRY(e->status);
-    if (e->stage && !e->updated && !f->event.stop) /* the end came unforeseen */
-        DH_TRY(dh__run_update(m, e->stage, f->rate));
+    if (e->size && !e->updated && !f->event.stop) DH_TRY(update_rest(e));
     e->result->seconds = dh__now() - e->progress.start;
     dh__pass_result(m, &m->epoch, e->result);
     m->epochs++;

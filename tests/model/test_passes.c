@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* Passes over sources at their corners: calls in between, numbers at their limits. */
+#include <stdlib.h>
+
+#include "model_mistakes.h"
+
+#define ROWS 60
+
+typedef struct fixture {
+    dh_tensor *x, *y;
+    dh_model *net;
+} fixture;
+
+static int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    make_blobs(&f->x, &f->y, ROWS, 4, 2, 3);
+    f->net = dh_model_new("net");
+    dh_layer *h = dh_dense(dh_input(f->net, {4}), 2);
+    assert_ok(dh_build(f->net, dh_softmax(h), .seed = 1, .loss = "cross_entropy", .accumulate = 2));
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    dh_tensor_free(f->x);
+    dh_tensor_free(f->y);
+    dh_model_free(f->net);
+    free(f);
+    return 0;
+}
+
+static dh_status three_batches(dh_batch *batch, int64_t epoch, int64_t index, void *payload)
+{
+    (void)epoch;
+    (void)payload;
+    if (index < 3) make_blobs(&batch->x[0], &batch->y[0], 6, 4, 2, (uint64_t)index + 7);
+    return DH_OK;
+}
+
+/* More plans than are kept, after the last step. */
+static dh_status evaluate_often(dh_callback *self, dh_event *e)
+{
+    const fixture *f = self->payload;
+    for (int b = 1; b <= ROWS && e->step == 3; b++)
+        DH_TRY(dh_evaluate(e->model, f->x, f->y, .batch_size = b, .quiet = true));
+    return DH_OK;
+}
+
+static void evaluations_leave_the_last_update(void **state)
+{
+    fixture *f = *state;
+    char want[65], got[65];
+    dh_source *s;
+    dh_tensor *first;
+    assert_ok(dh_source_new(&s, three_batches));
+    assert_ok(dh_model_parameter(&first, f->net, "dense1/weight"));
+    float before[8];
+    memcpy(before, dh_tensor_data(first), sizeof before);
+    assert_ok(dh_fit(f->net, .source = s, .quiet = true));
+    assert_ok(dh_model_sha256(want, f->net));
+    memcpy(dh_tensor_data(first), before, sizeof before);
+    dh_tensor_free(first);
+    assert_ok(dh_model_parameter(&first, f->net, "dense1/bias"));
+    memset(dh_tensor_data(first), 0, 2 * sizeof(float));
+    dh_tensor_free(first);
+    assert_ok(
+        dh_fit(f->net, .source = s, .quiet = true,
+               .callbacks = {{.call = evaluate_often, .payload = f, .moments = DH_STEP_END}}));
+    assert_ok(dh_model_sha256(got, f->net));
+    assert_string_equal(got, want);
+    dh_source_free(s);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(evaluations_leave_the_last_update),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
