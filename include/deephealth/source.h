@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where batches come from, for dh_fit and dh_evaluate or a loop of your own: tensors in an order of
  * their own, a function that makes each batch, or either of them prepared ahead by threads in the
- * background. A source belongs to one thread at a time. */
+ * background. A source belongs to one thread and one pass at a time. */
 #ifndef DEEPHEALTH_SOURCE_H
 #define DEEPHEALTH_SOURCE_H
 

@@ -47,6 +47,7 @@ void dh__feeder_clear(dh__feeder *f)
 dh_status dh__feeder_begin(dh__feeder *f, int64_t epoch, int64_t index)
 {
     f->waited = 0;
+    f->start = ++f->source->starts;
     f->source->next = -1; /* a loop of the user's on the same source has to start again */
     return f->source->begin(f->source, epoch, index);
 }
@@ -66,6 +67,9 @@ dh_status dh__feeder_next(dh__feeder *f, const dh_model *model, int64_t index, d
                           dh__data *data, const char *who)
 {
     memset(rows, 0, sizeof *rows);
+    DH_REQUIRE(f->source->starts == f->start, DH_ESTATE,
+               "%s: the source was started again amid a pass, before batch %lld", who,
+               (long long)index);
     if (f->source->batches && index >= f->source->batches) return DH_OK;
     double start = f->source->at_once ? 0 : dh__now();
     DH_TRY(f->source->get(f->source, index, rows));

@@ -11,8 +11,9 @@ typedef struct dh__feeder {
     bool own, checked; /* checked: the batches need no further look */
     const float *class_weight;
     int class_count;
-    int64_t bound; /* most rows of a batch so far */
-    double waited; /* seconds of this epoch */
+    int64_t bound;  /* most rows of a batch so far */
+    double waited;  /* seconds of this epoch */
+    uint64_t start; /* of the source, that is this pass */
 } dh__feeder;
 
 /* Rows of checked tensors, which are borrowed. */

@@ -77,6 +77,7 @@ dh_status dh_source_start(dh_source *source, int64_t epoch, int64_t index)
     DH_REQUIRE(index >= 0, DH_EINVAL, "source_start: index is %lld, must be at least 0",
                (long long)index);
     source->next = -1;
+    source->starts++;
     DH_TRY(dh__from("source_start", source->begin(source, epoch, index)));
     source->next = index;
     return DH_OK;

@@ -21,6 +21,7 @@ struct dh_source {
     int64_t batches; /* of an epoch; 0: not known */
     bool at_once;    /* batches are there without waiting, and nothing of a user's is called */
     int64_t next;    /* for dh_source_next; -1 before the start */
+    uint64_t starts; /* passes that were begun */
     /* Batches of the epoch from number first on will be asked for. */
     dh_status (*begin)(dh_source *source, int64_t epoch, int64_t first);
     /* Sources but prefetch take any order, and calls from several threads. */

@@ -75,11 +75,34 @@ static void evaluations_leave_the_last_update(void **state)
     dh_source_free(s);
 }
 
+static dh_status evaluate_on(dh_callback *self, dh_event *e)
+{
+    return e->step == 2 ? dh_evaluate(e->model, .source = self->payload, .quiet = true) : DH_OK;
+}
+
+/* Batches in another's order, or none for ever, without a word. */
+static void a_source_serves_one_pass_at_a_time(void **state)
+{
+    fixture *f = *state;
+    for (int ahead = 0; ahead < 2; ahead++) {
+        dh_source *s;
+        assert_ok(dh_source_tensors(&s, f->x, f->y, .batch_size = 4));
+        if (ahead) assert_ok(dh_source_prefetch(&s, s));
+        assert_error(
+            dh_fit(f->net, .source = s, .quiet = true,
+                   .callbacks = {{.call = evaluate_on, .payload = s, .moments = DH_STEP_END}}),
+            DH_ESTATE, "fit: the source was started again amid a pass, before batch 2");
+        assert_ok(dh_fit(f->net, .source = s, .validation_source = s, .quiet = true));
+        dh_source_free(s);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(evaluations_leave_the_last_update),
+        TEST(a_source_serves_one_pass_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
