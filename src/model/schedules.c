@@ -102,6 +102,9 @@ static dh_status check_steps(const dh_callback *self, const dh_event *event)
 {
     DH_REQUIRE(self->list[0] >= 0, DH_EINVAL, "%s: steps is %lld, must be at least 1", self->kind,
                (long long)self->list[0]);
+    DH_REQUIRE(self->list[0] || event->steps <= INT64_MAX / event->epochs, DH_EINVAL,
+               "%s: steps is 0, and %d epochs of %lld steps are too many", self->kind,
+               event->epochs, (long long)event->steps);
     int64_t steps = all_steps(self, event);
     DH_REQUIRE(steps > 0, DH_EINVAL,
                "%s: steps is 0, and the source does not tell how many an epoch has", self->kind);

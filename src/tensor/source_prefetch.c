@@ -33,7 +33,7 @@ typedef struct prefetch {
 
 static bool may_draw(const prefetch *p)
 {
-    return p->drawn < p->end && p->drawn < p->taken + p->depth;
+    return p->drawn < p->end && p->drawn - p->taken < p->depth;
 }
 
 /* What comes behind an end or an error is not wanted. */

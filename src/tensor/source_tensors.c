@@ -115,6 +115,8 @@ static dh_status balanced(rows_source *s)
     const dh_tensor *y = s->all.y[0];
     DH_REQUIRE(y && y->view.ndim >= 1 && y->view.ndim <= 2, DH_ESHAPE,
                "balance: y has %d axes, needs [N] or [N, classes]", y ? y->view.ndim : 0);
+    DH_REQUIRE(y->view.ndim == 1 || y->view.shape[1] > 0, DH_ESHAPE,
+               "balance: y has no classes, needs [N] or [N, classes]");
     int64_t class, classes = 1;
     for (int64_t i = 0; i < s->count; i++) {
         DH_TRY(class_of(&class, &y->view, s->begin + i));
@@ -156,7 +158,10 @@ static dh_status weigh(rows_source *s, const dh_source_tensors_args *a)
     if (!s->cumulative) return DH_ENOMEM;
     DH_TRY(a->weights ? given(s, a->weights) : balanced(s));
     for (int64_t i = 1; i < s->count; i++) s->cumulative[i] += s->cumulative[i - 1];
-    DH_REQUIRE(s->cumulative[s->count - 1] > 0, DH_EINVAL, "weights are all 0");
+    double sum = s->cumulative[s->count - 1];
+    DH_REQUIRE(sum > 0, DH_EINVAL, "weights are all 0");
+    DH_REQUIRE(isfinite(sum), DH_EINVAL, "the sum of weights is %g, must be finite and above 0",
+               sum);
     s->draws = a->draws ? a->draws : s->count;
     return DH_OK;
 }

@@ -97,12 +97,40 @@ static void a_source_serves_one_pass_at_a_time(void **state)
     }
 }
 
+static void numbers_at_their_limits(void **state)
+{
+    fixture *f = *state;
+    dh_source *s;
+    dh_batch b = {0};
+    dh_tensor *many, *none;
+    assert_ok(dh_source_new(&s, three_batches));
+    assert_ok(dh_source_prefetch(&s, s));
+    assert_ok(dh_source_start(s, 0, INT64_MAX - 1));
+    assert_ok(dh_source_next(&b, s));
+    assert_null(b.x[0]);
+    dh_source_free(s);
+    assert_ok(dh_source_new(&s, three_batches, .batches = INT64_MAX / 2));
+    CALL(dh_fit(f->net, .source = s, .epochs = 9, .quiet = true, .callbacks = {dh_lr_cosine()}),
+         "fit: lr_cosine: steps is 0, and 9 epochs of 4611686018427387903 steps are too many");
+    dh_source_free(s);
+    assert_ok(dh_tensor_full(&many, 1e308, {ROWS}, .dtype = DH_F64));
+    CALL(dh_source_tensors(&s, f->x, f->y, .weights = many),
+         "source_tensors: the sum of weights is inf, must be finite and above 0");
+    assert_ok(dh_tensor_slice(&none, f->y, ":,0:0"));
+    CALL(dh_source_tensors(&s, f->x, none, .balance = true),
+         "source_tensors: balance: y has no classes, needs [N] or [N, classes]");
+    none_wrong();
+    dh_tensor_free(many);
+    dh_tensor_free(none);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(evaluations_leave_the_last_update),
         TEST(a_source_serves_one_pass_at_a_time),
+        TEST(numbers_at_their_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
