@@ -2,6 +2,7 @@
 /* Files about the epochs so far, written whole each time, so that they are never torn and a resumed
  * run leaves what an unbroken one would. */
 #include <math.h>
+#include <string.h>
 
 #include "callback_impl.h"
 #include "file.h"
@@ -11,8 +12,11 @@ typedef void (*put_fn)(dh__writer *w, int column, const char *prefix, const char
 
 static void put_name(dh__writer *w, int column, const char *prefix, const char *name, double x)
 {
+    bool plain = !strpbrk(name, ",\"\r\n");
     DH_UNUSED(x);
-    dh__write_text(w, "%s%s%s", column ? "," : "", prefix, name);
+    dh__write_text(w, "%s%s%s", column ? "," : "", plain ? "" : "\"", prefix);
+    for (const char *at = name; *at; at++) dh__write_text(w, *at == '"' ? "\"\"" : "%c", *at);
+    if (!plain) dh__write_text(w, "\"");
 }
 
 static void put_csv(dh__writer *w, int column, const char *prefix, const char *name, double x)
@@ -24,7 +28,12 @@ static void put_csv(dh__writer *w, int column, const char *prefix, const char *n
 
 static void put_json(dh__writer *w, int column, const char *prefix, const char *name, double x)
 {
-    dh__write_text(w, "%s\"%s%s\": ", column ? ", " : "{", prefix, name);
+    dh__write_text(w, "%s\"%s", column ? ", " : "{", prefix);
+    for (const char *at = name; *at; at++) {
+        unsigned char c = (unsigned char)*at;
+        dh__write_text(w, c < 32 ? "\\u%04x" : c == '"' || c == '\\' ? "\\%c" : "%c", c);
+    }
+    dh__write_text(w, "\": ");
     dh__write_text(w, isfinite(x) ? "%.9g" : "null", x);
 }
 
@@ -45,8 +54,10 @@ static int put_result(dh__writer *w, put_fn put, int column, const dh_model *m, 
 static void put_epoch(dh__writer *w, put_fn put, const dh_model *m, const dh_epoch *e,
                       bool validates)
 {
-    static const dh_result nothing = {.loss = NAN};
+    dh_result nothing = {.loss = NAN};
     int column = 0;
+    for (int i = 0; i < DH_MAX_IO; i++) nothing.losses[i] = NAN;
+    for (int i = 0; i < DH_MAX_METRICS; i++) nothing.metrics[i] = NAN;
     put(w, column++, "", "epoch", e->epoch);
     put(w, column++, "", "seconds", e->train.seconds);
     put(w, column++, "", "learning_rate", e->learning_rate);
