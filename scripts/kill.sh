@@ -29,6 +29,13 @@ sum_of() { # a report
   grep -o '"params_sha256": *"[0-9a-f]*"' "$1" | grep -o '[0-9a-f]\{64\}'
 }
 
+# Whether a file in $dir is half written by the run that has just been started, not left by the one before.
+half_written() {
+  local file
+  for file in "$dir"/*.tmp; do [ ! "$file" -nt "$work/started" ] || return 0; done
+  return 1
+}
+
 milliseconds() { echo $(($(date +%s%N) / 1000000)); }
 begin=$(milliseconds)
 "$@" --quiet --json "$work/whole.json" --checkpoint "$work/whole" --checkpoint-steps "$every" >/dev/null
@@ -41,12 +48,13 @@ for ((i = 1; i <= runs; i++)); do
   dir=$work/run rest=$((1 + RANDOM % kills))
   rm -rf "$dir" "$work/run.json"
   while :; do
+    touch "$work/started"
     "$@" --quiet --json "$work/run.json" --checkpoint "$dir" --checkpoint-steps "$every" --resume >/dev/null 2>"$work/errors" &
     pid=$!
     if [ $rest -gt 0 ]; then
       rest=$((rest - 1))
       if [ $((i % 4)) = 0 ]; then # until a file is half written
-        while kill -0 $pid 2>/dev/null && ! compgen -G "$dir/*.tmp" >/dev/null; do :; done
+        while kill -0 $pid 2>/dev/null && ! half_written; do :; done
       else
         ms=$((RANDOM * length / 32768))
         sleep "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))"
@@ -58,7 +66,7 @@ for ((i = 1; i <= runs; i++)); do
     [ $code != 0 ] || break
     [ $code = 137 ] || { echo "run $i: $(tail -1 "$work/errors")"; break; }
     killed=$((killed + 1))
-    ! compgen -G "$dir/*.tmp" >/dev/null || in_writes=$((in_writes + 1))
+    ! half_written || in_writes=$((in_writes + 1))
   done
   got=$([ ! -e "$work/run.json" ] || sum_of "$work/run.json")
   [ "$got" = "$want" ] || { echo "run $i ends with ${got:-nothing}, not $want"; bad=$((bad + 1)); }
