@@ -80,7 +80,8 @@ typedef struct dh_build_args {
     float clip_norm;           /* each parameter's gradient to at most this norm */
     float clip_global_norm;    /* all gradients together */
     int accumulate;            /* batches of fit whose gradients are averaged before an update
-                                  (an epoch's last may be of fewer); 0 is 1 */
+                                  (an epoch's last may be of fewer; their sum over
+                                  accumulate where its end comes unforeseen); 0 is 1 */
 } dh_build_args;
 /* Checks everything, lays out parameters and draws their initial values (those that a shared store
  * already has are kept). Returns the first failure of any constructor; after a failure the model is
@@ -161,12 +162,12 @@ typedef struct dh_fit_args {
  * a source ends it with that error. A loss that is not finite ends it with DH_ENUMERIC, naming the
  * first layer that made it, and weights as before that step.
  *
- * A checkpoint holds parameters, states, the optimiser's memory, the learning rate, the states of
- * callbacks, the history and the position in data and randomness; written atomically, checked by a
- * sum when read. A run that was killed and resumes, with the same program, ends with the same bits
- * as one that was not. epochs counts those before, too. Where model, data, seed, optimizer or
- * callbacks are others, resuming is DH_ESTATE and says what differs, and nothing is changed. A
- * folder with checkpoints is refused without resume. */
+ * A checkpoint holds parameters, states, what is frozen, the optimiser's memory, the learning rate
+ * and its scales, the states of callbacks, the history and the position in data and randomness;
+ * written atomically, checked by a sum when read. A run that was killed and resumes, with the same
+ * program, ends with the same bits as one that was not. epochs counts those before, too. Where
+ * model, data, seed, optimizer or callbacks are others, resuming is DH_ESTATE and says what
+ * differs, and nothing is changed. A folder with checkpoints is refused without resume. */
 DH_API dh_status dh_fit(const dh_fit_args *args);
 
 /* Epochs of all calls of fit; count of them through count. Borrowed. */

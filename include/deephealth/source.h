@@ -46,7 +46,7 @@ typedef struct dh_source_tensors_args {
     int batch_size;                                 /* default 32 */
     uint64_t seed;
     bool no_shuffle;
-    bool drop_last; /* no batch of fewer rows at the end */
+    bool drop_last; /* no batch of fewer rows at the end; but fewer rows in all are one batch */
     bool balance;   /* each class of y, integer or one-hot, is drawn as often as any other */
     const dh_tensor *weights; /* [N], each at least 0: rows are drawn, with replacement, as often as
                                  these say in proportion */
