@@ -6,7 +6,7 @@
  * A dh_callback is a plain value; fit works on its own copy, and borrows the strings. Order of
  * calls: FIT_BEGIN; each epoch: EPOCH_BEGIN, each step: STEP_BEGIN, the step, STEP_END; validation,
  * the history gets its entry, EPOCH_END; FIT_END. At each moment they are called as they stand in
- * the array. FIT_END comes to those whose FIT_BEGIN was called, also after a failure. A fit that
+ * the array. FIT_END comes to those whose FIT_BEGIN came through, also after a failure. A fit that
  * resumes amid an epoch goes on with its next step. */
 #ifndef DEEPHEALTH_CALLBACKS_H
 #define DEEPHEALTH_CALLBACKS_H
@@ -49,7 +49,7 @@ typedef struct dh_event {
 
 typedef struct dh_callback dh_callback;
 /* Not DH_OK ends fit with that status, DH_ECANCELLED for example. It may evaluate, predict, read
- * and write parameters; building or fitting the model is DH_ESTATE. */
+ * and write parameters; building, fitting or training the model is DH_ESTATE. */
 typedef dh_status (*dh_callback_fn)(dh_callback *self, dh_event *event);
 
 struct dh_callback {

@@ -144,21 +144,27 @@ static dh_status check_parameters(const saved *s, const dh__tensor_list *own)
 
 /* --- taking it over --- */
 
+/* A number of a file, into a type that may not hold it: 0 then. */
+static int64_t whole(double x, int64_t most)
+{
+    return x >= 0 && x <= (double)most ? (int64_t)x : 0;
+}
+
 static const double *get_result(dh_result *r, const double *p)
 {
     r->loss = *p++;
     for (int i = 0; i < DH_MAX_IO; i++) r->losses[i] = *p++;
     for (int i = 0; i < DH_MAX_METRICS; i++) r->metrics[i] = *p++;
-    r->loss_count = (int)*p++;
-    r->metric_count = (int)*p++;
+    r->loss_count = (int)whole(*p++, DH_MAX_IO);
+    r->metric_count = (int)whole(*p++, DH_MAX_METRICS);
     r->seconds = *p++;
-    r->samples = (int64_t)*p++;
+    r->samples = whole(*p++, INT64_C(1) << 53);
     return p;
 }
 
 void dh__checkpoint_get_epoch(dh_epoch *out, const double *p)
 {
-    out->epoch = (int)*p++;
+    out->epoch = (int)whole(*p++, INT_MAX);
     out->has_validation = *p++ != 0;
     out->learning_rate = *p++;
     p = get_result(&out->train, p);
@@ -195,7 +201,7 @@ static dh_status make_pass(taken *t, const saved *s)
     left = dh__view_count(&find(s, "#fit/epoch")->view) - left;
     const double *counts = p + 2 + DH_MAX_IO, *sums = counts + DH_MAX_METRICS;
     t->pass.loss = p[0];
-    t->pass.samples = (int64_t)p[1];
+    t->pass.samples = whole(p[1], INT64_C(1) << 53);
     memcpy(t->pass.losses, p + 2, sizeof t->pass.losses);
     for (int i = 0; i < DH_MAX_METRICS; i++) {
         DH_REQUIRE(counts[i] >= 0 && counts[i] <= (double)left, DH_EFORMAT,
@@ -297,7 +303,6 @@ static dh_status take(dh__checkpoint *c, const saved *s, const dh__tensor_list *
     m->epoch = t->pass;
     m->last = &m->epoch;
     memset(&t->pass, 0, sizeof t->pass);
-    m->last = &m->epoch;
     return DH_OK;
 }
 

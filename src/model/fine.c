@@ -22,6 +22,13 @@ static void report(dh_model *model, dh_result *result)
     dh__pass_result(model, &model->once, result);
 }
 
+/* fit's gradients and counters are not to be trained with by a callback. */
+static dh_status outside_fit(const dh_model *model, const char *who)
+{
+    DH_REQUIRE(!model->fitting, DH_ESTATE, "%s: model \"%s\" is in fit", who, model->net.name);
+    return DH_OK;
+}
+
 static dh_status one_batch(dh_model *model, const dh_tensor *const *x, const dh_tensor *const *y,
                            dh_result *result, dh__mode mode, const char *who)
 {
@@ -50,6 +57,7 @@ dh_status dh_train_batch(dh_model *model, const dh_tensor *const *x, const dh_te
                          dh_result *result)
 {
     DH_TRY(dh__ready(model, true, "train_batch"));
+    DH_TRY(outside_fit(model, "train_batch"));
     int before = dh__enter(model);
     dh_status status = one_batch(model, x, y, result, DH_TRAIN, "train_batch");
     dh__leave(before);
@@ -179,6 +187,7 @@ static dh_status backward(dh_model *model, const dh_tensor *const *y, dh_result 
 dh_status dh_backward(dh_model *model, const dh_tensor *const *y, dh_result *result)
 {
     DH_TRY(dh__ready(model, true, "backward"));
+    DH_TRY(outside_fit(model, "backward"));
     DH_NEED(y, "backward", "y");
     DH_REQUIRE(model->current && model->forward_training &&
                    model->arena->owner == model->current->plan,
@@ -202,6 +211,7 @@ static dh_status update(dh_model *model)
 dh_status dh_update(dh_model *model)
 {
     DH_TRY(dh__ready(model, true, "update"));
+    DH_TRY(outside_fit(model, "update"));
     DH_REQUIRE(model->have_gradients, DH_ESTATE,
                "update: there are no gradients; call forward and backward first");
     int before = dh__enter(model);
@@ -215,6 +225,7 @@ dh_status dh_update(dh_model *model)
 dh_status dh_zero_grads(dh_model *model)
 {
     DH_TRY(dh__ready(model, true, "zero_grads"));
+    DH_TRY(outside_fit(model, "zero_grads"));
     dh__params *store = model->net.store;
     if (store->grads) memset(store->grads->data, 0, store->grads->size);
     store->gradients_of = NULL;

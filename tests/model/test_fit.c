@@ -302,6 +302,13 @@ static dh_status fit_amid(dh_callback *self, dh_event *e)
     return dh_fit(e->model, NULL, NULL);
 }
 
+static dh_status train_amid(dh_callback *self, dh_event *e)
+{
+    const asked *a = self->payload;
+    const dh_tensor *xs[] = {a->x}, *ys[] = {a->y};
+    return dh_train_batch(e->model, xs, ys, NULL);
+}
+
 /* What fit works on is not taken from under it, and serves again afterwards. */
 static void a_callback_may_not_build_or_fit(void **state)
 {
@@ -316,6 +323,9 @@ static void a_callback_may_not_build_or_fit(void **state)
         DH_ESTATE, "build: model \"net\" is in fit");
     assert_error(dh_fit(net, x, y, .quiet = true, .callbacks = {{.call = fit_amid}}), DH_ESTATE,
                  "fit: model \"net\" is in fit");
+    assert_error(dh_fit(net, x, y, .quiet = true,
+                        .callbacks = {{.call = train_amid, .payload = &(asked){x, y}}}),
+                 DH_ESTATE, "train_batch: model \"net\" is in fit");
     assert_ok(dh_fit(net, x, y, .quiet = true));
     assert_ok(dh_build(net, out, .loss = "mse"));
     dh_model_free(net);
