@@ -42,9 +42,9 @@ typedef struct dh_event {
     bool validates;                      /* epochs end with a validation */
     double learning_rate; /* STEP_BEGIN: the model's, and what the callbacks make of it is taken for
                              this step; later: that of the last step */
-    bool stop;            /* to be set: no further step; this epoch is ended as any other and is the
-                             last, and fit returns DH_OK */
-    dh_status status;     /* FIT_END: what fit returns */
+    bool stop;        /* to be set: no further step, and fit returns DH_OK; an epoch begun is ended
+                         as any other, but with checkpoints left to be taken up again */
+    dh_status status; /* FIT_END: what fit returns */
 } dh_event;
 
 typedef struct dh_callback dh_callback;

@@ -218,7 +218,8 @@ static dh_status run_epoch(fitting *f, int number, int64_t step)
     DH_TRY(train_epoch(&e));
     DH_REQUIRE(m->epoch.samples > 0 || f->event.stop, DH_ESHAPE,
                "fit: the source gave no batch in epoch %d", number);
-    if (m->epoch.samples == 0) return DH_OK; /* stopped before the first step */
+    if (m->epoch.samples == 0) return DH_OK;         /* stopped before the first step */
+    if (e.broken && f->checkpoint.dir) return DH_OK; /* to be taken up again */
     if (f->data.validate)
         DH_TRY(dh__evaluate(m, &f->data.validation, &figures.validation, "fit: validation"));
     figures.learning_rate = f->event.learning_rate = f->rate;
@@ -226,7 +227,7 @@ static dh_status run_epoch(fitting *f, int number, int64_t step)
     DH_TRY(remember(m, &figures));
     if (f->data.validate) f->event.validation = &figures.validation;
     DH_TRY(tell(f, DH_EPOCH_END));
-    return f->checkpoint.dir && !e.broken ? save(f, number + 1, 0) : DH_OK;
+    return f->checkpoint.dir ? save(f, number + 1, 0) : DH_OK;
 }
 
 static dh_status run_epochs(fitting *f)

@@ -212,6 +212,33 @@ static dh_status pause_at(dh_callback *self, dh_event *e)
     return DH_OK;
 }
 
+/* An epoch that a stop breaks off is not ended, so that what watches it sees it once, when it is
+ * whole. */
+static void a_broken_epoch_is_taken_up_again(void **state)
+{
+    fixture *f = *state;
+    char path[256], want[65], got[65];
+    snprintf(path, sizeof path, "%s/best.safetensors", f->dir);
+    for (int way = 0; way < 2; way++) { /* at once; broken off in the second epoch */
+        dh_model *net = make_net(dh_adam(), 0, 1);
+        int64_t at[2][2] = {{STEPS + 2, DH_STEP_END}, {0, 0}};
+        int count;
+        remove_files(f->dir);
+        for (int i = way ? 0 : 1; i < 2; i++) {
+            assert_ok(dh_fit(net, f->x, f->y, .batch_size = BATCH, .quiet = true, .epochs = 3,
+                             .checkpoint = f->dir, .resume = true,
+                             .callbacks = {{.call = pause_at, .payload = at[i]},
+                                           dh_best_weights(path, "loss")}));
+            dh_model_history(net, &count);
+            assert_int_equal(count, i ? 3 : 1);
+        }
+        assert_ok(dh_load_weights(net, path));
+        assert_ok(dh_model_sha256(way ? got : want, net));
+        dh_model_free(net);
+    }
+    assert_string_equal(got, want);
+}
+
 /* What a deadline breaks off goes on where it stopped; what early stopping ended has ended. */
 static void stops_can_be_resumed(void **state)
 {
@@ -461,6 +488,7 @@ int main(void)
         TEST(all_optimizers_come_back),
         TEST(a_finished_run_can_be_prolonged),
         TEST(stops_can_be_resumed),
+        TEST(a_broken_epoch_is_taken_up_again),
         TEST(damaged_files_are_passed_over),
         TEST(the_folder_is_kept_in_order),
         TEST(foreign_checkpoints_are_refused),
