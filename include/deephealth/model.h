@@ -298,7 +298,7 @@ typedef struct dh_load_weights_args {
     dh_model *model;
     const char *path; /* what dh_save_weights or a checkpoint of fit has written */
     const char *only; /* patterns of names, as "stem*,conv?/weight": a star is any text, ? one
-                         character; only such parameters are loaded. NULL: all */
+                         character (fnmatch(3)); only such parameters are loaded. NULL: all */
     bool
         skip_mismatch; /* what is missing, extra or of another shape is left as it is, and logged */
 } dh_load_weights_args;

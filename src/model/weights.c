@@ -54,10 +54,24 @@ typedef struct wanted {
     const char *only;
 } wanted;
 
+#define PATTERN_SIZE 256
+
+static dh_status check_patterns(const char *only)
+{
+    while (only) {
+        size_t length = strcspn(only, ",");
+        DH_REQUIRE(length < PATTERN_SIZE, DH_EINVAL,
+                   "load_weights: only has a pattern of %zu bytes, must be at most %d", length,
+                   PATTERN_SIZE - 1);
+        only = only[length] ? only + length + 1 : NULL;
+    }
+    return DH_OK;
+}
+
 /* Whether one of the patterns, which commas separate, matches. */
 static bool matches(const char *only, const char *name)
 {
-    char pattern[256];
+    char pattern[PATTERN_SIZE];
     while (only) {
         const char *comma = strchr(only, ',');
         size_t length = comma ? (size_t)(comma - only) : strlen(only);
@@ -179,6 +193,7 @@ dh_status(dh_load_weights)(const dh_load_weights_args *args)
     DH_TRY(dh__args(&a, sizeof a, args, "load_weights"));
     DH_TRY(dh__ready(a.model, false, "load_weights"));
     DH_NEED(a.path, "load_weights", "path");
+    DH_TRY(check_patterns(a.only));
     wanted w = {.store = a.model->net.store, .only = a.only};
     DH_TRY(dh__from("load_weights", dh_safetensors_open(&file, a.path)));
     dh_status status = dh__model_segments(&w.list, &w.count, a.model);

@@ -498,6 +498,14 @@ static void a_part_can_be_loaded(void **state)
                  "load_weights: \"", "of another shape or dtype 1 (middle/weight ([6, 3] f32");
     assert_error(dh_load_weights(to, path, .only = "stern*"), DH_ENOTFOUND,
                  "load_weights: no parameter of the model is in \"", "matches \"stern*\"");
+    char longest[300];
+    memset(longest, '*', sizeof longest);
+    longest[299] = '\0';
+    assert_error(dh_load_weights(to, path, .only = longest), DH_EINVAL,
+                 "load_weights: only has a pattern of 299 bytes, must be at most 255");
+    longest[255] = ',';
+    longest[256] = '\0';
+    assert_error(dh_load_weights(to, path, .only = longest), DH_EFORMAT, "another shape");
     dh_set_log_level(DH_LOG_OFF);
     assert_ok(dh_load_weights(to, path, .skip_mismatch = true));
     dh_set_log_level(DH_LOG_INFO);
