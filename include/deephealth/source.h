@@ -70,7 +70,8 @@ typedef struct dh_source_prefetch_args {
 DH_API DH_NODISCARD dh_status dh_source_prefetch(dh_source **out,
                                                  const dh_source_prefetch_args *args);
 
-DH_API void dh_source_free(dh_source *source); /* NULL is fine */
+/* Waits for a fill that is under way. NULL is fine. */
+DH_API void dh_source_free(dh_source *source);
 
 /* Batches of an epoch; 0: not known. -1 for NULL. */
 DH_API int64_t dh_source_batches(const dh_source *source);

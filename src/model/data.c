@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model_impl.h"
+#include "source_impl.h"
 #include "team.h"
 
 static dh_status check_input(const dh_model *model, int i, const dh_tensor *x, int64_t rows,
@@ -47,23 +48,13 @@ static dh_status check_target(const dh_model *model, int o, const dh_tensor *y, 
     return DH_OK;
 }
 
-/* Class of a row of y: an integer label, or the largest of its elements. */
 static dh_status class_of(int *out, const dh_view *y, int64_t row, int classes)
 {
-    size_t size = dh_dtype_size(y->dtype);
-    const char *at = (const char *)y->data + row * y->stride[0] * (int64_t)size;
-    bool labels = y->ndim == 1 || y->shape[1] == 1;
-    double most = dh__load(y->dtype, at), best = labels ? most : 0;
-    for (int64_t k = 1; k < (labels ? 1 : y->shape[1]); k++) {
-        double v = dh__load(y->dtype, at + k * y->stride[1] * (int64_t)size);
-        if (!(v > most)) continue;
-        most = v;
-        best = (double)k;
-    }
-    DH_REQUIRE(best >= 0 && best < classes && best == floor(best), DH_EINVAL,
-               "class_weight: row %lld is of class %g, class_count is %d", (long long)row, best,
+    double class = dh__class_of(y, row);
+    DH_REQUIRE(class >= 0 && class < classes && class == floor(class), DH_EINVAL,
+               "class_weight: row %lld is of class %g, class_count is %d", (long long)row, class,
                classes);
-    *out = (int)best;
+    *out = (int)class;
     return DH_OK;
 }
 
@@ -230,7 +221,7 @@ static dh_status feed_class_weights(float *to, const dh__data *data, const int64
                                     int64_t begin, int64_t rows)
 {
     for (int64_t i = 0; i < rows; i++) {
-        int k;
+        int k = 0;
         DH_TRY(class_of(&k, &data->y[0]->view, order ? order[i] : begin + i, data->class_count));
         to[i] = data->class_weight[k];
     }

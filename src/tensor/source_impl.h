@@ -34,6 +34,10 @@ void dh__rows_clear(dh__rows *rows);
 /* Makes rows of larger tensors a batch of its own. */
 dh_status dh__rows_own(dh__rows *rows);
 
+/* Class of a row of y, [N] or [N, classes > 0]: its label, which may be no class at all, or where
+ * its largest element is. */
+double dh__class_of(const dh_view *y, int64_t row);
+
 /* The tensors of a are borrowed; of their rows those from begin on, count of them. stream + epoch
  * is the stream of an epoch's randomness. */
 dh_status dh__source_tensors(dh_source **out, const dh_source_tensors_args *a, int64_t begin,

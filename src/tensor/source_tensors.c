@@ -90,22 +90,28 @@ static void free_rows(dh_source *source)
 
 /* --- weights --- */
 
-static dh_status class_of(int64_t *out, const dh_view *y, int64_t row)
+double dh__class_of(const dh_view *y, int64_t row)
 {
     int64_t size = (int64_t)dh_dtype_size(y->dtype);
     const char *at = (const char *)y->data + row * y->stride[0] * size;
-    bool label = y->ndim == 1 || y->shape[1] == 1;
-    double value = dh__load(y->dtype, at), most = value;
+    double most = dh__load(y->dtype, at);
     int64_t best = 0;
-    for (int64_t k = 1; !label && k < y->shape[1]; k++) {
-        value = dh__load(y->dtype, at + k * y->stride[1] * size);
+    if (y->ndim == 1 || y->shape[1] == 1) return most;
+    for (int64_t k = 1; k < y->shape[1]; k++) {
+        double value = dh__load(y->dtype, at + k * y->stride[1] * size);
         if (!(value > most)) continue;
         most = value;
         best = k;
     }
-    DH_REQUIRE(!label || (value >= 0 && value < MOST_CLASSES && value == floor(value)), DH_EINVAL,
-               "balance: row %lld of y is %g, must be a class", (long long)row, value);
-    *out = label ? (int64_t)value : best;
+    return (double)best;
+}
+
+static dh_status class_of(int64_t *out, const dh_view *y, int64_t row)
+{
+    double class = dh__class_of(y, row);
+    DH_REQUIRE(class >= 0 && class < MOST_CLASSES && class == floor(class), DH_EINVAL,
+               "balance: row %lld of y is %g, must be a class", (long long)row, class);
+    *out = (int64_t) class;
     return DH_OK;
 }
 

@@ -5,53 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "file.h"
+#include "folder_test.h"
 #include "model_mistakes.h"
 
-#define ROWS   22
 #define BATCH  4
 #define STEPS  6 /* of an epoch */
 #define EPOCHS 3
-
-typedef struct fixture {
-    dh_tensor *x, *y;
-    char dir[64];
-} fixture;
-
-static void remove_files(const char *dir)
-{
-    char **names, path[512];
-    int count;
-    if (dh__dir_names(&names, &count, dir, "") != DH_OK) return;
-    for (int i = 0; i < count; i++) {
-        if (names[i][0] == '.') continue;
-        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
-        remove(path);
-    }
-    dh__free(names);
-}
-
-static int set_up(void **state)
-{
-    fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    make_blobs(&f->x, &f->y, ROWS, 4, 2, 3);
-    snprintf(f->dir, sizeof f->dir, "/tmp/dh_checkpoint_XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    fixture *f = *state;
-    dh_tensor_free(f->x);
-    dh_tensor_free(f->y);
-    remove_files(f->dir);
-    rmdir(f->dir);
-    free(f);
-    return 0;
-}
 
 /* Randomness, running statistics, moments: all that has to come back. */
 static dh_model *make_net(dh_optimizer optimizer, int accumulate, uint64_t seed)

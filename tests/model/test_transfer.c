@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* Weights of another model: a part of them, those that fit, those of a checkpoint. */
+#include "folder_test.h"
+
+/* stem, head and a layer between, the latter of another size in the second model */
+static dh_model *make_parts(int middle, uint64_t seed)
+{
+    dh_model *net = dh_model_new("parts");
+    dh_layer *h = dh_dense(dh_input(net, {4}), 5, .name = "stem1");
+    h = dh_batch_normalization(dh_dense(h, 6, .name = "stem2"), .name = "norm");
+    h = dh_dense(dh_dense(h, middle, .name = "middle"), 2, .name = "head");
+    assert_ok(dh_build(net, h, .seed = seed, .loss = "mse"));
+    return net;
+}
+
+static bool same_parameter(const dh_model *a, const dh_model *b, const char *name)
+{
+    dh_tensor *x, *y;
+    assert_ok(dh_model_parameter(&x, a, name));
+    assert_ok(dh_model_parameter(&y, b, name));
+    size_t size = (size_t)dh_tensor_count(x) * sizeof(float);
+    bool same = dh_tensor_count(x) == dh_tensor_count(y) &&
+                !memcmp(dh_tensor_data(x), dh_tensor_data(y), size);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+    return same;
+}
+
+static void a_part_can_be_loaded(void **state)
+{
+    const fixture *f = *state;
+    char path[128];
+    snprintf(path, sizeof path, "%s/w", f->dir);
+    dh_model *from = make_parts(3, 1), *to = make_parts(7, 2);
+    assert_ok(dh_save_weights(from, path));
+    assert_ok(dh_load_weights(to, path, .only = "stem?/weight,norm*"));
+    assert_true(same_parameter(from, to, "stem1/weight"));
+    assert_true(same_parameter(from, to, "stem2/weight"));
+    assert_true(same_parameter(from, to, "norm/beta"));
+    assert_false(same_parameter(from, to, "head/weight"));
+    assert_error(dh_load_weights(to, path, .only = "stem1*,middle/weight"), DH_EFORMAT,
+                 "load_weights: \"", "of another shape or dtype 1 (middle/weight ([6, 3] f32");
+    assert_error(dh_load_weights(to, path, .only = "stern*"), DH_ENOTFOUND,
+                 "load_weights: no parameter of the model is in \"", "matches \"stern*\"");
+    char longest[300];
+    memset(longest, '*', sizeof longest);
+    longest[299] = '\0';
+    assert_error(dh_load_weights(to, path, .only = longest), DH_EINVAL,
+                 "load_weights: only has a pattern of 299 bytes, must be at most 255");
+    longest[255] = ',';
+    longest[256] = '\0';
+    assert_error(dh_load_weights(to, path, .only = longest), DH_EFORMAT, "another shape");
+    dh_set_log_level(DH_LOG_OFF);
+    assert_ok(dh_load_weights(to, path, .skip_mismatch = true));
+    dh_set_log_level(DH_LOG_INFO);
+    assert_true(same_parameter(from, to, "stem2/bias"));
+    assert_true(same_parameter(from, to, "head/bias"));
+    assert_false(same_parameter(from, to, "middle/weight"));
+    dh_model_free(from);
+    dh_model_free(to);
+}
+
+/* The weights of a checkpoint serve like those of a file of weights. */
+static void a_checkpoint_can_be_loaded(void **state)
+{
+    const fixture *f = *state;
+    char want[65], got[65], path[128];
+    dh_model *from = make_parts(3, 1), *to = make_parts(3, 2);
+    snprintf(path, sizeof path, "%s/checkpoint-000000000001.safetensors", f->dir);
+    assert_ok(dh_fit(from, f->x, f->y, .batch_size = 22, .quiet = true, .checkpoint = f->dir));
+    assert_ok(dh_model_sha256(want, from));
+    assert_ok(dh_load_weights(to, path));
+    assert_ok(dh_model_sha256(got, to));
+    assert_string_equal(got, want);
+    dh_model_free(from);
+    dh_model_free(to);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_part_can_be_loaded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_checkpoint_can_be_loaded, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
