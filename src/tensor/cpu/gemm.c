@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 
+#include "cut.h"
 #include "gemm_plan.h"
 
 #define CHUNK_BLOCKS 8         /* k blocks of A packed at a time */
@@ -22,7 +23,7 @@ int dh__gemm_force_isa(int isa)
     return isa < 0 ? best : isa;
 }
 
-static const dh__gemm_kernels *kernels_of_cpu(void)
+const dh__gemm_kernels *dh__gemm_kernels_now(void)
 {
 #if defined(__x86_64__)
     int isa = atomic_load_explicit(&forced_isa, memory_order_relaxed);
@@ -31,16 +32,6 @@ static const dh__gemm_kernels *kernels_of_cpu(void)
     if (isa == DH_ISA_AVX2) return &dh__gemm_kernels_avx2;
 #endif
     return &dh__gemm_kernels_portable;
-}
-
-static int64_t divide_up(int64_t a, int64_t b)
-{
-    return a / b + (a % b != 0);
-}
-
-static int64_t at_most(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 /* Rows of A that five eighths of L2 hold over the longest k block: whole tiles, four at least. */
@@ -62,17 +53,17 @@ static void cut_columns_and_rows(dh__gemm_plan *plan, double flops)
     const dh__gemm *g = plan->g;
     int64_t rows = rows_in_cache(plan->kernels, g->f64);
     plan->rows = dh__gemm_cut_rows(g->m, plan->mr);
-    plan->panels = divide_up(g->n, plan->nr);
-    plan->blocks = divide_up(g->m, rows - plan->mr);
-    plan->panels_per_strip = at_most(PANELS_MAX, plan->panels);
+    plan->panels = dh__divide_up(g->n, plan->nr);
+    plan->blocks = dh__divide_up(g->m, rows - plan->mr);
+    plan->panels_per_strip = dh__at_most(PANELS_MAX, plan->panels);
     double worth = flops / TASK_FLOPS;
     int64_t wanted = worth > TASKS_WANTED ? TASKS_WANTED : (int64_t)worth;
     while (plan->panels_per_strip > 1 &&
-           plan->blocks * divide_up(plan->panels, plan->panels_per_strip) < wanted)
+           plan->blocks * dh__divide_up(plan->panels, plan->panels_per_strip) < wanted)
         plan->panels_per_strip--;
-    plan->strips = divide_up(plan->panels, plan->panels_per_strip);
+    plan->strips = dh__divide_up(plan->panels, plan->panels_per_strip);
     if (plan->blocks * plan->strips < wanted)
-        plan->blocks = at_most(plan->rows.tiles, divide_up(wanted, plan->strips));
+        plan->blocks = dh__at_most(plan->rows.tiles, dh__divide_up(wanted, plan->strips));
 }
 
 static dh__gemm_plan make_plan(const dh__gemm *g, const dh__gemm_kernels *kernels)
@@ -116,10 +107,10 @@ static dh__gemm plain(const dh__gemm *g)
 size_t dh__gemm_scratch(const dh__gemm *g)
 {
     if (g->m <= 1 || g->n < 1 || g->k < 1) return 0;
-    const dh__gemm_kernels *kernels = kernels_of_cpu();
+    const dh__gemm_kernels *kernels = dh__gemm_kernels_now();
     int64_t mr = kernels->mr[g->f64], rows = rows_in_cache(kernels, g->f64);
-    rows = at_most(g->m + 2 * (mr + 2), 2 * (rows + 2));
-    int64_t k = at_most(g->k, (int64_t)CHUNK_BLOCKS * kernels->kc[g->f64]);
+    rows = dh__at_most(g->m + 2 * (mr + 2), 2 * (rows + 2));
+    int64_t k = dh__at_most(g->k, (int64_t)CHUNK_BLOCKS * kernels->kc[g->f64]);
     return (size_t)(rows * k * (g->f64 ? 8 : 4));
 }
 
@@ -127,7 +118,7 @@ void dh__gemm_run(const dh__gemm *g, void *scratch)
 {
     if (g->m < 1 || g->n < 1) return;
     dh__gemm p = plain(g);
-    const dh__gemm_kernels *kernels = kernels_of_cpu();
+    const dh__gemm_kernels *kernels = dh__gemm_kernels_now();
     if (dh__gemm_is_vector(&p)) {
         dh__gemm_run_vector(&p, kernels);
     } else if (dh__gemm_takes_openblas(&p)) {
@@ -141,7 +132,7 @@ void dh__gemm_run(const dh__gemm *g, void *scratch)
 const char *dh__gemm_name(const dh__gemm *g)
 {
     dh__gemm p = plain(g);
-    const dh__gemm_kernels *kernels = kernels_of_cpu();
+    const dh__gemm_kernels *kernels = dh__gemm_kernels_now();
     if (p.m < 1 || p.n < 1) return "gemm_empty";
     if (dh__gemm_is_vector(&p)) return kernels->name_vector;
     if (dh__gemm_takes_openblas(&p)) return "gemm_openblas";

@@ -6,8 +6,13 @@
 
 #include "gemm.h"
 
+/* Where k columns of A and rows of B begin, in elements behind a and b. */
+typedef struct dh__gemm_at {
+    int64_t a, b;
+} dh__gemm_at;
+
 /* A micro-kernel makes h x cols values of C, h <= mr, cols <= nr, from k columns of A and k rows of
- * B, whose rows must have whole vectors to read up to cols. */
+ * B, whose rows must have whole vectors to read up to cols; or from several runs of so many. */
 typedef struct dh__gemm_tile {
     const void *a;
     int64_t a_step; /* rows adjacent: elements from column to column; else from row to row */
@@ -15,6 +20,8 @@ typedef struct dh__gemm_tile {
     int64_t b_step; /* elements from row to row */
     void *c;
     int64_t c_row, k, cols;
+    const dh__gemm_at *runs; /* NULL: one, at a and b */
+    int64_t run_count;       /* with runs; 0 gives a sum over nothing */
     double alpha, beta;
     const void *bias; /* of the first column, or NULL */
     dh__gemm_act act;
@@ -77,6 +84,9 @@ extern const dh__gemm_kernels dh__gemm_kernels_portable;
 #if defined(__x86_64__)
 extern const dh__gemm_kernels dh__gemm_kernels_avx2, dh__gemm_kernels_avx512;
 #endif
+
+/* Those of this CPU, or of the instruction set that was forced. */
+const dh__gemm_kernels *dh__gemm_kernels_now(void);
 
 /* Bytes of a packed panel of B, nr * kc elements; two lie on the stack of each thread. */
 #define DH_GEMM_PANEL_SIZE 65536

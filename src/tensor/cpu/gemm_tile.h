@@ -35,7 +35,7 @@ static __attribute__((noinline)) void F(finish_tile)(const dh__gemm_tile *t, con
  * register reach them all; pinned, or the compiler makes an offset of each row and spills them. */
 #define A_AT(i, q) (adjacent ? a[i] : rows[(i) / 3][(i) % 3 * t_a_step + (q)])
 #define A_ROW(i) \
-    if ((i) % 3 == 0) rows[(i) / 3] = (const T *)t->a + ((i) < h ? (i) : 0) * t_a_step;
+    if ((i) % 3 == 0) rows[(i) / 3] = a + ((i) < h ? (i) : 0) * t_a_step;
 #define A_NEXT(i)                                   \
     if ((i) % 3 == 0 && (i) < h && !adjacent) {     \
         rows[(i) / 3] += steps;                     \
@@ -85,20 +85,26 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
                                  const bool adjacent)
 {
     ROWS(ZERO)
-    const T *a = t->a, *b = t->b, *rows[(MR + 2) / 3];
+    const T *rows[(MR + 2) / 3];
     const char *fetch = t->fetch;
     const int64_t t_a_step = t->a_step, t_b_step = t->b_step;
     const int64_t fetch_step = t->fetch_step;
     int64_t fetch_left = t->fetch_count, fetch_sets = t->fetch_sets;
-    int64_t left = t->k;
-    ROWS(A_ROW)
-    (void)a;
     const T *c = t->c;
     int64_t c_rows = t->fetch ? h : 0;
-    for (; c_rows > left / 4; c_rows--, c += t->c_row) { /* the loop below is too short for all */
+    for (; c_rows > t->k / 4; c_rows--, c += t->c_row) { /* the loop below is too short for all */
         __builtin_prefetch(c, 1);
         if (nv > 1) __builtin_prefetch(c + 2 * W - 1, 1);
     }
+    int64_t run = 0, runs = t->runs ? t->run_count : 1;
+    const T *a = t->a, *b = t->b;
+    if (t->runs && runs > 0) {
+        a += t->runs[0].a;
+        b += t->runs[0].b;
+    }
+    int64_t left = runs > 0 ? t->k : 0;
+    ROWS(A_ROW)
+    (void)a;
     for (; left >= 4 && (c_rows > 0 || fetch_sets > 0); left -= 4) {
         /* row by row, since misses at once would hold up the loads of A and B */
         __builtin_prefetch(c, 1);
@@ -120,18 +126,25 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
         STEP(3);
         ROWS(A_NEXT)
     }
-    for (; left >= 4; left -= 4) {
-        const int steps = 4;
-        STEP(0);
-        STEP(1);
-        STEP(2);
-        STEP(3);
-        ROWS(A_NEXT)
-    }
-    for (; left > 0; left--) {
-        const int steps = 1;
-        STEP(0);
-        ROWS(A_NEXT)
+    for (;;) {
+        for (; left >= 4; left -= 4) {
+            const int steps = 4;
+            STEP(0);
+            STEP(1);
+            STEP(2);
+            STEP(3);
+            ROWS(A_NEXT)
+        }
+        for (; left > 0; left--) {
+            const int steps = 1;
+            STEP(0);
+            ROWS(A_NEXT)
+        }
+        if (++run >= runs) break;
+        a = (const T *)t->a + t->runs[run].a;
+        b = (const T *)t->b + t->runs[run].b;
+        left = t->k;
+        ROWS(A_ROW)
     }
     if (t->cols < nv * W || t->bias || t->act != DH_GEMM_ACT_NONE) {
         _Alignas(64) T sums[MR * 2 * W];
