@@ -75,6 +75,13 @@ typedef struct case_shape {
             __VA_ARGS__ \
         }               \
     }
+#define N6(...)         \
+    {                   \
+        6,              \
+        {               \
+            __VA_ARGS__ \
+        }               \
+    }
 
 /* Integer inputs are small numbers by the same names (0 to 3, or -3 to 3). Integer results that
  * leave the range of their dtype must wrap; a case of an op that saturates stays inside. */

@@ -61,10 +61,61 @@ static const dh_conv_attr up_groups = {
     .group = 2, .strides = N2(1, 2), .dilations = N2(2, 1), .output_padding = N2(0, 1)};
 static const dh_conv_attr up_line = {.group = 1, .strides = N1(3), .output_padding = N1(1)};
 
+/* What the direct convolutions cut: lines that are rows or positions in many images, panels, chunks
+ * and blocks of channels, rows of taps at once, strides that leave elements without a tap, columns
+ * and images in several strips. */
+static const dh_conv_attr sparse = {.group = 1, .strides = N2(3, 4), .pads = N4(0, 1, 0, 0)};
+static const dh_conv_attr uneven = {.group = 1, .strides = N2(2, 3), .pads = N4(1, 0, 1, 2)};
+static const dh_conv_attr apart = {.group = 1, .dilations = N2(1, 2), .pads = N4(1, 2, 1, 2)};
+static const dh_conv_attr pairs = {.group = 2, .pads = N4(1, 1, 1, 1)};
+static const dh_conv_attr solid = {
+    .group = 1, .strides = N3(2, 1, 1), .pads = N6(1, 1, 1, 1, 1, 1)};
+static const dh_conv_attr series = {.group = 1, .strides = N1(2), .pads = N2(1, 1)};
+
+#define DIRECT(M)                                                               \
+    M(same, C(2, 9, 6, 5), C(11, 9, 3, 3), C(2, 11, 6, 5), 11),                 \
+        M(same, C(17, 9, 3, 4), C(34, 9, 3, 3), C(17, 34, 3, 4), 34),           \
+        M(same, C(70, 16, 4, 4), C(8, 16, 3, 3), C(70, 8, 4, 4), 8),            \
+        M(same, C(2, 20, 17, 16), C(40, 20, 3, 3), C(2, 40, 17, 16), 40),       \
+        M(uneven, C(2, 9, 7, 17), C(10, 9, 3, 3), C(2, 10, 4, 6), 10),          \
+        M(uneven, C(18, 9, 7, 5), C(10, 9, 3, 3), C(18, 10, 4, 2), 10),         \
+        M(sparse, C(2, 8, 9, 9), C(9, 8, 2, 2), C(2, 9, 3, 3), 9),              \
+        M(sparse, C(12, 8, 9, 9), C(9, 8, 2, 2), C(12, 9, 3, 3), 9),            \
+        M(plain, C(1, 264, 3, 4), C(9, 264, 1, 2), C(1, 9, 3, 3), 9),           \
+        M(plain, C(1, 9, 3, 4), C(300, 9, 2, 2), C(1, 300, 2, 3), 300),         \
+        M(plain, C(2, 128, 3, 15), C(24, 128, 1, 1), C(2, 24, 3, 15), 24),      \
+        M(same, C(1, 8, 2, 1100), C(8, 8, 3, 3), C(1, 8, 2, 1100), 8),          \
+        M(same, C(1, 8, 300, 3), C(8, 8, 3, 3), C(1, 8, 300, 3), 8),            \
+        M(padded, C(2, 1, 20, 18), C(32, 1, 5, 5), C(2, 32, 17, 17), 32),       \
+        M(apart, C(2, 8, 6, 19), C(9, 8, 3, 3), C(2, 9, 6, 19), 9),             \
+        M(pairs, C(2, 18, 5, 6), C(16, 9, 3, 3), C(2, 16, 5, 6), 16),           \
+        M(solid, C(2, 9, 5, 6, 4), C(10, 9, 3, 3, 3), C(2, 10, 3, 6, 4), 10),   \
+        M(solid, C(15, 9, 3, 2, 4), C(10, 9, 3, 3, 3), C(15, 10, 2, 2, 4), 10), \
+        M(series, C(2, 9, 40), C(10, 9, 3), C(2, 10, 20), 10),                  \
+        M(wide_pads, C(1, 8, 2, 3), C(8, 8, 3, 3), C(1, 8, 7, 10), 8)
+
+#define DIRECT_CONV(ATTR, X, W, Y, O)                                                        \
+    {                                                                                        \
+        .op = "conv", .in_count = 3, .in = {X, W, S(O)}, .attr = &ATTR, .forward_only = true \
+    }
+#define DIRECT_DX(ATTR, X, W, Y, O)                                                          \
+    {                                                                                        \
+        .op = "conv_dx", .in_count = 3, .in = {Y, W, X}, .attr = &ATTR, .forward_only = true \
+    }
+#define DIRECT_DW(ATTR, X, W, Y, O)                                                          \
+    {                                                                                        \
+        .op = "conv_dw", .in_count = 3, .in = {X, Y, W}, .attr = &ATTR, .forward_only = true \
+    }
+
 const op_case case_conv[] = {
     SHAPES(CONV),
     SHAPES(CONV_DX),
     SHAPES(CONV_DW),
+    DIRECT(DIRECT_CONV),
+    DIRECT(DIRECT_DX),
+    DIRECT(DIRECT_DW),
+    TRANSPOSE(up, C(2, 16, 5, 4), C(16, 9, 2, 2), 9),
+    TRANSPOSE(up_groups, C(15, 18, 3, 3), C(18, 9, 2, 3), 18),
     TRANSPOSE(plain, C(2, 3, 4, 5), C(3, 2, 1, 1), 2),
     TRANSPOSE(plain, C(2, 3, 4, 5), C(3, 2, 3, 2), 2),
     TRANSPOSE(up, C(1, 3, 3, 2), C(3, 2, 2, 2), 2),

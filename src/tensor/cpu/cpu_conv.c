@@ -103,8 +103,7 @@ static bool pointwise(const dh__conv_sides *s)
     return same;
 }
 
-/* Elements of axes [from, ndim) lie one after the other. */
-static bool packed_from(const dh_view *v, int from)
+bool dh__packed_from(const dh_view *v, int from)
 {
     int64_t want = 1;
     for (int i = v->ndim - 1; i >= from; i--) {
@@ -171,9 +170,9 @@ static const char *refuse_gemm(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
     if (s.large.dtype != DH_F32 && s.large.dtype != DH_F64) return "dtype is neither f32 nor f64";
-    if (!packed_from(&s.weight, 1)) return "weight is not packed";
-    if (!packed_from(&s.small, 2)) return "positions are not packed";
-    if (!packed_from(&s.large, 2)) return "images are not packed";
+    if (!dh__packed_from(&s.weight, 1)) return "weight is not packed";
+    if (!dh__packed_from(&s.small, 2)) return "positions are not packed";
+    if (!dh__packed_from(&s.large, 2)) return "images are not packed";
     return NULL;
 }
 
@@ -245,9 +244,10 @@ static dh_status run_gemm(const dh_call *call)
 static const dh_impl conv_gemm = {
     .name = "gemm", .refuse = refuse_gemm, .scratch = scratch_gemm, .run = run_gemm};
 
-#define LIST(name) const dh_impl *const dh_cpu_##name[] = {&conv_gemm, &dh__conv_plain, NULL}
+#define LIST(name, direct) \
+    const dh_impl *const dh_cpu_##name[] = {&direct, &conv_gemm, &dh__conv_plain, NULL}
 
-LIST(conv);
-LIST(conv_dx);
-LIST(conv_dw);
-LIST(conv_transpose);
+LIST(conv, dh__conv_direct);
+LIST(conv_dx, dh__conv_direct);
+LIST(conv_dw, dh__conv_direct_dw);
+LIST(conv_transpose, dh__conv_direct);

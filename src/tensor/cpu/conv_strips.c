@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+#include "conv_strips.h"
+
+#include <string.h>
+
+#include "cut.h"
+
+#define LINES_MAX (DH_CONV_PIXELS / 4)
+#define SLAB_GOOD                                                                  \
+    (DH_CONV_SLAB / 2) /* a strip is taken no larger than this, if one tile allows \
+                        */
+
+/* --- sweeps --- */
+
+int64_t dh__conv_sweeps(const dh__windows *w, bool to_large)
+{
+    return to_large ? w->stride[0] * w->stride[1] * w->stride[2] : 1;
+}
+
+static void add_tap(dh__conv_axis *a, int64_t at, int64_t key)
+{
+    int64_t high = a->taps ? a->low + a->span - 1 : at;
+    if (!a->taps || at < a->low) a->low = at;
+    a->span = (at > high ? at : high) - a->low + 1;
+    a->at[a->taps] = at;
+    a->key[a->taps++] = key;
+}
+
+static dh__conv_axis axis_to_small(const dh__windows *w, int i)
+{
+    dh__conv_axis a = {.count = w->out[i],
+                       .in = w->in[i],
+                       .in_step = w->stride[i],
+                       .out = w->out[i],
+                       .out_step = 1};
+    for (int64_t k = 0; k < w->size[i]; k++) add_tap(&a, k * w->dilation[i] - w->begin[i], k);
+    return a;
+}
+
+/* Element x of the large side has tap k where x + begin - k dilation is a multiple of the stride.
+ */
+static dh__conv_axis axis_to_large(const dh__windows *w, int i, int64_t phase)
+{
+    int64_t step = w->stride[i];
+    dh__conv_axis a = {.count = w->in[i] > phase ? (w->in[i] - 1 - phase) / step + 1 : 0,
+                       .in = w->out[i],
+                       .in_step = 1,
+                       .out = w->in[i],
+                       .out_first = phase,
+                       .out_step = step};
+    for (int64_t k = w->size[i] - 1; k >= 0; k--) {
+        int64_t at = phase + w->begin[i] - k * w->dilation[i];
+        if (at % step == 0) add_tap(&a, at / step, k);
+    }
+    return a;
+}
+
+dh__conv_sweep dh__conv_sweep_of(const dh__windows *w, bool to_large, int64_t number)
+{
+    dh__conv_sweep s = {.taps = 1};
+    int64_t phase[3] = {number / (w->stride[2] * w->stride[1]),
+                        number / w->stride[2] % w->stride[1], number % w->stride[2]};
+    for (int i = 0; i < 3; i++) {
+        s.axis[i] = to_large ? axis_to_large(w, i, phase[i]) : axis_to_small(w, i);
+        s.taps *= s.axis[i].taps;
+    }
+    return s;
+}
+
+/* --- the cut --- */
+
+/* Pixels whole pages apart would share few sets of L1. */
+static int64_t pixel_of(int64_t channels, int64_t size)
+{
+    return channels * size % 512 == 0 ? channels + 64 / size : channels;
+}
+
+/* Columns or rows of the input that so many positions see. */
+static int64_t seen(const dh__conv_axis *a, int64_t positions)
+{
+    return (positions - 1) * a->in_step + (a->span > 1 ? a->span : 1);
+}
+
+static int64_t slab_of(const dh__conv_sweep *s, int64_t rows, int64_t cols, int64_t pixel)
+{
+    int64_t planes = s->axis[0].taps;
+    return planes * seen(&s->axis[1], rows) * seen(&s->axis[2], cols) * pixel;
+}
+
+static bool cut_images(dh__conv_cut *c, const dh__conv_sweep *s)
+{
+    const dh__conv_axis *a = s->axis;
+    int64_t rows = a[0].count * a[1].count, positions = rows * a[2].count;
+    int64_t image = a[0].in * a[1].in * a[2].in * c->pixel * c->size;
+    if (a[2].count >= c->mr || rows > LINES_MAX || positions > LINES_MAX) return false;
+    int64_t fit = dh__at_most(DH_CONV_SLAB / (image + 1), DH_CONV_PIXELS / positions);
+    if (fit > c->mr) { /* whole tiles */
+        int64_t good = dh__at_most(fit, SLAB_GOOD / (image + 1)) / c->mr;
+        fit = c->mr * (good > 1 ? good : 1);
+    }
+    if (dh__at_most(fit, c->n) <= a[2].count) return false;
+    c->line_images = dh__divide_up(c->n, dh__divide_up(c->n, fit));
+    c->strips = dh__divide_up(c->n, c->line_images);
+    c->images = true;
+    return true;
+}
+
+static void cut_rows(dh__conv_cut *c, const dh__conv_sweep *s)
+{
+    const dh__conv_axis *a = s->axis;
+    int64_t good = SLAB_GOOD / c->size, cols = dh__at_most(a[2].count, DH_CONV_PIXELS), rows;
+    while (cols > c->mr && slab_of(s, 1, cols, c->pixel) > good) cols = dh__divide_up(cols, 2);
+    int64_t pieces = dh__divide_up(a[2].count, cols);
+    c->cols = dh__divide_up(a[2].count, pieces);
+    rows = dh__at_most(dh__at_most(a[1].count, LINES_MAX), DH_CONV_PIXELS / c->cols);
+    if (pieces > 1) rows = 1;
+    while (rows > 1 && slab_of(s, rows, c->cols, c->pixel) > good) rows--;
+    c->rows = dh__divide_up(a[1].count, dh__divide_up(a[1].count, rows));
+    c->per_image =
+        a[0].count * dh__divide_up(a[1].count, c->rows) * dh__divide_up(a[2].count, c->cols);
+    c->strips = c->per_image * c->n;
+}
+
+dh__conv_cut dh__conv_cut_of(const dh__conv_sweep *s, int64_t n, int64_t channels, bool f64)
+{
+    const dh__gemm_kernels *kernels = dh__gemm_kernels_now();
+    dh__conv_cut c = {.kernels = kernels,
+                      .f64 = f64,
+                      .size = f64 ? 8 : 4,
+                      .mr = kernels->mr[f64],
+                      .nr = kernels->nr[f64],
+                      .n = n,
+                      .channels = channels,
+                      .pixel = pixel_of(channels, f64 ? 8 : 4)};
+    int64_t positions = s->axis[0].count * s->axis[1].count * s->axis[2].count;
+    if (n > 0 && positions > 0 && !cut_images(&c, s)) cut_rows(&c, s);
+    return c;
+}
+
+int64_t dh__conv_slab_bound(const dh__conv_sweep *s, int64_t n, int64_t channels, int64_t size)
+{
+    const dh__conv_axis *a = s->axis;
+    double pixel = (double)(channels + 64 / size), most = DH_CONV_SLAB / (double)size;
+    double images = (double)n * (double)a[0].in * (double)a[1].in * (double)a[2].in * pixel;
+    double planes = a[0].taps > 1 ? (double)a[0].taps : 1;
+    double rows = planes * (double)seen(&a[1], a[1].count) * (double)seen(&a[2], a[2].count);
+    double bound = images > rows * pixel ? images : rows * pixel;
+    return (int64_t)(bound < most ? bound : most);
+}
+
+bool dh__conv_slab_fits(const dh__conv_sweep *s, int64_t channels, bool f64)
+{
+    int64_t size = f64 ? 8 : 4, mr = dh__gemm_kernels_now()->mr[f64];
+    return s->axis[2].span < INT32_MAX && s->axis[1].span < INT32_MAX &&
+           (double)s->axis[0].taps * (double)seen(&s->axis[1], 1) * (double)seen(&s->axis[2], mr) *
+                   (double)(channels + 64 / size) * (double)size <=
+               DH_CONV_SLAB;
+}
+
+dh__conv_strip dh__conv_strip_of(const dh__conv_sweep *s, const dh__conv_cut *c, int64_t number)
+{
+    const dh__conv_axis *a = s->axis;
+    dh__conv_strip t = {.images = 1};
+    if (c->images) {
+        t.n = number * c->line_images;
+        t.images = dh__at_most(c->line_images, c->n - t.n);
+        t.rows = a[1].count;
+        t.cols = a[2].count;
+        t.lines = a[0].count * t.rows * t.cols;
+        t.line = t.images;
+        t.height = a[1].in;
+        t.pitch = a[2].in;
+        return t;
+    }
+    int64_t across = dh__divide_up(a[2].count, c->cols), down = dh__divide_up(a[1].count, c->rows);
+    int64_t inside = number % c->per_image;
+    t.n = number / c->per_image;
+    t.x = inside % across * c->cols;
+    t.cols = dh__at_most(c->cols, a[2].count - t.x);
+    t.y = inside / across % down * c->rows;
+    t.rows = dh__at_most(c->rows, a[1].count - t.y);
+    t.z = inside / across / down;
+    t.lines = t.rows;
+    t.line = t.cols;
+    t.height = seen(&a[1], t.rows);
+    t.pitch = seen(&a[2], t.cols);
+    t.low_y = t.y * a[1].in_step + a[1].low;
+    t.low_x = t.x * a[2].in_step + a[2].low;
+    return t;
+}
+
+bool dh__conv_tap_at(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,
+                     int64_t line, const int64_t tap[3], int64_t *offset)
+{
+    const dh__conv_axis *a = s->axis;
+    int64_t position[3] = {t->z, t->y + line, t->x}, at[3];
+    if (c->images) {
+        position[0] = line / (a[1].count * a[2].count);
+        position[1] = line / a[2].count % a[1].count;
+        position[2] = line % a[2].count;
+    }
+    for (int i = 0; i < 3; i++) {
+        at[i] = position[i] * a[i].in_step + a[i].at[tap[i]];
+        if ((at[i] < 0 || at[i] >= a[i].in) && (i < 2 || c->images)) return false;
+    }
+    if (c->images)
+        *offset = ((at[0] * a[1].in + at[1]) * a[2].in + at[2]) * t->images * c->pixel;
+    else
+        *offset =
+            ((tap[0] * t->height + at[1] - t->low_y) * t->pitch + at[2] - t->low_x) * c->pixel;
+    return true;
+}
+
+/* --- moving --- */
+
+static char *element(const dh_view *v, int64_t n, int64_t channel, int64_t at, int64_t size)
+{
+    return (char *)v->data + (n * v->stride[0] + channel * v->stride[1] + at) * size;
+}
+
+/* count elements of so many channels to out, channels last. */
+static void turn_in(const dh__conv_cut *c, char *out, int64_t out_step, const dh_view *x, int64_t n,
+                    int64_t first, int64_t channels, int64_t fill, int64_t at, int64_t count)
+{
+    for (int64_t k = 0; k < fill; k += c->nr) {
+        int64_t width = dh__at_most(c->nr, channels - k), wide = dh__at_most(c->nr, fill - k);
+        if (width < 0) width = 0;
+        c->kernels->pack_turn[c->f64](out + k * c->size, out_step,
+                                      element(x, n, first + (width ? k : 0), at, c->size),
+                                      x->stride[1], (int)width, (int)wide, count);
+    }
+}
+
+static void gather_rows(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,
+                        const dh_view *x, int64_t first, int64_t channels, int64_t plane,
+                        char *slab)
+{
+    const dh__conv_axis *a = s->axis;
+    int64_t z = t->z * a[0].in_step + a[0].at[plane], end = t->low_x + t->pitch;
+    int64_t from = t->low_x > 0 ? t->low_x : 0, to = end < a[2].in ? end : a[2].in;
+    if (z < 0 || z >= a[0].in) return;
+    bool whole = from == 0 && to == a[2].in && t->pitch == to;
+    int64_t top = t->low_y > 0 ? t->low_y : 0;
+    int64_t bottom = dh__at_most(t->low_y + t->height, a[1].in);
+    for (int64_t y = top; y < bottom; y++) {
+        char *row = slab + ((plane * t->height + y - t->low_y) * t->pitch * c->pixel) * c->size;
+        int64_t at = (z * a[1].in + y) * a[2].in + from, rows = whole ? bottom - y : 1;
+        if (!whole && (y - t->low_y) % a[1].in_step >= a[1].span) continue; /* no tap there */
+        size_t before = (size_t)((from - t->low_x) * c->pixel * c->size);
+        if (to <= from) {
+            memset(row, 0, (size_t)(t->pitch * c->pixel * c->size));
+            continue;
+        }
+        memset(row, 0, before);
+        turn_in(c, row + before, c->pixel, x, t->n, first, channels, channels, at,
+                (to - from) * rows);
+        memset(row + (to - t->low_x) * c->pixel * c->size, 0,
+               whole ? 0 : (size_t)((end - to) * c->pixel * c->size));
+        y += rows - 1;
+    }
+}
+
+void dh__conv_gather(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,
+                     const dh_view *x, int64_t first, int64_t channels, void *slab)
+{
+    const dh__conv_axis *a = s->axis;
+    if (!c->images) {
+        for (int64_t plane = 0; plane < a[0].taps; plane++)
+            gather_rows(s, c, t, x, first, channels, plane, slab);
+        return;
+    }
+    for (int64_t i = 0; i < t->images; i++)
+        turn_in(c, (char *)slab + i * c->pixel * c->size, t->images * c->pixel, x, t->n + i, first,
+                channels, channels, 0, a[0].in * a[1].in * a[2].in);
+}
+
+/* nr pixels of nr channels each, step apart, to elements apart from at on of each channel. */
+static void turn_out(const dh__conv_cut *c, const char *pixels, int64_t step, const dh_view *y,
+                     int64_t n, int64_t first, int64_t channels, int64_t at, int64_t apart,
+                     int64_t count)
+{
+    for (int64_t i = 0; i < count; i += c->nr) {
+        int64_t width = dh__at_most(c->nr, count - i);
+        const char *from = pixels + i * step * c->size;
+        if (apart == 1) {
+            c->kernels->pack_turn[c->f64](element(y, n, first, at + i, c->size), y->stride[1], from,
+                                          step, (int)width, (int)width, channels);
+            continue;
+        }
+        for (int64_t k = 0; k < channels; k++) {
+            void *to = element(y, n, first + k, at + i * apart, c->size);
+            for (int64_t p = 0; p < width && c->f64; p++)
+                ((double *)to)[p * apart] = ((const double *)(const void *)from)[p * step + k];
+            for (int64_t p = 0; p < width && !c->f64; p++)
+                ((float *)to)[p * apart] = ((const float *)(const void *)from)[p * step + k];
+        }
+    }
+}
+
+/* The rows of the strip as stretches of the result that lie one by one in the tensor: all of them,
+ * or each. BODY sees n, at, pixel (the first), step and count. */
+static bool one_by_one(const dh__conv_sweep *s)
+{
+    bool yes = true;
+    for (int i = 0; i < 3; i++) yes &= s->axis[i].count == s->axis[i].out;
+    return yes;
+}
+
+static int64_t out_at(const dh__conv_sweep *s, int64_t z, int64_t y, int64_t x)
+{
+    const dh__conv_axis *a = s->axis;
+    return ((a[0].out_first + z * a[0].out_step) * a[1].out + a[1].out_first + y * a[1].out_step) *
+               a[2].out +
+           a[2].out_first + x * a[2].out_step;
+}
+
+void dh__conv_scatter(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,
+                      const dh_view *y, int64_t first, int64_t count, const void *pixels)
+{
+    const dh__conv_axis *a = s->axis;
+    const char *from = pixels;
+    bool joined = one_by_one(s) && (c->images || t->cols == a[2].count);
+    int64_t planes = c->images ? a[0].count : 1, rows = joined ? 1 : t->rows;
+    int64_t length = joined ? t->lines * (c->images ? 1 : t->line) : t->cols;
+    if (joined) planes = 1;
+    int64_t step = c->images ? t->images * c->nr : c->nr;
+    for (int64_t i = 0; i < t->images; i++)
+        for (int64_t line = 0; line < planes * rows; line++)
+            turn_out(c, from + (line * length * step + i * c->nr) * c->size, step, y, t->n + i,
+                     first, count, out_at(s, t->z + line / rows, t->y + line % rows, t->x),
+                     a[2].out_step, length);
+}
+
+void dh__conv_take(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,
+                   const dh_view *y, int64_t first, int64_t count, void *pixels)
+{
+    bool joined = c->images || t->cols == s->axis[2].count;
+    int64_t rows = joined ? 1 : t->rows;
+    int64_t length = joined ? t->lines * (c->images ? 1 : t->line) : t->cols;
+    int64_t step = c->images ? t->images * c->nr : c->nr;
+    for (int64_t i = 0; i < t->images; i++)
+        for (int64_t row = 0; row < rows; row++)
+            turn_in(c, (char *)pixels + (row * length * step + i * c->nr) * c->size, step, y,
+                    t->n + i, first, count, c->nr, out_at(s, t->z, t->y + row, t->x), length);
+}
