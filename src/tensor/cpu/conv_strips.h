@@ -35,6 +35,15 @@ typedef struct dh__conv_sweep {
 int64_t dh__conv_sweeps(const dh__windows *w, bool to_large);
 dh__conv_sweep dh__conv_sweep_of(const dh__windows *w, bool to_large, int64_t number);
 
+/* The numbers along each axis of a sweep's tap. */
+static inline void dh__conv_tap_number(const dh__conv_sweep *s, int64_t tap, int64_t out[3])
+{
+    int64_t across = s->axis[2].taps, plane = s->axis[1].taps * across;
+    out[0] = tap / plane;
+    out[1] = tap % plane / across;
+    out[2] = tap % across;
+}
+
 /* How a sweep is cut; by shapes only. */
 typedef struct dh__conv_cut {
     const dh__gemm_kernels *kernels;
@@ -83,5 +92,18 @@ void dh__conv_scatter(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__
 /* The other way, for a sweep whose positions lie one by one; zeros for channels from count on. */
 void dh__conv_take(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,
                    const dh_view *y, int64_t first, int64_t count, void *pixels);
+
+/* Weights in the order in which the micro-kernel reads them. */
+typedef struct dh__conv_weights {
+    const dh__conv_sides *s;
+    bool to_large;
+    int64_t group, in_channels, out_channels; /* of a group; out: of the result */
+    int64_t chunk;                            /* input channels that are packed at a time */
+} dh__conv_weights;
+
+/* One panel, nr output channels, of one chunk: [tap][channel of the chunk][nr], zeros for output
+ * channels that there are not. */
+void dh__conv_pack(const dh__conv_weights *w, const dh__conv_sweep *sweep, int64_t panel,
+                   int64_t chunk, void *out);
 
 #endif

@@ -16,18 +16,15 @@
 #define PIECE        256 /* terms of a sum, about */
 #define RUNS_MAX     64
 #define TASKS_WANTED 16
-#define TURNED       256 /* rows of weights turned at a time */
 #define SERIAL_FLOPS 2e6
 #define LEAST_OUT    8 /* channels: fewer leave most lanes idle */
 
 typedef struct job {
-    const dh__conv_sides *s;
+    dh__conv_weights w;
     const dh_view *from, *to;
-    bool to_large;
     dh__conv_sweep sweep;
     dh__conv_cut cut;
-    int64_t group, in_channels, out_channels;
-    int64_t chunk, chunks; /* of the input's channels */
+    int64_t chunks; /* of the input's channels */
     int64_t taps_a_piece;
     bool merged; /* the taps of a row are one run */
     int64_t panels, groups_of_panels;
@@ -37,97 +34,24 @@ typedef struct job {
     atomic_int_fast64_t next;
 } job;
 
-static int64_t key_of(const job *j, int64_t tap, int64_t at[3])
-{
-    const dh__conv_axis *a = j->sweep.axis;
-    const int64_t *size = j->s->c.w.size;
-    at[0] = tap / (a[1].taps * a[2].taps);
-    at[1] = tap / a[2].taps % a[1].taps;
-    at[2] = tap % a[2].taps;
-    return (a[0].key[at[0]] * size[1] + a[1].key[at[1]]) * size[2] + a[2].key[at[2]];
-}
-
 static int64_t chunk_length(const job *j, int64_t chunk)
 {
-    return dh__at_most(j->chunk, j->in_channels - chunk * j->chunk);
+    return dh__at_most(j->w.chunk, j->w.in_channels - chunk * j->w.chunk);
 }
 
 /* Elements of the packed weights from the first to a panel's chunk. */
 static int64_t weights_at(const job *j, int64_t panel, int64_t chunk)
 {
-    int64_t channels = panel * j->in_channels + chunk * j->chunk;
+    int64_t channels = panel * j->w.in_channels + chunk * j->w.chunk;
     return channels * j->sweep.taps * j->cut.nr;
-}
-
-/* --- weights --- */
-
-/* The rows of one chunk to their places: turned holds count rows, of one input channel after the
- * other, each with its window; the first is number at. */
-static void place_rows(const job *j, int64_t panel, int64_t chunk, const char *turned, int64_t at,
-                       int64_t count)
-{
-    int64_t window = dh__windows_elements(&j->s->c.w), length = chunk_length(j, chunk), tap[3];
-    size_t row = (size_t)(j->cut.nr * j->cut.size);
-    char *to = j->weights + weights_at(j, panel, chunk) * j->cut.size;
-    for (int64_t t = 0; t < j->sweep.taps; t++) {
-        int64_t key = key_of(j, t, tap);
-        int64_t channel = at <= key ? 0 : dh__divide_up(at - key, window);
-        for (; channel * window + key < at + count; channel++)
-            memcpy(to + (size_t)(t * length + channel) * row,
-                   turned + (size_t)(channel * window + key - at) * row, row);
-    }
-}
-
-/* Weight [O, I, window]: panels of O for a result on the small side. */
-static void pack_to_small(const job *j, int64_t panel, int64_t chunk)
-{
-    const dh_view *w = &j->s->weight;
-    _Alignas(64) char turned[TURNED * 128];
-    int64_t window = dh__windows_elements(&j->s->c.w), first = panel * j->cut.nr;
-    int64_t rows = chunk_length(j, chunk) * window;
-    const char *from =
-        (const char *)w->data +
-        ((j->group * j->out_channels + first) * w->stride[0] + chunk * j->chunk * window) *
-            j->cut.size;
-    int64_t width = dh__at_most(j->cut.nr, j->out_channels - first);
-    for (int64_t at = 0; at < rows; at += TURNED) {
-        int64_t count = dh__at_most(TURNED, rows - at);
-        j->cut.kernels->pack_turn[j->cut.f64](turned, j->cut.nr, from + at * j->cut.size,
-                                              w->stride[0], (int)width, (int)j->cut.nr, count);
-        place_rows(j, panel, chunk, turned, at, count);
-    }
-}
-
-/* Panels of I for a result on the large side. */
-static void pack_to_large(const job *j, int64_t panel, int64_t chunk)
-{
-    const dh_view *w = &j->s->weight;
-    _Alignas(64) char turned[TURNED * 128];
-    int64_t window = dh__windows_elements(&j->s->c.w), first = panel * j->cut.nr;
-    int64_t width = dh__at_most(j->cut.nr, j->out_channels - first),
-            length = chunk_length(j, chunk);
-    for (int64_t c = 0; c < length; c++) {
-        int64_t channel = j->group * j->in_channels + chunk * j->chunk + c;
-        const char *from =
-            (const char *)w->data + (channel * w->stride[0] + first * window) * j->cut.size;
-        for (int64_t at = 0; at < window; at += TURNED) {
-            int64_t count = dh__at_most(TURNED, window - at);
-            const dh__gemm_kernels *k = j->cut.kernels;
-            (window == 1 ? k->pack_copy
-                         : k->pack_turn)[j->cut.f64](turned, j->cut.nr, from + at * j->cut.size,
-                                                     window, (int)width, (int)j->cut.nr, count);
-            place_rows(j, panel, chunk, turned, c * window + at, count);
-        }
-    }
 }
 
 static void pack_task(void *context, int64_t i)
 {
     const job *j = context;
-    if (j->to_large)
-        pack_to_large(j, i / j->chunks, i % j->chunks);
-    else
-        pack_to_small(j, i / j->chunks, i % j->chunks);
+    int64_t panel = i / j->chunks, chunk = i % j->chunks;
+    dh__conv_pack(&j->w, &j->sweep, panel, chunk,
+                  j->weights + weights_at(j, panel, chunk) * j->cut.size);
 }
 
 /* --- sums --- */
@@ -138,7 +62,7 @@ static int64_t runs_of(const job *j, const dh__conv_strip *t, int64_t line, int6
 {
     int64_t count = 0, from = tap, at[3];
     for (; tap < end; tap += j->merged ? j->sweep.axis[2].taps : 1) {
-        key_of(j, tap, at);
+        dh__conv_tap_number(&j->sweep, tap, at);
         if (dh__conv_tap_at(&j->sweep, &j->cut, t, line, at, &runs[count].a))
             runs[count++].b = (tap - from) * length * j->cut.nr;
     }
@@ -171,8 +95,8 @@ static void make_panel(const job *j, const dh__conv_strip *t, int64_t panel, con
                        char *pixels)
 {
     int64_t first = panel * j->cut.nr, size = j->cut.size, taps = j->sweep.taps;
-    int64_t width = dh__at_most(j->cut.nr, j->out_channels - first);
-    const dh_view *bias = j->s->bias;
+    int64_t width = dh__at_most(j->cut.nr, j->w.out_channels - first);
+    const dh_view *bias = j->w.s->bias;
     dh__gemm_tile tile = {.a_step = dh__conv_step(&j->sweep, &j->cut),
                           .b_step = j->cut.nr,
                           .c_row = j->cut.nr,
@@ -183,14 +107,15 @@ static void make_panel(const job *j, const dh__conv_strip *t, int64_t panel, con
         do {
             int64_t end = dh__at_most(tap + j->taps_a_piece, taps);
             if (end >= taps && chunk + 1 == j->chunks && bias)
-                tile.bias = (const char *)bias->data + (j->group * j->out_channels + first) * size;
+                tile.bias =
+                    (const char *)bias->data + (j->w.group * j->w.out_channels + first) * size;
             tile.b = j->weights + (weights_at(j, panel, chunk) + tap * length * j->cut.nr) * size;
-            add_piece(j, t, tile, slab + chunk * j->chunk * size, pixels, tap, end, length);
+            add_piece(j, t, tile, slab + chunk * j->w.chunk * size, pixels, tap, end, length);
             tile.beta = 1;
             tap = end;
         } while (tap < taps);
     }
-    dh__conv_scatter(&j->sweep, &j->cut, t, j->to, j->group * j->out_channels + first, width,
+    dh__conv_scatter(&j->sweep, &j->cut, t, j->to, j->w.group * j->w.out_channels + first, width,
                      pixels);
 }
 
@@ -203,8 +128,8 @@ static void sum_task(void *context, int64_t slot)
         if (task >= j->cut.strips * j->groups_of_panels) return;
         int64_t group = task % j->groups_of_panels;
         dh__conv_strip t = dh__conv_strip_of(&j->sweep, &j->cut, task / j->groups_of_panels);
-        dh__conv_gather(&j->sweep, &j->cut, &t, j->from, j->group * j->in_channels, j->in_channels,
-                        slab);
+        dh__conv_gather(&j->sweep, &j->cut, &t, j->from, j->w.group * j->w.in_channels,
+                        j->w.in_channels, slab);
         int64_t end = j->panels * (group + 1) / j->groups_of_panels;
         for (int64_t p = j->panels * group / j->groups_of_panels; p < end; p++)
             make_panel(j, &t, p, slab, pixels);
@@ -220,24 +145,25 @@ static bool goes_to_large(const dh_call *call)
 
 static job job_of(const dh__conv_sides *s, bool to_large, int64_t number)
 {
-    job j = {.s = s, .to_large = to_large, .sweep = dh__conv_sweep_of(&s->c.w, to_large, number)};
+    job j = {.w = {.s = s, .to_large = to_large},
+             .sweep = dh__conv_sweep_of(&s->c.w, to_large, number)};
     const dh__conv_axis *last = &j.sweep.axis[2];
     j.from = to_large ? &s->small : &s->large;
     j.to = to_large ? &s->large : &s->small;
-    j.in_channels = to_large ? s->c.out_channels : s->c.in_channels;
-    j.out_channels = to_large ? s->c.in_channels : s->c.out_channels;
-    j.cut = dh__conv_cut_of(&j.sweep, s->c.n, j.in_channels, s->size == 8);
-    j.panels = dh__divide_up(j.out_channels, j.cut.nr);
-    j.chunks = dh__divide_up(j.in_channels, PIECE);
-    j.chunk = j.chunks ? dh__divide_up(j.in_channels, j.chunks) : 0;
+    j.w.in_channels = to_large ? s->c.out_channels : s->c.in_channels;
+    j.w.out_channels = to_large ? s->c.in_channels : s->c.out_channels;
+    j.cut = dh__conv_cut_of(&j.sweep, s->c.n, j.w.in_channels, s->size == 8);
+    j.panels = dh__divide_up(j.w.out_channels, j.cut.nr);
+    j.chunks = dh__divide_up(j.w.in_channels, PIECE);
+    j.w.chunk = j.chunks ? dh__divide_up(j.w.in_channels, j.chunks) : 0;
     /* a row of taps at once where it fits; the same pieces with images, so that bits agree */
-    int64_t row = last->taps * j.in_channels, unit = row <= PIECE ? last->taps : 1;
-    int64_t units = unit ? PIECE / (unit * (j.chunk ? j.chunk : 1)) : 1;
+    int64_t row = last->taps * j.w.in_channels, unit = row <= PIECE ? last->taps : 1;
+    int64_t units = unit ? PIECE / (unit * (j.w.chunk ? j.w.chunk : 1)) : 1;
     j.taps_a_piece = unit * (units > 1 ? units : 1);
     if (j.taps_a_piece > RUNS_MAX) j.taps_a_piece = unit < RUNS_MAX ? RUNS_MAX / unit * unit : unit;
     if (j.taps_a_piece < 1) j.taps_a_piece = 1;
     j.merged = !j.cut.images && unit == last->taps && last->taps == last->span &&
-               j.cut.pixel == j.in_channels;
+               j.cut.pixel == j.w.in_channels;
     j.groups_of_panels = j.cut.strips < TASKS_WANTED && j.cut.strips > 0
                              ? dh__at_most(j.panels, dh__divide_up(TASKS_WANTED, j.cut.strips))
                              : 1;
@@ -275,15 +201,16 @@ static int64_t align(int64_t bytes)
 
 static int64_t weights_size(const dh__conv_sides *s, const job *j)
 {
-    return align(j->panels * j->cut.nr * j->in_channels * dh__windows_elements(&s->c.w) * s->size);
+    return align(j->panels * j->cut.nr * j->w.in_channels * dh__windows_elements(&s->c.w) *
+                 s->size);
 }
 
 static void set_slots(const dh__conv_sides *s, job *j)
 {
-    for (int64_t i = 0; i < dh__conv_sweeps(&s->c.w, j->to_large); i++) {
-        dh__conv_sweep sweep = dh__conv_sweep_of(&s->c.w, j->to_large, i);
+    for (int64_t i = 0; i < dh__conv_sweeps(&s->c.w, j->w.to_large); i++) {
+        dh__conv_sweep sweep = dh__conv_sweep_of(&s->c.w, j->w.to_large, i);
         int64_t slab =
-            align(dh__conv_slab_bound(&sweep, s->c.n, j->in_channels, s->size) * s->size);
+            align(dh__conv_slab_bound(&sweep, s->c.n, j->w.in_channels, s->size) * s->size);
         if (slab > j->slab) j->slab = slab;
     }
     j->slot = j->slab + DH_CONV_PIXELS * j->cut.nr * s->size;
@@ -307,12 +234,12 @@ static dh_status run_direct(const dh_call *call)
         set_slots(&s, &j);
         j.weights = call->scratch;
         j.slots = j.weights + weights_size(&s, &j);
-        double flops = 2.0 * (double)dh__view_count(j.to) * (double)j.in_channels *
+        double flops = 2.0 * (double)dh__view_count(j.to) * (double)j.w.in_channels *
                        (double)(j.sweep.taps ? j.sweep.taps : 1);
         int64_t threads = flops > SERIAL_FLOPS ? dh__at_most(dh__team_size(), dh__cpu_count()) : 1;
         int64_t tasks = j.cut.strips * j.groups_of_panels;
         if (!tasks) continue;
-        for (j.group = 0; j.group < s.c.groups; j.group++) {
+        for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++) {
             atomic_store(&j.next, 0);
             if (threads > 1) {
                 dh__team_run(j.panels * j.chunks, pack_task, &j);
