@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A model as text and as pictures: its architecture as JSON, which makes it again, its graph of
- * layers, and histograms of what it has learnt. */
+/* A model as numbers, as text and as pictures: its size and work, its architecture as JSON, which
+ * makes it again, its graph of layers, and histograms of what it has learnt. */
 #ifndef DEEPHEALTH_INSPECTION_H
 #define DEEPHEALTH_INSPECTION_H
 
@@ -9,6 +9,17 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* --- size and work --- */
+
+typedef struct dh_work_report {
+    int64_t parameters; /* numbers in all parameters and states; shared ones once */
+    int64_t trainable;  /* of them those that are trained: no states, nothing frozen */
+    double flops; /* a forward of one sample: 2 a multiply-add of convolutions and products (dense);
+                     nothing else */
+} dh_work_report;
+/* Of all layers that the model has now, built or not; nothing is allocated for them. */
+DH_API DH_NODISCARD dh_status dh_model_work(dh_work_report *out, const dh_model *model);
 
 /* --- architecture --- */
 

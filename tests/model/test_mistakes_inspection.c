@@ -151,9 +151,24 @@ static void pictures(void **state)
     free_parts(&p);
 }
 
+static void work(void **state)
+{
+    (void)state;
+    parts p = make_parts();
+    dh_work_report r = {7, 7, 7};
+    CALL(dh_model_work(NULL, p.net), "model_work: out is NULL");
+    CALL(dh_model_work(&r, NULL), "model_work: model is NULL");
+    assert_null(dh_dense(p.in, 0));
+    CALL(dh_model_work(&r, p.net),
+         "model_work: dense \"dense1\": units is 0, must be in [1, 1073741824]");
+    assert_true(r.parameters == 7 && r.trainable == 7 && r.flops == 7);
+    none_wrong();
+    free_parts(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(json_texts), cmocka_unit_test(json_calls),
-                                       cmocka_unit_test(pictures)};
+                                       cmocka_unit_test(pictures), cmocka_unit_test(work)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
