@@ -16,6 +16,10 @@ extern "C" {
 /* "0.1.0", of the library at run time; borrowed, static. */
 DH_API const char *dh_version(void);
 
+/* Instruction set of the kernels that run here, which DEEPHEALTH_ISA may lower: "portable", "avx2"
+ * or "avx512"; borrowed, static. */
+DH_API const char *dh_isa(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -2,6 +2,8 @@
 /* What the processor offers: instruction sets, caches, name, clock. */
 #include "base.h"
 
+#include <deephealth/version.h>
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -191,6 +193,11 @@ dh__isa dh__cpu_isa(void)
                 "(%s, which offers %s); %s is used",
                 isa_asked, model, dh__isa_name(isa_offered), dh__isa_name(isa_used));
     return isa_used;
+}
+
+const char *dh_isa(void)
+{
+    return dh__isa_name(dh__cpu_isa());
 }
 
 const char *dh__cpu_model(void)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base_test.h"
 
+#include <deephealth/version.h>
+
 #include "base_impl.h"
 
 #include <sched.h>
@@ -27,6 +29,7 @@ static void isa_names(void **state)
     assert_string_equal(dh__isa_name(DH_ISA_AVX2), "avx2");
     assert_string_equal(dh__isa_name(DH_ISA_AVX512), "avx512");
     assert_string_equal(dh__isa_name((dh__isa)9), "unknown");
+    assert_string_equal(dh_isa(), dh__isa_name(dh__cpu_isa()));
 #if defined(__x86_64__)
     /* where the compiler's own detection knows, it must agree */
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");

@@ -11,7 +11,7 @@ subjects="tensor tensor_io tensor_linalg tensor_math tensor_reduce tensor_shape 
 
 # Functions that cannot fail; those that take something are called with NULL and nonsense all the same.
 answers="dh_dtype_is_float dh_dtype_name dh_dtype_promote dh_dtype_size dh_error_status dh_error_text
-  dh_field_find dh_field_required dh_get_log_level dh_get_memory_stats dh_npz_count dh_npz_name
+  dh_field_find dh_field_required dh_get_log_level dh_get_memory_stats dh_isa dh_npz_count dh_npz_name
   dh_safetensors_count dh_safetensors_metadata dh_safetensors_name dh_status_name dh_tensor_count
   dh_tensor_data dh_tensor_device dh_tensor_dim dh_tensor_dtype dh_tensor_is_contiguous dh_tensor_ndim
   dh_tensor_shape dh_tensor_strides dh_version"                       # a question has an answer for everything

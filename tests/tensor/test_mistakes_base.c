@@ -101,6 +101,7 @@ static void log_and_status(void **state)
     assert_int_equal(dh_error_status(), DH_OK);
     assert_string_equal(dh_error_text(), "");
     assert_non_null(strchr(dh_version(), '.'));
+    assert_non_null(dh_isa());
     dh_error_prefix("nothing has failed");
     dh_error_prefix(NULL);
     assert_string_equal(dh_error_text(), "");
