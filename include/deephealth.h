@@ -24,5 +24,6 @@
 #include <deephealth/tensor_reduce.h>
 #include <deephealth/tensor_shape.h>
 #include <deephealth/version.h>
+#include <deephealth/zoo.h>
 
 #endif
