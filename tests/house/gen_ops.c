@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Prints docs/ops.md (argument "ops") or docs/layers.md ("layers") from the op table, ops.def, the
- * layer kinds and their field tables. scripts/docs.sh writes the files, a house test compares. */
+/* Prints docs/ops.md (argument "ops"), docs/layers.md ("layers") or docs/zoo.md ("zoo") from the op
+ * table, ops.def, the layer kinds and their field tables, and the list of the zoo. scripts/docs.sh
+ * writes the files, a house test compares. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <deephealth/dtype.h>
+#include <deephealth/inspection.h>
+#include <deephealth/zoo.h>
 
 #include "layer_defs.h"
 #include "ops.h"
@@ -284,13 +287,68 @@ static void print_layers(void)
            "`dh_model_apply(model, {x})` a whole\nmodel (a Model called in Keras).\n");
 }
 
+/* --- the zoo --- */
+
+static const char zoo_text[] =
+    "# The zoo\n\n"
+    "Written by `scripts/docs.sh` from the list in `src/model/zoo.c`: change that, or "
+    "`tests/house/gen_ops.c`, not this page.\n\n"
+    "Networks of the literature, each a constructor that takes a layer and returns the last one. "
+    "Size and channels are those of\nthe input, classes the second argument:\n\n"
+    "```c\n"
+    "dh_layer *in = dh_input(net, {3, 224, 224});\n"
+    "dh_layer *end = dh_zoo_resnet(in, 8, .depth = 50);\n"
+    "if (dh_build(net, end, .loss = \"cross_entropy\", .optimizer = dh_sgd(0.01f)))\n"
+    "    return dh_perror(\"build\");\n"
+    "```\n\n"
+    "`dh_zoo_mlp`, `dh_zoo_lenet`, `dh_zoo_mnist_conv`, `dh_zoo_vgg`, `dh_zoo_resnet`, "
+    "`dh_zoo_eddl_resnet`, `dh_zoo_mobilenet_v2` and\n`dh_zoo_unet` take `.depth`, `.width` and "
+    "the "
+    "like, as `deephealth/zoo.h` says of each. `dh_zoo_make(x, 8, .net = \"vgg16_bn\")`\nmakes any "
+    "of them by the name it has below; `dh_zoo_find` and `dh_zoo_at` give its row.\n\n"
+    "- Weights begin at random; none come with the library. Layers have stable names by parts: "
+    "`stem`, `stage2.block1.conv1`,\n  `down3.conv2`; behind them `.bn` and `.relu`; `classes` is "
+    "the "
+    "last layer with weights. So `dh_load_weights(net, path,\n  .only = \"stem*,stage?.*\")` takes "
+    "what a net learnt before, but for its classes. `.name` stands before all of them.\n"
+    "- The end is a softmax, or a sigmoid of a U-Net with one class; `.activation` is another, "
+    "`\"linear\"` none.\n"
+    "- Parameters, strides, padding and batch normalisation of VGG, ResNet and MobileNetV2 are "
+    "torchvision's. `_bn`: with batch\n  normalisation. `_cifar` is `.small_images`: for about 32 "
+    "x "
+    "32. `_eddl`: as EDDL's examples of CIFAR-10 have it, where that\n  differs.\n\n"
+    "| name | input | classes | parameters that are trained | multiply-adds, millions | paper |\n"
+    "| --- | --- | --: | --: | --: | --- |\n";
+
+static void print_zoo(void)
+{
+    const dh_zoo_entry *e;
+    fputs(zoo_text, stdout);
+    for (int i = 0; (e = dh_zoo_at(i)); i++) {
+        dh_work_report work = {0};
+        dh_model *net = dh_model_new(e->name);
+        dh_layer *x = dh_input(net, {e->input[0], e->input[1], e->input[2]});
+        dh_zoo_make(x, e->classes, .net = e->name);
+        if (dh_model_work(&work, net)) dh_perror(e->name);
+        printf("| `%s` | %lld", e->name, (long long)e->input[0]);
+        for (int k = 1; e->input[k]; k++) printf(" x %lld", (long long)e->input[k]);
+        printf(" | %d | %lld | %.1f | %s |\n", e->classes, (long long)work.trainable,
+               work.flops / 2e6, e->paper);
+        dh_model_free(net);
+    }
+    printf("\nParameters and multiply-adds (of convolutions and dense layers, a forward of one "
+           "sample) are counted by\n`dh_model_work`, at the input and the classes of the row.\n");
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2 && !strcmp(argv[1], "ops"))
         print_ops();
     else if (argc == 2 && !strcmp(argv[1], "layers"))
         print_layers();
+    else if (argc == 2 && !strcmp(argv[1], "zoo"))
+        print_zoo();
     else
-        return fprintf(stderr, "usage: %s ops|layers\n", argv[0]), 2;
+        return fprintf(stderr, "usage: %s ops|layers|zoo\n", argv[0]), 2;
     return ferror(stdout) ? 1 : 0;
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The networks of the zoo: as many parameters and as much work as was published, the shapes that
  * they promise, and that each family learns. */
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "model_test.h"
 
 /* --- size and work --- */
@@ -329,6 +332,43 @@ static void each_family_learns(void **state)
     learn("unet_plain", 16, 4, "binary_cross_entropy");
 }
 
+static dh_model *for_classes(int classes, uint64_t seed)
+{
+    dh_model *net = dh_model_new("net");
+    dh_layer *y = dh_zoo_resnet(dh_input(net, {3, 8, 8}), classes, .depth = 18, .width = 4,
+                                .small_images = true);
+    assert_ok(dh_build(net, y, .loss = "cross_entropy", .seed = seed));
+    return net;
+}
+
+static float first_of(const dh_model *net, const char *parameter)
+{
+    dh_tensor *t;
+    assert_ok(dh_model_parameter(&t, net, parameter));
+    float value = *(const float *)dh_tensor_data(t);
+    dh_tensor_free(t);
+    return value;
+}
+
+/* What was learnt for ten classes serves for three, but for the last layer. */
+static void weights_by_pattern(void **state)
+{
+    (void)state;
+    const char *path = "test_zoo.safetensors",
+               *names[] = {"stem/weight", "stage4.block2.conv2/weight"};
+    dh_model *ten = for_classes(10, 1), *three = for_classes(3, 2);
+    assert_ok(dh_save_weights(ten, path));
+    float before = first_of(three, "classes/weight");
+    assert_error(dh_load_weights(three, path), DH_EFORMAT, "classes/weight");
+    assert_ok(dh_load_weights(three, path, .only = "stem*,stage?.*"));
+    for (int i = 0; i < 2; i++)
+        assert_true(fabsf(first_of(three, names[i]) - first_of(ten, names[i])) <= 0);
+    assert_true(fabsf(first_of(three, "classes/weight") - before) <= 0);
+    assert_int_equal(remove(path), 0);
+    dh_model_free(ten);
+    dh_model_free(three);
+}
+
 /* Whatever request for memory fails: an error, nothing lost. */
 static void out_of_memory(void **state)
 {
@@ -358,6 +398,7 @@ int main(void)
         cmocka_unit_test(names),
         cmocka_unit_test(dropout_and_activation),
         cmocka_unit_test(each_family_learns),
+        cmocka_unit_test(weights_by_pattern),
         cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
