@@ -8,22 +8,80 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One option. Exactly one of the pointers is there: it says where the value goes. */
-typedef struct option {
-    const char *name, *value, *help;
-    const char **text;
-    int *number;
-    unsigned long long *seed;
-    bool *flag;
-    int least;  /* of number */
-    bool lacks; /* this example has no such option */
-} option;
-
-enum { MOST_OPTIONS = 20 };
-
-static int list_options(option list[MOST_OPTIONS], example_options *o)
+static void usage(const char *name, const example_option *options, int count)
 {
-    const option all[] = {
+    printf("usage: %s [options]\n", name);
+    for (int i = 0; i < count; i++) {
+        const example_option *p = &options[i];
+        if (p->lacks) continue;
+        int width = printf("  %s %s", p->name, p->value);
+        printf("%*s%s", width < 26 ? 26 - width : 1, "", p->help);
+        if (p->text && *p->text) printf("; default %s", *p->text);
+        if (p->number && *p->number) printf("; default %d", *p->number);
+        if (p->seed) printf("; default %llu", *p->seed);
+        printf("\n");
+    }
+}
+
+static bool read_number(const char *name, const example_option *p, const char *text, long long *out)
+{
+    long long least = p->number ? p->least : 0, most = p->number ? 1000000000 : LLONG_MAX;
+    char *end;
+    errno = 0;
+    *out = strtoll(text, &end, 10);
+    if (*text && !*end && !errno && *out >= least && *out <= most) return true;
+    fprintf(stderr, "%s: %s is \"%s\", must be a whole number in [%lld, %lld]\n", name, p->name,
+            text, least, most);
+    return false;
+}
+
+/* value is NULL where the command line ends. */
+static bool take(const char *name, const example_option *p, const char *value)
+{
+    long long n;
+    if (p->flag) return *p->flag = true;
+    if (!value) {
+        fprintf(stderr, "%s: option %s lacks its value\n", name, p->name);
+        return false;
+    }
+    if (p->text) {
+        *p->text = value;
+        return true;
+    }
+    if (!read_number(name, p, value, &n)) return false;
+    if (p->number)
+        *p->number = (int)n;
+    else
+        *p->seed = (unsigned long long)n;
+    return true;
+}
+
+bool example_parse_list(const char *program, const example_option *list, int count, int argc,
+                        char **argv, int *exit_code)
+{
+    *exit_code = 2;
+    for (int i = 1; i < argc; i++) {
+        const example_option *p = NULL;
+        if (!strcmp(argv[i], "--help")) {
+            usage(program, list, count);
+            *exit_code = 0;
+            return false;
+        }
+        for (int k = 0; k < count; k++)
+            if (!list[k].lacks && !strcmp(argv[i], list[k].name)) p = &list[k];
+        if (!p) {
+            fprintf(stderr, "%s: there is no option \"%s\"; --help lists them\n", program, argv[i]);
+            return false;
+        }
+        if (!take(program, p, argv[i + 1])) return false; /* argv ends with NULL */
+        i += !p->flag;
+    }
+    return true;
+}
+
+bool example_parse(example_options *o, int argc, char **argv, int *exit_code)
+{
+    const example_option all[] = {
         {"--data", "DIR", "files of the data set (default: in $DEEPHEALTH_DATA)", .text = &o->data},
         {"--samples", "N", "only the first N samples of each part; 0: all", .number = &o->samples},
         {"--epochs", "N", "passes over the data", .number = &o->epochs, .least = 1,
@@ -45,81 +103,7 @@ static int list_options(option list[MOST_OPTIONS], example_options *o)
         {"--resume", "", "goes on from the last checkpoint", .flag = &o->resume, .lacks = !o->fits},
         {"--quiet", "", "no progress", .flag = &o->quiet},
     };
-    int count = 0;
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (!all[i].lacks) list[count++] = all[i];
-    return count;
-}
-
-static void usage(const char *name, const option *options, int count)
-{
-    printf("usage: %s [options]\n", name);
-    for (int i = 0; i < count; i++) {
-        const option *p = &options[i];
-        int width = printf("  %s %s", p->name, p->value);
-        printf("%*s%s", width < 26 ? 26 - width : 1, "", p->help);
-        if (p->text && *p->text) printf("; default %s", *p->text);
-        if (p->number && *p->number) printf("; default %d", *p->number);
-        if (p->seed) printf("; default %llu", *p->seed);
-        printf("\n");
-    }
-}
-
-static bool read_number(const char *name, const option *p, const char *text, long long *out)
-{
-    long long least = p->number ? p->least : 0, most = p->number ? 1000000000 : LLONG_MAX;
-    char *end;
-    errno = 0;
-    *out = strtoll(text, &end, 10);
-    if (*text && !*end && !errno && *out >= least && *out <= most) return true;
-    fprintf(stderr, "%s: %s is \"%s\", must be a whole number in [%lld, %lld]\n", name, p->name,
-            text, least, most);
-    return false;
-}
-
-/* value is NULL where the command line ends. */
-static bool take(const char *name, const option *p, const char *value)
-{
-    long long n;
-    if (p->flag) return *p->flag = true;
-    if (!value) {
-        fprintf(stderr, "%s: option %s lacks its value\n", name, p->name);
-        return false;
-    }
-    if (p->text) {
-        *p->text = value;
-        return true;
-    }
-    if (!read_number(name, p, value, &n)) return false;
-    if (p->number)
-        *p->number = (int)n;
-    else
-        *p->seed = (unsigned long long)n;
-    return true;
-}
-
-bool example_parse(example_options *o, int argc, char **argv, int *exit_code)
-{
-    option options[MOST_OPTIONS];
-    int count = list_options(options, o);
-    *exit_code = 2;
-    for (int i = 1; i < argc; i++) {
-        const option *p = NULL;
-        if (!strcmp(argv[i], "--help")) {
-            usage(o->name, options, count);
-            *exit_code = 0;
-            return false;
-        }
-        for (int k = 0; k < count; k++)
-            if (!strcmp(argv[i], options[k].name)) p = &options[k];
-        if (!p) {
-            fprintf(stderr, "%s: there is no option \"%s\"; --help lists them\n", o->name, argv[i]);
-            return false;
-        }
-        if (!take(o->name, p, argv[i + 1])) return false; /* argv ends with NULL */
-        i += !p->flag;
-    }
-    return true;
+    return example_parse_list(o->name, all, sizeof all / sizeof *all, argc, argv, exit_code);
 }
 
 dh_cs example_device(const example_options *o)

@@ -22,6 +22,22 @@ typedef struct example_options {
  * program ends now with *exit_code. */
 bool example_parse(example_options *options, int argc, char **argv, int *exit_code);
 
+/* One option of a program. Exactly one of the pointers is there: it says where the value goes, and
+ * holds the default. */
+typedef struct example_option {
+    const char *name, *value, *help; /* "--epochs", "N", "passes over the data" */
+    const char **text;
+    int *number;
+    unsigned long long *seed;
+    bool *flag;
+    int least;  /* of number */
+    bool lacks; /* this program has no such option */
+} example_option;
+
+/* The same for a program with a list of its own. */
+bool example_parse_list(const char *program, const example_option *list, int count, int argc,
+                        char **argv, int *exit_code);
+
 /* The computing service that the options name. */
 dh_cs example_device(const example_options *options);
 
@@ -69,6 +85,9 @@ bool example_test(const example_options *options, dh_model *model, const example
 /* The usual run: summary, dh_fit, example_test. False after an error was printed; a NULL model,
  * whose reason was printed already, is one. */
 bool example_run(const example_options *options, dh_model *model, const example_data *data);
+
+/* Bytes of memory that this process has now, or had at most. */
+long long example_rss_bytes(bool peak);
 
 /* --- pictures --- */
 

@@ -45,13 +45,14 @@ static void write_epochs(FILE *f, const dh_model *model, const dh_epoch *e, int 
 }
 
 /* Of this program alone: getrusage counts what ran in the process before exec too. */
-static long long peak_rss_bytes(void)
+long long example_rss_bytes(bool peak)
 {
+    const char *key = peak ? "VmHWM:" : "VmRSS:";
     char line[256];
     long long kib = 0;
     FILE *f = fopen("/proc/self/status", "r");
     while (f && fgets(line, sizeof line, f))
-        if (!strncmp(line, "VmHWM:", 6)) kib = atoll(line + 6);
+        if (!strncmp(line, key, 6)) kib = atoll(line + 6);
     if (f) fclose(f);
     struct rusage usage;
     if (!kib && !getrusage(RUSAGE_SELF, &usage)) kib = usage.ru_maxrss;
@@ -84,7 +85,7 @@ static bool write_json(const example_options *o, dh_model *model, const dh_epoch
     fprintf(f,
             "},\n  \"params_sha256\": \"%s\",\n  \"plan_bytes\": %zu,\n"
             "  \"peak_rss_bytes\": %lld\n}\n",
-            hash, memory.plan_bytes, peak_rss_bytes());
+            hash, memory.plan_bytes, example_rss_bytes(true));
     bool written = !ferror(f);
     if (!fclose(f) && written) return true;
     fprintf(stderr, "%s: %s: %s\n", o->name, o->json, strerror(errno));
