@@ -191,5 +191,42 @@ done
 refuse 'train-images-idx3-ubyte.gz' env DEEPHEALTH_DATA="$work/damaged" "$programs/mnist_mlp" "${few[@]}"
 refuse '--curve' "$programs/mnist_train_batch" --curve "$work/c.png"
 
+# Nets of the zoo, timed: two steps each, and a report with what was measured.
+while read -r net params how; do
+  # shellcheck disable=SC2086
+  "$programs/bench_net" $net $how --batch 2 --steps 2 --seconds 0 --threads 2 --json "$work/bench.json" >"$work/out" 2>"$work/err" ||
+    { say "bench_net $net $how: failed: $(cat "$work/err")"; continue; }
+  grep -q "^$net .* $params parameters, 2 threads" "$work/out" || say "bench_net $net $how: $(cat "$work/out")"
+  flatten "$work/bench.json" >"$work/bench.flat" || { say "bench_net $net $how: the report is no JSON"; continue; }
+  expect "$work/bench.flat" net "\"$net\""
+  expect "$work/bench.flat" steps 2
+  for figure in median_ms min_ms max_ms gflops; do expect "$work/bench.flat" $figure "$number"; done
+  for figure in peak_rss_bytes start_rss_bytes; do expect "$work/bench.flat" $figure "$whole"; done
+  expect "$work/bench.flat" params "$params"
+  expect "$work/bench.flat" threads 2
+  expect "$work/bench.flat" isa '"(portable|avx2|avx512)"'
+done <<'NETS'
+mlp 2913290 --train
+mlp 2913290 --infer
+mnist_conv 410890 --train --memory low_mem
+vgg16_bn_cifar 14986698 --infer
+resnet18_cifar 11173962 --train --memory mid_mem
+mobilenet_v2 2234120 --infer
+NETS
+bench=("$programs/bench_net" mlp --steps 1 --seconds 0)
+refuse 'the name of a net comes first' "$programs/bench_net" --train
+refuse 'did you mean "resnet50"' "$programs/bench_net" resnt50 --train
+refuse '--train and --infer' "${bench[@]}"
+refuse '--train and --infer' "${bench[@]}" --train --infer
+refuse 'there is no option "--epochs"' "${bench[@]}" --train --epochs 1
+refuse '"0"' "${bench[@]}" --train --batch 0
+refuse 'did you mean "low_mem"' "${bench[@]}" --train --memory lowmem
+refuse "$work/no/report.json" "${bench[@]}" --infer --json "$work/no/report.json"
+for names in "--help" "mlp --help"; do
+  # shellcheck disable=SC2086
+  "$programs/bench_net" $names >"$work/out" 2>"$work/err" && [ ! -s "$work/err" ] || say "bench_net $names: $(cat "$work/err")"
+  grep -q 'bench_net' "$work/out" || say "bench_net $names says: $(cat "$work/out")"
+done
+
 [ $bad = 0 ] && echo "the examples do what their users expect"
 exit $bad
