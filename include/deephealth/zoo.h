@@ -4,10 +4,10 @@
  *
  *     dh_layer *x = dh_zoo_resnet(dh_input(net, {3, 224, 224}), 8, .depth = 18);
  *
- * Weights begin as He et al. 2015 have it in convolutions before a ReLU, as Glorot and Bengio 2010
- * elsewhere; batch normalisation has momentum 0.9 and epsilon 1e-5, as in torchvision. Layers have
- * names by which weights are found: "stage2.block1.conv1", behind it ".bn" and ".relu"; "classes"
- * is the last one with weights and "output" the end. docs/zoo.md lists all there are. */
+ * Weights begin as He et al. 2015 have it in the convolutions of nets with ReLUs, as Glorot and
+ * Bengio 2010 elsewhere; batch normalisation has momentum 0.9 and epsilon 1e-5, as in torchvision.
+ * Layers have names by which weights are found: "stage2.block1.conv1", behind it ".bn" and ".relu";
+ * "classes" is the last one with weights and "output" the end. docs/zoo.md lists all there are. */
 #ifndef DEEPHEALTH_ZOO_H
 #define DEEPHEALTH_ZOO_H
 
@@ -31,8 +31,10 @@ typedef struct dh_zoo_args {
     const char *activation; /* of the output; "linear": none */
     const char *name;       /* before the names of all layers: "name.stem" */
 } dh_zoo_args;
-/* What a net does not have, it refuses. activation is softmax, or sigmoid of dh_zoo_unet with one
- * class; dropout is none and depth and width the paper's, where nothing else is said. */
+/* What a net does not have, it refuses; batch normalisation that it always has may be asked for.
+ * Where nothing else is said, depth and width are the paper's and dropout is none; activation is
+ * softmax, over the channels of a picture, or sigmoid of dh_zoo_unet with one class. A failure is
+ * kept by the model, as those of layers are. */
 
 /* depth (3) dense layers of width (1024) with ReLU; x [N, ...] of any shape. */
 DH_API dh_layer *dh_zoo_mlp(const dh_zoo_args *args);
