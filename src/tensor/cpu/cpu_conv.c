@@ -244,10 +244,10 @@ static dh_status run_gemm(const dh_call *call)
 static const dh_impl conv_gemm = {
     .name = "gemm", .refuse = refuse_gemm, .scratch = scratch_gemm, .run = run_gemm};
 
-#define LIST(name, direct) \
-    const dh_impl *const dh_cpu_##name[] = {&direct, &conv_gemm, &dh__conv_plain, NULL}
-
-LIST(conv, dh__conv_direct);
-LIST(conv_dx, dh__conv_direct);
-LIST(conv_dw, dh__conv_direct_dw);
-LIST(conv_transpose, dh__conv_direct);
+const dh_impl *const dh_cpu_conv[] = {&dh__conv_winograd, &dh__conv_direct, &conv_gemm,
+                                      &dh__conv_plain, NULL};
+const dh_impl *const dh_cpu_conv_dx[] = {&dh__conv_winograd, &dh__conv_direct, &conv_gemm,
+                                         &dh__conv_plain, NULL};
+const dh_impl *const dh_cpu_conv_dw[] = {&dh__conv_direct_dw, &conv_gemm, &dh__conv_plain, NULL};
+const dh_impl *const dh_cpu_conv_transpose[] = {&dh__conv_winograd, &dh__conv_direct, &conv_gemm,
+                                                &dh__conv_plain, NULL};

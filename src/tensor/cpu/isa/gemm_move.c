@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Packing of A and B, and products with one row, one column or few terms, compiled once per instruction set. */
+/* Packing of A and B, and products with one row, one column or few terms, compiled once per
+ * instruction set. */
 #include "gemm_table.h"
 #include "simd.h"
 

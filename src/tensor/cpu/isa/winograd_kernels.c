@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* Winograd's transforms, compiled once per instruction set. */
+#include "winograd_kernels.h"
+
+#include "isa.h"
+#include "simd.h"
+
+#define W DH_SIMD_F32
+typedef dh__vf32 V;
+
+/* The points p and q beside their negatives, 0 and infinity; all of these are exact in f32. */
+#define P  0.625f
+#define Q  1.5f
+#define P2 0.390625f
+#define Q2 2.25f
+#define P3 0.244140625f
+#define Q3 3.375f
+
+#if defined(__clang__)
+#define UNROLL
+#else
+#define UNROLL _Pragma("GCC unroll 6")
+#endif
+
+/* The polynomials (x - all points but one) at d. */
+DH_SIMD_INLINE void input_line(V r[6], const V d[6])
+{
+    const V sum = dh__set_f32(P2 + Q2), product = dh__set_f32(P2 * Q2);
+    const V even_p = dh__fma_f32(dh__set_f32(-Q2), d[2], d[4]);
+    const V odd_p = dh__set_f32(P) * dh__fma_f32(dh__set_f32(-Q2), d[1], d[3]);
+    const V even_q = dh__fma_f32(dh__set_f32(-P2), d[2], d[4]);
+    const V odd_q = dh__set_f32(Q) * dh__fma_f32(dh__set_f32(-P2), d[1], d[3]);
+    r[0] = dh__fma_f32(product, d[0], dh__fma_f32(-sum, d[2], d[4]));
+    r[1] = even_p + odd_p;
+    r[2] = even_p - odd_p;
+    r[3] = even_q + odd_q;
+    r[4] = even_q - odd_q;
+    r[5] = dh__fma_f32(product, d[1], dh__fma_f32(-sum, d[3], d[5]));
+}
+
+static void input(float *out, int64_t step, const float *x, int64_t row, int64_t pixel,
+                  int64_t channels)
+{
+    for (int64_t c = 0; c < channels; c += W) {
+        V columns[6][6], line[6], turned[6];
+        UNROLL for (int j = 0; j < 6; j++)
+        {
+            const float *from = x + j * pixel + c;
+            UNROLL for (int i = 0; i < 6; i++) line[i] = dh__load_f32(from + i * row);
+            input_line(turned, line);
+            UNROLL for (int i = 0; i < 6; i++) columns[i][j] = turned[i];
+        }
+        UNROLL for (int i = 0; i < 6; i++)
+        {
+            input_line(turned, columns[i]);
+            UNROLL for (int j = 0; j < 6; j++)
+                dh__store_f32(out + (i * 6 + j) * step + c, turned[j]);
+        }
+    }
+}
+
+/* g at the points, over what input_line's polynomials are there. */
+DH_SIMD_INLINE void weight_line(V r[6], V g0, V g1, V g2)
+{
+    const float at_p = 1 / (2 * P2 * (P2 - Q2)), at_q = 1 / (2 * Q2 * (Q2 - P2));
+    const V even_p = dh__set_f32(at_p) * dh__fma_f32(dh__set_f32(P2), g2, g0);
+    const V odd_p = dh__set_f32(at_p * P) * g1;
+    const V even_q = dh__set_f32(at_q) * dh__fma_f32(dh__set_f32(Q2), g2, g0);
+    const V odd_q = dh__set_f32(at_q * Q) * g1;
+    r[0] = dh__set_f32(1 / (P2 * Q2)) * g0;
+    r[1] = even_p + odd_p;
+    r[2] = even_p - odd_p;
+    r[3] = even_q + odd_q;
+    r[4] = even_q - odd_q;
+    r[5] = g2;
+}
+
+static void weights(float *out, int64_t step, const float *x, int64_t tap, int64_t width)
+{
+    for (int64_t o = 0; o < width; o += W) {
+        V columns[6][3], turned[6];
+        UNROLL for (int j = 0; j < 3; j++)
+        {
+            const float *from = x + j * tap + o;
+            weight_line(turned, dh__load_f32(from), dh__load_f32(from + 3 * tap),
+                        dh__load_f32(from + 6 * tap));
+            UNROLL for (int i = 0; i < 6; i++) columns[i][j] = turned[i];
+        }
+        UNROLL for (int i = 0; i < 6; i++)
+        {
+            weight_line(turned, columns[i][0], columns[i][1], columns[i][2]);
+            UNROLL for (int j = 0; j < 6; j++)
+                dh__store_f32(out + (i * 6 + j) * step + o, turned[j]);
+        }
+    }
+}
+
+/* The coefficients of the product of polynomials from its values at the points. */
+DH_SIMD_INLINE void output_line(V r[4], const V m[6])
+{
+    const V sum_p = m[1] + m[2], sum_q = m[3] + m[4], apart_p = m[1] - m[2], apart_q = m[3] - m[4];
+    r[0] = m[0] + (sum_p + sum_q);
+    r[1] = dh__fma_f32(dh__set_f32(P), apart_p, dh__set_f32(Q) * apart_q);
+    r[2] = dh__fma_f32(dh__set_f32(P2), sum_p, dh__set_f32(Q2) * sum_q);
+    r[3] = dh__fma_f32(dh__set_f32(P3), apart_p, dh__fma_f32(dh__set_f32(Q3), apart_q, m[5]));
+}
+
+static void output(float *y, int64_t row, int64_t pixel, const float *x, int64_t step,
+                   const float *bias, int64_t width, int rows, int cols)
+{
+    for (int64_t o = 0; o < width; o += W) {
+        V lines[4][6], line[6], turned[4], shift = {0};
+        int64_t left = width - o < W ? width - o : W;
+        if (bias) shift = dh__load_part_f32(bias + o, left);
+        UNROLL for (int j = 0; j < 6; j++)
+        {
+            UNROLL for (int i = 0; i < 6; i++) line[i] = dh__load_f32(x + (i * 6 + j) * step + o);
+            output_line(turned, line);
+            UNROLL for (int i = 0; i < 4; i++) lines[i][j] = turned[i];
+        }
+        UNROLL for (int i = 0; i < 4; i++)
+        {
+            if (i >= rows) break;
+            float *to = y + i * row + o;
+            output_line(turned, lines[i]);
+            UNROLL for (int j = 0; j < 4; j++) if (j < cols)
+                dh__store_f32(to + j * pixel, turned[j] + shift);
+        }
+    }
+}
+
+const dh__winograd_kernels DH_ISA(dh__winograd) = {input, weights, output};

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* The transforms of Winograd's minimal filtering F(4x4, 3x3) (Winograd 1980; Lavin and Gray 2016),
+ * each for many channels that lie one after the other. Between them stand 36 products of matrices,
+ * one for each element of the 6x6 tile. Points: 0, 5/8, -5/8, 3/2, -3/2 and infinity, whose error
+ * is less than half that of 0, 1, -1, 2, -2 and infinity. */
+#ifndef DH_WINOGRAD_KERNELS_H
+#define DH_WINOGRAD_KERNELS_H
+
+#include "base.h"
+
+#define DH_WINOGRAD_TILE 36 /* elements of a transformed tile */
+
+typedef struct dh__winograd_kernels {
+    /* out[e * step + c] from the 6x6 pixels x[i * row + j * pixel + c]. Whole vectors are read and
+     * written, beyond the last channel too. */
+    void (*input)(float *out, int64_t step, const float *x, int64_t row, int64_t pixel,
+                  int64_t channels);
+    /* out[e * step + o] from the 3x3 taps x[t * tap + o], o < width, whole vectors */
+    void (*weights)(float *out, int64_t step, const float *x, int64_t tap, int64_t width);
+    /* The first rows x cols of 4x4 pixels y[i * row + j * pixel + o] from x[e * step + o], and bias
+     * if there is one, o < width; whole vectors but of bias. */
+    void (*output)(float *y, int64_t row, int64_t pixel, const float *x, int64_t step,
+                   const float *bias, int64_t width, int rows, int cols);
+} dh__winograd_kernels;
+
+extern const dh__winograd_kernels dh__winograd_portable;
+#if DH_HAVE_X86_ISA
+extern const dh__winograd_kernels dh__winograd_avx2, dh__winograd_avx512;
+#endif
+
+#endif
