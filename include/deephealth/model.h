@@ -244,8 +244,8 @@ DH_API DH_NODISCARD dh_status dh_model_parameter(dh_tensor **out, const dh_model
 DH_API DH_NODISCARD dh_status dh_model_gradient(dh_tensor **out, const dh_model *model,
                                                 const char *name);
 /* Freezes (or thaws) a layer's parameters in this model, not in others that share them. Gradients
- * that were made before are gone; a frozen batch normalisation takes its running statistics, as in
- * Keras. */
+ * that were made before are gone; amid a group of accumulate batches those of what thaws begin from
+ * 0. A frozen batch normalisation takes its running statistics, as in Keras. */
 DH_API DH_NODISCARD dh_status dh_layer_freeze(dh_layer *layer, bool frozen);
 /* Scales the learning rate of one parameter, by name, in all models that share it. */
 DH_API DH_NODISCARD dh_status dh_model_lr_scale(dh_model *model, const char *parameter,

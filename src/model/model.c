@@ -188,6 +188,21 @@ dh_status dh_model_lr_scale(dh_model *model, const char *parameter, float scale)
     return DH_OK;
 }
 
+/* While it was frozen nothing set its gradient: what lies there is none of the group under way. */
+static void clear_gradient(const dh_model *model, const dh__segment *segment)
+{
+    const dh__params *store = model->net.store;
+    if (segment->state || store->gradients_of != model) return;
+    void *gradient = dh__params_address(store, DH_HOME_GRAD, segment->offset);
+    if (gradient) memset(gradient, 0, (size_t)segment->count * sizeof(float));
+}
+
+static void freeze_segment(dh_model *model, int i, bool frozen)
+{
+    if (model->frozen[i] && !frozen) clear_gradient(model, model->net.store->segments[i]);
+    model->frozen[i] = frozen;
+}
+
 dh_status dh_layer_freeze(dh_layer *layer, bool frozen)
 {
     DH_NEED(layer, "layer_freeze", "layer");
@@ -203,7 +218,7 @@ dh_status dh_layer_freeze(dh_layer *layer, bool frozen)
         model->frozen_count = store->count;
     }
     for (int i = 0; i < store->count; i++)
-        if (dh__model_owns(layer, store->segments[i])) model->frozen[i] = frozen;
+        if (dh__model_owns(layer, store->segments[i])) freeze_segment(model, i, frozen);
     for (int l = 0; l < layer->net->count; l++) /* it and where it is applied again */
         if (dh__same_owner(layer->net->layers[l], layer)) layer->net->layers[l]->frozen = frozen;
     model->have_gradients = false; /* they are of another set of parameters */

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* Layers frozen and thawed amid training. */
+#include "model_test.h"
+
+#define ROWS 4 /* in two batches, of which the second has zeros for x */
+
+typedef struct fixture {
+    dh_tensor *x, *y;
+    dh_model *net;
+} fixture;
+
+static int set_up(void **state)
+{
+    fixture *f = test_calloc(1, sizeof *f);
+    assert_ok(dh_tensor_ones(&f->x, {ROWS, 3}));
+    assert_ok(dh_tensor_ones(&f->y, {ROWS, 1}));
+    float *x = dh_tensor_data(f->x);
+    for (int i = ROWS / 2 * 3; i < ROWS * 3; i++) x[i] = 0;
+    f->net = dh_model_new("net");
+    dh_layer *h = dh_dense(dh_input(f->net, {3}), 5, .name = "first");
+    assert_ok(dh_build(f->net, dh_dense(h, 1, .name = "last"), .loss = "mse", .accumulate = 2,
+                       .optimizer = dh_sgd(0.1f, .momentum = 0.5f)));
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    dh_model_free(f->net);
+    dh_tensor_free(f->x);
+    dh_tensor_free(f->y);
+    test_free(f);
+    return 0;
+}
+
+/* The largest element of a gradient. */
+static double largest(const dh_model *net, const char *name)
+{
+    dh_tensor *g;
+    double most = 0;
+    assert_ok(dh_model_gradient(&g, net, name));
+    const float *values = dh_tensor_data(g);
+    for (int64_t i = 0; i < dh_tensor_count(g); i++) {
+        assert_true(isfinite(values[i]));
+        most = fmax(most, fabs((double)values[i]));
+    }
+    dh_tensor_free(g);
+    return most;
+}
+
+static dh_status freeze_then_thaw(dh_callback *self, dh_event *e)
+{
+    (void)self;
+    dh_layer *first = dh_model_layer(e->model, "first");
+    if (e->epoch == 2 && e->moment == DH_EPOCH_BEGIN) return dh_layer_freeze(first, true);
+    if (e->epoch == 2 && e->moment == DH_STEP_BEGIN && e->step == 2)
+        return dh_layer_freeze(first, false);
+    return DH_OK;
+}
+
+/* The second batch gives the first layer's weights a gradient of 0: any other is an old one. */
+static void thawed_amid_a_group_begins_from_zero(void **state)
+{
+    fixture *f = *state;
+#define FIT(...)                                                                          \
+    dh_fit(f->net, f->x, f->y, .batch_size = ROWS / 2, .no_shuffle = true, .quiet = true, \
+           __VA_ARGS__)
+    assert_ok(FIT(.epochs = 1));
+    assert_true(largest(f->net, "first/weight") > 1e-3);
+    assert_ok(FIT(.epochs = 2, .callbacks = {{.call = freeze_then_thaw,
+                                              .moments = DH_EPOCH_BEGIN | DH_STEP_BEGIN}}));
+    assert_true(largest(f->net, "first/weight") == 0);
+    assert_true(largest(f->net, "first/bias") > 1e-6);
+    assert_true(largest(f->net, "last/weight") > 1e-6);
+}
+
+/* What was not frozen keeps what it has gathered. */
+static dh_status thaw_what_is_thawed(dh_callback *self, dh_event *e)
+{
+    (void)self;
+    return dh_layer_freeze(dh_model_layer(e->model, "first"), false);
+}
+
+static void thawing_twice_changes_nothing(void **state)
+{
+    fixture *f = *state;
+    assert_ok(FIT(.callbacks = {{.call = thaw_what_is_thawed, .moments = DH_STEP_BEGIN}}));
+    assert_true(largest(f->net, "first/weight") > 1e-3);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(thawed_amid_a_group_begins_from_zero),
+        TEST(thawing_twice_changes_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
