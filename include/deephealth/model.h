@@ -240,7 +240,8 @@ DH_API const char *dh_model_parameter_name(const dh_model *model, int index);
  * offers the near names. */
 DH_API DH_NODISCARD dh_status dh_model_parameter(dh_tensor **out, const dh_model *model,
                                                  const char *name);
-/* The same of its gradient; DH_ESTATE before the first backward. States have none. */
+/* The same of its gradient; DH_ESTATE before the first backward, and where another model on the
+ * store has overwritten it. States have none. */
 DH_API DH_NODISCARD dh_status dh_model_gradient(dh_tensor **out, const dh_model *model,
                                                 const char *name);
 /* Freezes (or thaws) a layer's parameters in this model, not in others that share them. Gradients

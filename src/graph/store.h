@@ -47,7 +47,7 @@ typedef struct dh__params {
     int64_t used[2];               /* elements laid out: weights, states */
     dh__storage *weights, *states; /* f32; NULL until dh__params_allocate */
     dh__storage *grads;
-    const void *gradients_of; /* who wrote them last: a model, never followed */
+    const void *gradients_of; /* who wrote them last: a model, never followed; NULL: they are 0 */
     int64_t allocated[2];
     uint64_t layout;     /* changes when addresses do: plans bind again */
     uint64_t generation; /* changes when weights do: derived weights must be remade */

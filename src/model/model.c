@@ -44,6 +44,9 @@ dh_model *(dh_model_new)(const dh_model_args *args)
 void dh_model_free(dh_model *model)
 {
     if (!model || atomic_fetch_sub(&model->references, 1) != 1) return;
+    dh__params *store = model->net.store;
+    if (store && store->gradients_of == model)
+        store->gradients_of = store; /* no model's: the next one may get this address */
     dh__stages_free(model);
     dh__arena_free(model->arena);
     dh__pass_clear(&model->epoch);
@@ -175,7 +178,9 @@ dh_status dh_model_gradient(dh_tensor **out, const dh_model *model, const char *
     int i;
     DH_NEED(out, "model_gradient", "out");
     DH_TRY(find_parameter(&i, model, name, "model_gradient"));
-    return dh__from("model_gradient", dh__params_tensor(out, model->net.store, i, DH_HOME_GRAD));
+    dh_status status = dh__show_gradients(model);
+    if (!status) status = dh__params_tensor(out, model->net.store, i, DH_HOME_GRAD);
+    return dh__from("model_gradient", status);
 }
 
 dh_status dh_model_lr_scale(dh_model *model, const char *parameter, float scale)

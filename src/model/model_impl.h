@@ -144,6 +144,8 @@ void dh__pass_clear(dh__pass *pass);
 dh_status dh__check_loss(dh_model *model, dh__stage *stage);
 /* DH_ESTATE where gradients that are to be added to, or applied, are no longer the model's. */
 dh_status dh__own_gradients(const dh_model *model, bool needed);
+/* DH_ESTATE where they are another model's; those that dh_zero_grads left are nobody's. */
+dh_status dh__show_gradients(const dh_model *model);
 dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update, double learning_rate);
 /* By the gradients that the stage, or one like it, has made. */
 dh_status dh__run_update(dh_model *model, dh__stage *stage, double learning_rate);

@@ -160,6 +160,11 @@ dh_status dh__own_gradients(const dh_model *model, bool needed)
     return DH_OK;
 }
 
+dh_status dh__show_gradients(const dh_model *model)
+{
+    return dh__own_gradients(model, model->net.store->gradients_of != NULL);
+}
+
 static void set_step(const dh_model *model, dh__stage *stage, double learning_rate)
 {
     stage->plan->step = (dh_step){.seed = model->seed,

@@ -330,6 +330,51 @@ static void gradients_are_the_last_models(void **state)
     dh_tensor_free(y);
 }
 
+/* Nor shown as if they were its own. */
+static void gradients_of_another_are_not_shown(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/dh_sharing_XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    dh_tensor *x, *y, *g = NULL;
+    assert_ok(dh_tensor_ones(&x, {8, 4}));
+    assert_ok(dh_tensor_ones(&y, {8, 1}));
+    const dh_tensor *xs[] = {x}, *ys[] = {y};
+    dh_model *a = linear_model(NULL, dh_sgd(0.01f)), *b = linear_model(a, dh_sgd(0.01f));
+    assert_error(dh_model_gradient(&g, a, "d/weight"), DH_ESTATE, "has no gradient yet");
+    for (int way = 0; way < 3; way++) {
+        assert_ok(dh_train_batch(a, xs, ys, NULL));
+        assert_ok(dh_model_gradient(&g, a, "d/weight"));
+        assert_true(fabsf(((const float *)dh_tensor_data(g))[0]) > 1e-6f);
+        dh_tensor_free(g);
+        assert_ok(dh_train_batch(b, xs, ys, NULL));
+        assert_error(dh_model_gradient(&g, a, "d/weight"), DH_ESTATE,
+                     "model_gradient: another model on the parameter store has overwritten");
+        assert_error(dh_model_plot_histograms(a, path, "gradients"), DH_ESTATE,
+                     "model_plot_histograms: another model on the parameter store has");
+        assert_ok(dh_model_gradient(&g, b, "d/weight"));
+        dh_tensor_free(g);
+        if (way == 0) assert_ok(dh_zero_grads(b));
+        if (way == 1) assert_ok(dh_zero_grads(a));
+        if (way < 2) { /* they are nobody's, and 0 */
+            assert_ok(dh_model_gradient(&g, a, "d/weight"));
+            assert_true(((const float *)dh_tensor_data(g))[0] == 0);
+            dh_tensor_free(g);
+        }
+    }
+    dh_model_free(b);
+    assert_error(dh_model_gradient(&g, a, "d/weight"), DH_ESTATE, "another model on the");
+    dh_model *c = linear_model(a, dh_sgd(0.01f)); /* where b may have been */
+    assert_error(dh_model_gradient(&g, c, "d/weight"), DH_ESTATE, "another model on the");
+    dh_model_free(a);
+    dh_model_free(c);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+    remove(path);
+}
+
 /* A callback that trains another model on the store while fit gathers gradients. */
 static dh_status train_another(dh_callback *self, dh_event *event)
 {
@@ -402,6 +447,7 @@ int main(void)
         cmocka_unit_test(a_refused_fit_ends_the_forward),
         cmocka_unit_test(freezing_is_the_models),
         cmocka_unit_test(gradients_are_the_last_models),
+        cmocka_unit_test(gradients_of_another_are_not_shown),
         cmocka_unit_test(gathered_gradients_are_not_anothers),
         cmocka_unit_test(short_groups_are_means_too),
     };
