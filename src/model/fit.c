@@ -180,7 +180,7 @@ static dh_status train_epoch(epoch_run *e)
     if (e->size && !e->updated && !f->event.stop) DH_TRY(update_rest(e));
     e->result->seconds = dh__now() - e->progress.start;
     dh__pass_result(m, &m->epoch, e->result);
-    m->epochs++;
+    if (m->epoch.samples) m->epochs++; /* none was stopped before its first step */
     m->last_rows = f->data.train.bound;
     m->have_gradients = false;
     return DH_OK;

@@ -255,6 +255,37 @@ static void accumulated_batches_are_one_large_batch(void **state)
     dh_tensor_free(y);
 }
 
+static dh_status stop_first(dh_callback *self, dh_event *e)
+{
+    (void)self;
+    e->stop = e->step == 1;
+    return DH_OK;
+}
+
+/* The next fit draws the order of its rows as the first one would have done. */
+static void an_epoch_without_a_step_is_none(void **state)
+{
+    dh_tensor *x, *y;
+    char hex[2][65];
+    (void)state;
+    make_blobs(&x, &y, 32, 5, 2, 8);
+    for (int k = 0; k < 2; k++) {
+        int count;
+        dh_model *net = classifier(dh_cs_cpu(), dh_sgd(0.5f), 5, 2);
+        if (k)
+            assert_ok(dh_fit(net, x, y, .batch_size = 8, .epochs = 3, .quiet = true,
+                             .callbacks = {{.call = stop_first, .moments = DH_STEP_BEGIN}}));
+        dh_model_history(net, &count);
+        assert_int_equal(count, 0);
+        assert_ok(dh_fit(net, x, y, .batch_size = 8, .epochs = 2, .quiet = true));
+        assert_ok(dh_model_sha256(hex[k], net));
+        dh_model_free(net);
+    }
+    assert_string_equal(hex[0], hex[1]);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+}
+
 typedef struct asked {
     dh_tensor *x, *y;
 } asked;
@@ -370,6 +401,7 @@ int main(void)
         cmocka_unit_test(a_callback_may_not_build_or_fit),
         cmocka_unit_test(evaluation_sees_what_training_sees),
         cmocka_unit_test(accumulated_batches_are_one_large_batch),
+        cmocka_unit_test(an_epoch_without_a_step_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
