@@ -161,7 +161,8 @@ typedef struct dh_lr_plateau_args {
     size_t struct_size;
     const char *monitor, *mode;
     double factor;    /* in (0, 1); default 0.1 */
-    int patience;     /* epochs without an improvement before a decay; default 10 */
+    double patience;  /* epochs without an improvement before a decay; default 10, DH_ZERO: none
+                         is waited for */
     double min_delta; /* at least 0; default 1e-4 */
     int cooldown;     /* epochs after a decay that do not count; default 0 */
     double min_factor;

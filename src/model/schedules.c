@@ -276,7 +276,7 @@ dh_callback(dh_lr_plateau)(const dh_lr_plateau_args *args)
     c.monitor = a.monitor;
     c.args[0] = dh__absent(a.min_delta) ? 1e-4 : a.min_delta;
     c.args[1] = dh__absent(a.factor) ? 0.1 : a.factor;
-    c.args[2] = a.patience ? a.patience : 10;
+    c.args[2] = dh__absent(a.patience) ? 10 : a.patience;
     c.args[3] = a.min_factor;
     c.list[0] = a.cooldown;
     return c;
