@@ -297,11 +297,12 @@ DH_API DH_NODISCARD dh_status dh_save_weights(const dh_model *model, const char 
 typedef struct dh_load_weights_args {
     size_t struct_size;
     dh_model *model;
-    const char *path; /* what dh_save_weights or a checkpoint of fit has written */
-    const char *only; /* patterns of names, as "stem*,conv?/weight": a star is any text, ? one
-                         character (fnmatch(3)); only such parameters are loaded. NULL: all */
-    bool
-        skip_mismatch; /* what is missing, extra or of another shape is left as it is, and logged */
+    const char *path;   /* what dh_save_weights or a checkpoint of fit has written */
+    const char *only;   /* patterns of names, as "stem*,conv?/weight": a star is any text, ? one
+                           character (fnmatch(3)); only such parameters are loaded. NULL: all.
+                           A pattern that matches nothing is DH_ENOTFOUND */
+    bool skip_mismatch; /* what is missing, extra, of another shape or matched by nothing is left as
+                           it is, and logged */
 } dh_load_weights_args;
 /* Checks names, shapes and dtypes first: a mismatch lists what is missing, extra or of another
  * shape, and changes nothing. DH_ENOTFOUND where nothing would be loaded.

@@ -33,8 +33,8 @@ dh_status dh_save_weights(const dh_model *model, const char *path)
 
 /* What does not fit, by kind, each list cut when it gets long. */
 typedef struct mismatch {
-    char missing[256], extra[256], other[384];
-    int missing_count, extra_count, other_count;
+    char missing[256], extra[256], other[384], unmatched[256];
+    int missing_count, extra_count, other_count, unmatched_count;
 } mismatch;
 
 static void note(char *list, size_t size, int count, const char *format, const char *name,
@@ -68,16 +68,21 @@ static dh_status check_patterns(const char *only)
     return DH_OK;
 }
 
-/* Whether one of the patterns, which commas separate, matches. */
+/* The first of the patterns, which commas separate; what is behind it, or NULL. */
+static const char *take_pattern(char pattern[PATTERN_SIZE], const char *only)
+{
+    size_t length = strcspn(only, ",");
+    dh__format(pattern, PATTERN_SIZE, "%.*s", (int)length, only);
+    return only[length] ? only + length + 1 : NULL;
+}
+
+/* Whether one of the patterns matches. */
 static bool matches(const char *only, const char *name)
 {
     char pattern[PATTERN_SIZE];
     while (only) {
-        const char *comma = strchr(only, ',');
-        size_t length = comma ? (size_t)(comma - only) : strlen(only);
-        dh__format(pattern, sizeof pattern, "%.*s", (int)length, only);
+        only = take_pattern(pattern, only);
         if (fnmatch(pattern, name, 0) == 0) return true;
-        only = comma ? comma + 1 : NULL;
     }
     return false;
 }
@@ -121,6 +126,28 @@ static bool has_parameter(const wanted *w, const char *name)
     return false;
 }
 
+static bool matches_any(const char *pattern, const wanted *w, const dh_safetensors *file)
+{
+    for (int i = 0; i < w->count; i++)
+        if (fnmatch(pattern, w->store->segments[w->list[i]]->name, 0) == 0) return true;
+    for (int k = 0; k < dh_safetensors_count(file); k++) {
+        const char *name = dh_safetensors_name(file, k);
+        if (!is_of_fit(name) && fnmatch(pattern, name, 0) == 0) return true;
+    }
+    return false;
+}
+
+static void find_unmatched(mismatch *m, const wanted *w, const dh_safetensors *file)
+{
+    char pattern[PATTERN_SIZE];
+    for (const char *only = w->only; only;) {
+        only = take_pattern(pattern, only);
+        if (!matches_any(pattern, w, file))
+            note(m->unmatched, sizeof m->unmatched, m->unmatched_count++, "%s\"%s\"%s", pattern,
+                 "");
+    }
+}
+
 /* Leaves away what does not fit. */
 static void compare(mismatch *m, wanted *w, const dh_safetensors *file)
 {
@@ -146,8 +173,9 @@ static void add_group(char *text, size_t size, const char *what, int count, cons
 static dh_status check(wanted *w, const dh_safetensors *file, const dh_load_weights_args *a)
 {
     mismatch m = {0};
-    char groups[sizeof m + 96] = "";
+    char groups[sizeof m + 160] = "";
     int kept = 0;
+    find_unmatched(&m, w, file);
     compare(&m, w, file);
     for (int i = 0; i < w->count; i++) kept += w->list[i] >= 0;
     add_group(groups, sizeof groups, "missing", m.missing_count, m.missing);
@@ -158,6 +186,10 @@ static dh_status check(wanted *w, const dh_safetensors *file, const dh_load_weig
     DH_REQUIRE(kept > 0 || !w->count, DH_ENOTFOUND,
                "load_weights: no parameter of the model is in \"%s\" and matches \"%s\"", a->path,
                w->only ? w->only : "*");
+    DH_REQUIRE(!m.unmatched_count || a->skip_mismatch, DH_ENOTFOUND,
+               "load_weights: no parameter of the model or of \"%s\" matches %s of only", a->path,
+               m.unmatched);
+    add_group(groups, sizeof groups, "patterns that match nothing", m.unmatched_count, m.unmatched);
     if (groups[0])
         dh__log(DH_LOG_WARNING,
                 "load_weights: \"%s\" does not fit the model, %d parameters are loaded: %s",

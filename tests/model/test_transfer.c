@@ -60,6 +60,40 @@ static void a_part_can_be_loaded(void **state)
     dh_model_free(to);
 }
 
+static void hear(dh_log_level level, const char *text, void *payload)
+{
+    (void)level;
+    strncat(payload, text, 2000);
+}
+
+/* A slip of the pen among patterns that match is no silent loss. */
+static void a_pattern_without_a_match_is_told(void **state)
+{
+    const fixture *f = *state;
+    char path[128], before[65], after[65], heard[4096] = "";
+    snprintf(path, sizeof path, "%s/w", f->dir);
+    dh_model *from = make_parts(3, 1), *to = make_parts(3, 2);
+    assert_ok(dh_save_weights(from, path));
+    assert_ok(dh_model_sha256(before, to));
+    assert_error(dh_load_weights(to, path, .only = "stem*,hed*,norm*,middel/*"), DH_ENOTFOUND,
+                 "load_weights: no parameter of the model or of \"", path,
+                 "\" matches \"hed*\", \"middel/*\" of only");
+    assert_error(dh_load_weights(to, path, .only = "stem*,"), DH_ENOTFOUND, "matches \"\" of only");
+    assert_ok(dh_model_sha256(after, to));
+    assert_string_equal(before, after);
+    dh_set_log(hear, heard);
+    assert_ok(dh_load_weights(to, path, .only = "stem*,hed*,middel/*", .skip_mismatch = true));
+    dh_set_log(NULL, NULL);
+    assert_non_null(strstr(heard, "4 parameters are loaded: "
+                                  "patterns that match nothing 2 (\"hed*\", \"middel/*\")"));
+    assert_true(same_parameter(from, to, "stem1/weight"));
+    assert_false(same_parameter(from, to, "head/weight"));
+    assert_error(dh_load_weights(to, path, .only = "stern*,hed*", .skip_mismatch = true),
+                 DH_ENOTFOUND, "matches \"stern*,hed*\"");
+    dh_model_free(from);
+    dh_model_free(to);
+}
+
 /* The weights of a checkpoint serve like those of a file of weights. */
 static void a_checkpoint_can_be_loaded(void **state)
 {
@@ -80,6 +114,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_part_can_be_loaded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_pattern_without_a_match_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_checkpoint_can_be_loaded, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
