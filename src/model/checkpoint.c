@@ -209,41 +209,41 @@ static uint32_t add_text(uint32_t sum, const char *text)
     return dh__crc32(sum, text, strlen(text) + 1);
 }
 
-uint32_t dh__checkpoint_sum(int count, const char *const *names, const dh_tensor *const *tensors,
-                            int metadata_count, const char *const *keys, const char *const *values)
+uint32_t dh__checkpoint_add_tensor(uint32_t sum, const char *name, const dh_tensor *tensor)
 {
-    uint32_t sum = 0;
-    for (int i = 0; i < count; i++) {
-        char text[DH_SHAPE_TEXT];
-        const dh_view *v = &tensors[i]->view;
-        sum = add_text(sum, names[i]);
-        sum = add_text(sum, dh_dtype_name(v->dtype));
-        sum = add_text(sum, dh__shape_text(text, sizeof text, v->ndim, v->shape));
-        sum = dh__crc32(sum, v->data, (size_t)dh__view_count(v) * dh_dtype_size(v->dtype));
-    }
-    for (int i = 0; i < metadata_count; i++) sum = add_text(add_text(sum, keys[i]), values[i]);
-    return sum;
+    char text[DH_SHAPE_TEXT];
+    const dh_view *v = &tensor->view;
+    sum = add_text(sum, name);
+    sum = add_text(sum, dh_dtype_name(v->dtype));
+    sum = add_text(sum, dh__shape_text(text, sizeof text, v->ndim, v->shape));
+    return dh__crc32(sum, v->data, (size_t)dh__view_count(v) * dh_dtype_size(v->dtype));
+}
+
+uint32_t dh__checkpoint_add_pair(uint32_t sum, const char *key, const char *value)
+{
+    return add_text(add_text(sum, key), value);
 }
 
 /* --- the file --- */
 
 static dh_status write_list(const dh__tensor_list *list, const dh__checkpoint *c, const char *path)
 {
-    static const char *const keys[DH_CHECKPOINT_METADATA] = {"callbacks", "format", "optimizer",
-                                                             "version", "sum"};
-    char sum[16];
+    static const char *const keys[] = {"callbacks", "format", "optimizer", "version", "sum"};
+    enum { COUNT = DH_COUNT(keys), SUMMED = COUNT - 1 };
+    char text[16];
+    uint32_t sum = 0;
     dh__text kinds = {.data = NULL};
-    const dh_tensor *const *tensors = (const dh_tensor *const *)list->tensors;
     dh_status status = dh__checkpoint_kinds(&kinds, c->callbacks);
     if (!status) {
         const char *values[] = {kinds.data, "deephealth checkpoint",
                                 dh__optimizer_name(&c->model->optimizer), DH_CHECKPOINT_VERSION,
-                                sum};
-        dh__format(sum, sizeof sum, "%08x",
-                   (unsigned)dh__checkpoint_sum(list->count, list->names, tensors,
-                                                DH_CHECKPOINT_METADATA - 1, keys, values));
-        status = dh__safetensors_save(path, list->count, list->names, tensors,
-                                      DH_CHECKPOINT_METADATA, keys, values);
+                                text};
+        for (int i = 0; i < list->count; i++)
+            sum = dh__checkpoint_add_tensor(sum, list->names[i], list->tensors[i]);
+        for (int i = 0; i < SUMMED; i++) sum = dh__checkpoint_add_pair(sum, keys[i], values[i]);
+        dh__format(text, sizeof text, "%08x", (unsigned)sum);
+        status = dh__safetensors_save(path, list->count, list->names,
+                                      (const dh_tensor *const *)list->tensors, COUNT, keys, values);
     }
     dh__text_free(&kinds);
     return status;

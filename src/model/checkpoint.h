@@ -26,11 +26,10 @@ dh_status dh__checkpoint_save(dh__checkpoint *c);
 
 /* --- shared by writing and reading --- */
 
-#define DH_CHECKPOINT_VERSION  "1"
-#define DH_CHECKPOINT_PREFIX   "checkpoint-"
-#define DH_CHECKPOINT_NUMBERS  12 /* of "#fit/position" */
-#define DH_CHECKPOINT_FIGURES  61 /* of an epoch of the history */
-#define DH_CHECKPOINT_METADATA 5  /* pairs, "sum" the last */
+#define DH_CHECKPOINT_VERSION "1"
+#define DH_CHECKPOINT_PREFIX  "checkpoint-"
+#define DH_CHECKPOINT_NUMBERS 12 /* of "#fit/position" */
+#define DH_CHECKPOINT_FIGURES 61 /* of an epoch of the history */
 
 /* Tensors by name; owned. */
 typedef struct dh__tensor_list {
@@ -40,9 +39,10 @@ typedef struct dh__tensor_list {
 } dh__tensor_list;
 void dh__tensor_list_clear(dh__tensor_list *list);
 
-/* CRC-32 over names, dtypes, shapes and data, and over the metadata's keys and values. */
-uint32_t dh__checkpoint_sum(int count, const char *const *names, const dh_tensor *const *tensors,
-                            int metadata_count, const char *const *keys, const char *const *values);
+/* The sum of a file is the CRC-32 over each tensor's name, dtype, shape and data, then over keys
+ * and values of the metadata but "sum" itself, in the order of the keys. */
+uint32_t dh__checkpoint_add_tensor(uint32_t sum, const char *name, const dh_tensor *tensor);
+uint32_t dh__checkpoint_add_pair(uint32_t sum, const char *key, const char *value);
 /* Weights, states and what the optimiser keeps, as tensors on their own memory. */
 dh_status dh__checkpoint_parameters(dh__tensor_list *list, const dh_model *model);
 /* Whether a name with the prefix is that of a checkpoint of at most so many steps. */
