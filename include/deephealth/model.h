@@ -305,7 +305,8 @@ typedef struct dh_load_weights_args {
                            it is, and logged */
 } dh_load_weights_args;
 /* Checks names, shapes and dtypes first: a mismatch lists what is missing, extra or of another
- * shape, and changes nothing. DH_ENOTFOUND where nothing would be loaded.
+ * shape, and changes nothing. DH_ENOTFOUND where nothing would be loaded. A checkpoint whose sum is
+ * not that of its bytes is DH_EFORMAT.
  * dh_load_weights(net, "old.safetensors", .only = "stem/weight,conv*") */
 DH_API DH_NODISCARD dh_status dh_load_weights(const dh_load_weights_args *args);
 

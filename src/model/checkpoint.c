@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "file.h"
-#include "safetensors.h"
 
 /* --- what the file holds --- */
 
@@ -235,7 +234,7 @@ static dh_status write_list(const dh__tensor_list *list, const dh__checkpoint *c
     dh__text kinds = {.data = NULL};
     dh_status status = dh__checkpoint_kinds(&kinds, c->callbacks);
     if (!status) {
-        const char *values[] = {kinds.data, "deephealth checkpoint",
+        const char *values[] = {kinds.data, DH_CHECKPOINT_FORMAT,
                                 dh__optimizer_name(&c->model->optimizer), DH_CHECKPOINT_VERSION,
                                 text};
         for (int i = 0; i < list->count; i++)

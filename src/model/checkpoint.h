@@ -4,6 +4,7 @@
 #define DH_CHECKPOINT_H
 
 #include "callback_impl.h"
+#include "safetensors.h"
 
 typedef struct dh__checkpoint {
     const char *dir; /* NULL: none are written */
@@ -27,6 +28,7 @@ dh_status dh__checkpoint_save(dh__checkpoint *c);
 /* --- shared by writing and reading --- */
 
 #define DH_CHECKPOINT_VERSION "1"
+#define DH_CHECKPOINT_FORMAT  "deephealth checkpoint"
 #define DH_CHECKPOINT_PREFIX  "checkpoint-"
 #define DH_CHECKPOINT_NUMBERS 12 /* of "#fit/position" */
 #define DH_CHECKPOINT_FIGURES 61 /* of an epoch of the history */
@@ -43,6 +45,10 @@ void dh__tensor_list_clear(dh__tensor_list *list);
  * and values of the metadata but "sum" itself, in the order of the keys. */
 uint32_t dh__checkpoint_add_tensor(uint32_t sum, const char *name, const dh_tensor *tensor);
 uint32_t dh__checkpoint_add_pair(uint32_t sum, const char *key, const char *value);
+/* Whether a file calls itself a checkpoint, at either of two places. */
+bool dh__checkpoint_is(const dh__safetensors *file);
+/* DH_EFORMAT where its sum is another than that of its bytes. */
+dh_status dh__checkpoint_check_sum(const dh__safetensors *file);
 /* Weights, states and what the optimiser keeps, as tensors on their own memory. */
 dh_status dh__checkpoint_parameters(dh__tensor_list *list, const dh_model *model);
 /* Whether a name with the prefix is that of a checkpoint of at most so many steps. */

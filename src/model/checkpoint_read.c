@@ -6,7 +6,6 @@
 
 #include "checkpoint.h"
 #include "file.h"
-#include "safetensors.h"
 
 /* A file in memory. */
 typedef struct saved {
@@ -31,7 +30,14 @@ static const char *metadata(const saved *s, const char *key)
     return text ? text : "";
 }
 
-static dh_status check_sum(const dh__safetensors *file)
+bool dh__checkpoint_is(const dh__safetensors *file)
+{
+    const char *format = dh_safetensors_metadata(file, "format");
+    return (format && !strcmp(format, DH_CHECKPOINT_FORMAT)) ||
+           dh__safetensors_find(file, "#fit/position") >= 0;
+}
+
+dh_status dh__checkpoint_check_sum(const dh__safetensors *file)
 {
     const char *key, *value, *want = dh_safetensors_metadata(file, "sum");
     char got[16];
@@ -54,7 +60,7 @@ static dh_status check_sum(const dh__safetensors *file)
 static dh_status read_file(saved *s)
 {
     DH_TRY(dh__safetensors_open(&s->file, s->path));
-    DH_TRY(check_sum(s->file));
+    DH_TRY(dh__checkpoint_check_sum(s->file));
     s->count = dh__safetensors_count(s->file);
     s->tensors = dh__calloc((size_t)s->count + 1, sizeof *s->tensors);
     s->names = dh__calloc((size_t)s->count + 1, sizeof *s->names);

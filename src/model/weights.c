@@ -5,8 +5,7 @@
 
 #include <deephealth/tensor_io.h>
 
-#include "model_impl.h"
-#include "safetensors.h"
+#include "checkpoint.h"
 
 dh_status dh_save_weights(const dh_model *model, const char *path)
 {
@@ -218,6 +217,13 @@ static dh_status copy_all(const wanted *w, const dh_safetensors *file)
     return status;
 }
 
+static dh_status check_damage(const dh_safetensors *file, const char *path)
+{
+    dh_status status = dh__checkpoint_is(file) ? dh__checkpoint_check_sum(file) : DH_OK;
+    if (status) dh_error_prefix("checkpoint \"%s\"", path);
+    return status;
+}
+
 dh_status(dh_load_weights)(const dh_load_weights_args *args)
 {
     dh_load_weights_args a;
@@ -228,7 +234,8 @@ dh_status(dh_load_weights)(const dh_load_weights_args *args)
     DH_TRY(check_patterns(a.only));
     wanted w = {.store = a.model->net.store, .only = a.only};
     DH_TRY(dh__from("load_weights", dh_safetensors_open(&file, a.path)));
-    dh_status status = dh__model_segments(&w.list, &w.count, a.model);
+    dh_status status = check_damage(file, a.path);
+    if (!status) status = dh__model_segments(&w.list, &w.count, a.model);
     if (!status) status = check(&w, file, &a);
     if (!status) status = copy_all(&w, file);
     if (!status) a.model->net.store->generation++;

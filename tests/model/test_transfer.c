@@ -110,12 +110,65 @@ static void a_checkpoint_can_be_loaded(void **state)
     dh_model_free(to);
 }
 
+static void flip_bit(const char *path, long at)
+{
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, at, at < 0 ? SEEK_END : SEEK_SET), 0);
+    at = ftell(file);
+    int byte = fgetc(file);
+    assert_int_equal(fseek(file, at, SEEK_SET), 0);
+    assert_int_equal(fputc(byte ^ 1, file), byte ^ 1);
+    fclose(file);
+}
+
+/* Where in a file a text stands. */
+static long find_text(const char *path, const char *text)
+{
+    static char bytes[1 << 16];
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    size_t count = fread(bytes, 1, sizeof bytes, file), length = strlen(text);
+    fclose(file);
+    for (size_t i = 0; i + length <= count; i++)
+        if (!memcmp(bytes + i, text, length)) return (long)i;
+    fail_msg("\"%s\" is not in %s", text, path);
+    return 0;
+}
+
+/* Wherever it is damaged, in weights or in what is not even asked for, nothing is loaded of it. */
+static void a_damaged_checkpoint_is_refused(void **state)
+{
+    const fixture *f = *state;
+    char before[65], after[65], path[128];
+    dh_model *from = make_parts(3, 1), *to = make_parts(3, 2);
+    snprintf(path, sizeof path, "%s/checkpoint-000000000001.safetensors", f->dir);
+    assert_ok(dh_fit(from, f->x, f->y, .batch_size = 22, .quiet = true, .checkpoint = f->dir));
+    assert_ok(dh_model_sha256(before, to));
+    const long places[] = {-2, -60, -120, find_text(path, "deephealth checkpoint"),
+                           find_text(path, "#fit/position") + 5};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        flip_bit(path, places[i]);
+        assert_error(dh_load_weights(to, path), DH_EFORMAT, "load_weights: checkpoint \"", path,
+                     "\": its sum is ", ", that of its bytes ");
+        assert_error(dh_load_weights(to, path, .only = "head/*", .skip_mismatch = true), DH_EFORMAT,
+                     "load_weights: checkpoint");
+        flip_bit(path, places[i]);
+    }
+    assert_ok(dh_model_sha256(after, to));
+    assert_string_equal(after, before);
+    assert_ok(dh_load_weights(to, path));
+    dh_model_free(from);
+    dh_model_free(to);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_part_can_be_loaded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_pattern_without_a_match_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_checkpoint_can_be_loaded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_damaged_checkpoint_is_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
