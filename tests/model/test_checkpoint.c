@@ -313,6 +313,28 @@ static void damaged_files_are_passed_over(void **state)
     dh_model_free(net);
 }
 
+/* Whatever byte of the header it is: a checkpoint of another kind has a sum that is right. */
+static void no_damage_is_taken_for_another_kind(void **state)
+{
+    fixture *f = *state;
+    char path[512], heard[4096];
+    dh_model *net = make_net(dh_adam(), 0, 1);
+    assert_ok(dh_fit(net, f->x, f->y, .batch_size = BATCH, .quiet = true, .checkpoint = f->dir,
+                     .epochs = 2));
+    assert_int_equal(count_files(f->dir, path), 2);
+    for (long at = 0; at < 3000; at += 13) {
+        damage(path, at);
+        heard[0] = 0;
+        dh_set_log(quiet_log, heard);
+        assert_ok(dh_fit(net, f->x, f->y, .batch_size = BATCH, .quiet = true, .epochs = 1,
+                         .checkpoint = f->dir, .resume = true));
+        dh_set_log(NULL, NULL);
+        assert_non_null(strstr(heard, "the one before it is tried"));
+        damage(path, at);
+    }
+    dh_model_free(net);
+}
+
 static void the_folder_is_kept_in_order(void **state)
 {
     fixture *f = *state;
@@ -449,6 +471,7 @@ int main(void)
         TEST(stops_can_be_resumed),
         TEST(a_broken_epoch_is_taken_up_again),
         TEST(damaged_files_are_passed_over),
+        TEST(no_damage_is_taken_for_another_kind),
         TEST(the_folder_is_kept_in_order),
         TEST(foreign_checkpoints_are_refused),
         TEST(mistakes),
