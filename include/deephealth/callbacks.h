@@ -60,9 +60,9 @@ struct dh_callback {
                             without a break around its calls */
     const char *kind;    /* its name in messages and checkpoints; NULL: "callback" */
     const char *monitor, *path;
-    double args[8];
+    double args[8];  /* its numbers, which a run that resumes must have the same after FIT_BEGIN */
     double state[8]; /* what it remembers: zeros when fit begins; checkpoints keep it */
-    int64_t list[DH_MAX_RATES];
+    int64_t list[DH_MAX_RATES]; /* as args */
 };
 
 /* --- watching a figure --- */

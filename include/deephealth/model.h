@@ -166,8 +166,10 @@ typedef struct dh_fit_args {
  * and its scales, the states of callbacks, the history and the position in data and randomness;
  * written atomically, checked by a sum when read. A run that was killed and resumes, with the same
  * program, ends with the same bits as one that was not. epochs counts those before, too. Where
- * model, data, seed, optimizer or callbacks are others, resuming is DH_ESTATE and says what
- * differs, and nothing is changed. A folder with checkpoints is refused without resume. */
+ * model, rows, seed, optimizer, losses or callbacks, or their numbers, are others, resuming is
+ * DH_ESTATE and says what differs, and nothing is changed; a learning rate that the program has
+ * changed since holds (docs/checkpoints.md). A folder with checkpoints is refused without resume,
+ * a checkpoint of another version of the format is DH_EUNSUPPORTED. */
 DH_API dh_status dh_fit(const dh_fit_args *args);
 
 /* Epochs of all calls of fit; count of them through count. Borrowed. */

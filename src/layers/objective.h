@@ -46,6 +46,8 @@ typedef struct dh__clip {
 dh_status dh__optimizer_check(dh_optimizer *optimizer); /* and fills defaults */
 int dh__optimizer_slots(const dh_optimizer *optimizer);
 const char *dh__optimizer_name(const dh_optimizer *optimizer);
+const dh_field *
+dh__optimizer_fields(const dh_optimizer *optimizer); /* floats that its kind reads */
 /* Emits clipping and the update of every segment with train[i], whose gradients lie in the store.
  */
 dh_status dh__optimizer_emit(dh__graph *graph, const dh_optimizer *optimizer, const dh__clip *clip,

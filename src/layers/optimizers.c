@@ -125,6 +125,11 @@ const char *dh__optimizer_name(const dh_optimizer *optimizer)
     return kinds[optimizer->kind].name;
 }
 
+const dh_field *dh__optimizer_fields(const dh_optimizer *optimizer)
+{
+    return kinds[optimizer->kind].fields;
+}
+
 dh_status dh__optimizer_check(dh_optimizer *optimizer)
 {
     int kind = (int)optimizer->kind;

@@ -24,5 +24,7 @@ dh_status dh__tell_end(dh_callback *list, dh_event *event, int begun, dh_status 
 dh_status dh__watch_begin(dh_callback *self, const dh_event *event, const char *mode);
 bool dh__watch(dh_callback *self, const dh_event *event); /* at EPOCH_END: better than ever? */
 double dh__watch_waited(const dh_callback *self);         /* epochs since the best */
+/* Once begun: the figure's name and what is better of it. */
+void dh__watch_text(dh__text *out, const dh_callback *self, const dh_model *model);
 
 #endif

@@ -148,6 +148,13 @@ double dh__watch_waited(const dh_callback *self)
     return self->state[WAITED];
 }
 
+void dh__watch_text(dh__text *out, const dh_callback *self, const dh_model *model)
+{
+    dh__text_add(out, "\"%s%s\", %s", self->args[OF_VALIDATION] != 0 ? "val_" : "",
+                 figure_name((int)self->args[COLUMN] + 1, model),
+                 self->args[SIGN] > 0 ? "max" : "min");
+}
+
 /* --- early stopping and the best weights; payload is the mode, args 1 the patience, state 2 is
  * 1 once fit was stopped --- */
 

@@ -103,16 +103,20 @@ static dh_status add_position(dh__tensor_list *list, const dh__checkpoint *c)
     p[3] = m->epochs;
     p[4] = (int64_t)m->steps;
     p[5] = m->updates;
-    p[6] = (int64_t)m->seed;
-    p[7] = c->batches;
-    p[8] = c->batch_size;
-    p[9] = c->rows;
-    p[10] = m->accumulate;
-    p[11] = m->metric_count;
-    int64_t rates = 2;
+    int64_t rates = 3;
     DH_TRY(add_numbers(list, "rates", DH_F64, 1, &rates, &data));
     ((double *)data)[0] = (double)m->optimizer.learning_rate;
     ((double *)data)[1] = c->rate;
+    ((double *)data)[2] = c->begun;
+    return DH_OK;
+}
+
+static dh_status add_bytes(dh__tensor_list *list, const char *name, const dh__text *text)
+{
+    int64_t size = (int64_t)text->length;
+    void *data;
+    DH_TRY(add_numbers(list, name, DH_U8, 1, &size, &data));
+    if (size) memcpy(data, text->data, text->length);
     return DH_OK;
 }
 
@@ -194,15 +198,6 @@ static dh_status add_history(dh__tensor_list *list, const dh_model *m)
     return DH_OK;
 }
 
-dh_status dh__checkpoint_kinds(dh__text *out, const dh_callback *list)
-{
-    dh__text_add(out, "%s", "");
-    for (int i = 0; i < DH_MAX_CALLBACKS; i++)
-        if (list[i].call)
-            dh__text_add(out, "%s%s", out->length ? "," : "", dh__callback_kind(&list[i]));
-    return dh__text_status(out);
-}
-
 static uint32_t add_text(uint32_t sum, const char *text)
 {
     return dh__crc32(sum, text, strlen(text) + 1);
@@ -225,27 +220,19 @@ uint32_t dh__checkpoint_add_pair(uint32_t sum, const char *key, const char *valu
 
 /* --- the file --- */
 
-static dh_status write_list(const dh__tensor_list *list, const dh__checkpoint *c, const char *path)
+static dh_status write_list(const dh__tensor_list *list, const char *path)
 {
-    static const char *const keys[] = {"callbacks", "format", "optimizer", "version", "sum"};
-    enum { COUNT = DH_COUNT(keys), SUMMED = COUNT - 1 };
+    static const char *const keys[] = {"format", "version", "sum"};
     char text[16];
+    const char *values[] = {DH_CHECKPOINT_FORMAT, DH_CHECKPOINT_VERSION, text};
+    enum { COUNT = DH_COUNT(keys), SUMMED = COUNT - 1 };
     uint32_t sum = 0;
-    dh__text kinds = {.data = NULL};
-    dh_status status = dh__checkpoint_kinds(&kinds, c->callbacks);
-    if (!status) {
-        const char *values[] = {kinds.data, DH_CHECKPOINT_FORMAT,
-                                dh__optimizer_name(&c->model->optimizer), DH_CHECKPOINT_VERSION,
-                                text};
-        for (int i = 0; i < list->count; i++)
-            sum = dh__checkpoint_add_tensor(sum, list->names[i], list->tensors[i]);
-        for (int i = 0; i < SUMMED; i++) sum = dh__checkpoint_add_pair(sum, keys[i], values[i]);
-        dh__format(text, sizeof text, "%08x", (unsigned)sum);
-        status = dh__safetensors_save(path, list->count, list->names,
-                                      (const dh_tensor *const *)list->tensors, COUNT, keys, values);
-    }
-    dh__text_free(&kinds);
-    return status;
+    for (int i = 0; i < list->count; i++)
+        sum = dh__checkpoint_add_tensor(sum, list->names[i], list->tensors[i]);
+    for (int i = 0; i < SUMMED; i++) sum = dh__checkpoint_add_pair(sum, keys[i], values[i]);
+    dh__format(text, sizeof text, "%08x", (unsigned)sum);
+    return dh__safetensors_save(path, list->count, list->names,
+                                (const dh_tensor *const *)list->tensors, COUNT, keys, values);
 }
 
 bool dh__checkpoint_is_name(const char *name, int64_t most)
@@ -283,13 +270,15 @@ dh_status dh__checkpoint_save(dh__checkpoint *c)
     dh__tensor_list list = {.count = 0};
     dh_status status = dh__checkpoint_parameters(&list, c->model);
     if (!status) status = add_position(&list, c);
+    if (!status) status = add_bytes(&list, "settings", &c->settings);
+    if (!status) status = add_bytes(&list, "layers", &c->layers);
     if (!status) status = add_freezing(&list, c->model);
     if (!status) status = add_callbacks(&list, c->callbacks);
     if (!status) status = add_pass(&list, &c->model->epoch);
     if (!status) status = add_history(&list, c->model);
     dh__format(path, sizeof path, "%s/" DH_CHECKPOINT_PREFIX "%012lld.safetensors", c->dir,
                (long long)c->total_step);
-    if (!status) status = write_list(&list, c, path);
+    if (!status) status = write_list(&list, path);
     dh__tensor_list_clear(&list);
     if (!status) status = remove_old(c);
     if (status) return dh__from("checkpoint", status);

@@ -4,6 +4,7 @@
 #define DH_CHECKPOINT_H
 
 #include "callback_impl.h"
+#include "fit_data.h"
 #include "safetensors.h"
 
 typedef struct dh__checkpoint {
@@ -12,25 +13,28 @@ typedef struct dh__checkpoint {
     int keep;        /* files */
     dh_model *model;
     dh_callback *callbacks;
-    int64_t batches, batch_size, rows; /* of the source; what is not known is 0 */
+    dh__text settings,
+        layers; /* dh__checkpoint_settings, dh__checkpoint_layers; while it is begun */
     /* where fit stands: steps of the epoch that are done, and of all */
     int64_t epoch, step, total_step;
     double rate;   /* of the last step */
+    double begun;  /* the model's rate with which the run began */
     int64_t saved; /* total_step of the last file */
 } dh__checkpoint;
 
-/* Makes the folder and removes what a killed run may have left half written. resume: the newest
- * file that is whole is read, if there is one; else there must be none. */
-dh_status dh__checkpoint_begin(dh__checkpoint *c, bool resume);
+/* Makes the folder and removes what a killed run may have left half written. With a->resume the
+ * newest file that is whole is read, if there is one; else there must be none. */
+dh_status dh__checkpoint_begin(dh__checkpoint *c, const dh_fit_args *a, const dh__fit_data *data);
+void dh__checkpoint_end(dh__checkpoint *c); /* also after a failure */
 /* Writes one, atomically, and removes those that are too many. */
 dh_status dh__checkpoint_save(dh__checkpoint *c);
 
 /* --- shared by writing and reading --- */
 
-#define DH_CHECKPOINT_VERSION "1"
+#define DH_CHECKPOINT_VERSION "2"
 #define DH_CHECKPOINT_FORMAT  "deephealth checkpoint"
 #define DH_CHECKPOINT_PREFIX  "checkpoint-"
-#define DH_CHECKPOINT_NUMBERS 12 /* of "#fit/position" */
+#define DH_CHECKPOINT_NUMBERS 6  /* of "#fit/position" */
 #define DH_CHECKPOINT_FIGURES 61 /* of an epoch of the history */
 
 /* Tensors by name; owned. */
@@ -53,10 +57,18 @@ dh_status dh__checkpoint_check_sum(const dh__safetensors *file);
 dh_status dh__checkpoint_parameters(dh__tensor_list *list, const dh_model *model);
 /* Whether a name with the prefix is that of a checkpoint of at most so many steps. */
 bool dh__checkpoint_is_name(const char *name, int64_t most);
-/* The kinds of the callbacks, in order. */
-dh_status dh__checkpoint_kinds(dh__text *out, const dh_callback *list);
 /* Numbers of an epoch, and back. */
 void dh__checkpoint_put_epoch(double *out, const dh_epoch *e);
 void dh__checkpoint_get_epoch(dh_epoch *out, const double *in);
+
+/* --- checkpoint_settings.c --- */
+
+/* What must be given again when a run goes on, after the callbacks' FIT_BEGIN: names and values,
+ * each ended by '\0'. The learning rate and epochs are not among them. */
+dh_status dh__checkpoint_settings(dh__text *out, const dh_fit_args *a, const dh__fit_data *data);
+/* The same of the layers: their kinds, arguments and inputs. */
+dh_status dh__checkpoint_layers(dh__text *out, const dh_model *model);
+/* DH_ESTATE names the first that differs, and both values. */
+dh_status dh__checkpoint_same(const char *there, size_t size, const dh__text *here);
 
 #endif

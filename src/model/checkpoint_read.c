@@ -80,18 +80,6 @@ static const dh_tensor *find(const saved *s, const char *name)
 
 /* --- does it fit --- */
 
-static dh_status differ(const char *what, const char *there, const char *here)
-{
-    return dh_fail(DH_ESTATE, "%s is \"%s\" in the checkpoint, \"%s\" here", what, there, here);
-}
-
-static dh_status same_number(const char *what, int64_t there, int64_t here)
-{
-    DH_REQUIRE(there == here, DH_ESTATE, "%s is %lld in the checkpoint, %lld here", what,
-               (long long)there, (long long)here);
-    return DH_OK;
-}
-
 /* The elements of a tensor of fit's own; NULL with DH_EFORMAT. */
 static const void *numbers(const saved *s, const char *name, dh_dtype dtype, int64_t least)
 {
@@ -101,28 +89,20 @@ static const void *numbers(const saved *s, const char *name, dh_dtype dtype, int
     return NULL;
 }
 
-static dh_status check_run(const saved *s, const dh__checkpoint *c)
+static dh_status check_text(const saved *s, const char *name, const dh__text *here)
 {
-    const dh_model *m = c->model;
+    const char *there = numbers(s, name, DH_U8, 0);
+    if (!there) return DH_EFORMAT;
+    return dh__checkpoint_same(there, (size_t)dh__view_count(&find(s, name)->view), here);
+}
+
+static dh_status check_position(const saved *s)
+{
     const int64_t *p = numbers(s, "#fit/position", DH_I64, DH_CHECKPOINT_NUMBERS);
     if (!p) return DH_EFORMAT;
-    const char *optimizer = dh__optimizer_name(&m->optimizer);
-    if (strcmp(metadata(s, "optimizer"), optimizer) != 0)
-        return differ("the optimizer", metadata(s, "optimizer"), optimizer);
-    DH_TRY(same_number("the seed", p[6], (int64_t)m->seed));
-    DH_TRY(same_number("the number of rows", p[9], c->rows));
-    DH_TRY(same_number("batch_size", p[8], c->batch_size));
-    DH_TRY(same_number("the number of batches", p[7], c->batches));
-    DH_TRY(same_number("accumulate", p[10], m->accumulate));
-    DH_TRY(same_number("the number of metrics", p[11], m->metric_count));
     DH_REQUIRE(p[0] >= 1 && p[0] <= INT_MAX && p[1] >= 0 && p[2] >= p[1] && p[3] >= 0 && p[4] >= 0,
                DH_EFORMAT, "\"#fit/position\" makes no sense");
-    dh__text kinds = {.data = NULL};
-    dh_status status = dh__checkpoint_kinds(&kinds, c->callbacks);
-    if (!status && strcmp(kinds.data, metadata(s, "callbacks")) != 0)
-        status = differ("the list of callbacks", metadata(s, "callbacks"), kinds.data);
-    dh__text_free(&kinds);
-    return status;
+    return DH_OK;
 }
 
 static dh_status check_parameters(const saved *s, const dh__tensor_list *own)
@@ -232,11 +212,26 @@ static dh_status take_frozen(dh_model *m, const saved *s)
     return DH_OK;
 }
 
+/* A rate that the program has changed since the run began holds; one that the run itself has
+ * changed comes back. */
+static void take_rates(dh__checkpoint *c, const double *was)
+{
+    float *rate = &c->model->optimizer.learning_rate;
+    bool same = (double)*rate == was[2] || (double)*rate == was[0];
+    if (same) {
+        *rate = (float)was[0];
+        c->begun = was[2];
+    } else {
+        dh__log(DH_LOG_INFO, "fit: learning_rate is %g from here on, it was %g in the checkpoint",
+                (double)*rate, was[0]);
+    }
+    c->rate = was[1];
+}
+
 static void take_position(dh__checkpoint *c, const saved *s)
 {
     dh_model *m = c->model;
     const int64_t *p = find(s, "#fit/position")->view.data;
-    const double *rates = find(s, "#fit/rates")->view.data;
     const double *states = find(s, "#fit/callbacks")->view.data;
     c->epoch = p[0];
     c->step = p[1];
@@ -244,8 +239,7 @@ static void take_position(dh__checkpoint *c, const saved *s)
     m->epochs = p[3];
     m->steps = (uint64_t)p[4];
     m->updates = p[5];
-    m->optimizer.learning_rate = (float)rates[0];
-    c->rate = rates[1];
+    take_rates(c, find(s, "#fit/rates")->view.data);
     for (int i = 0; i < DH_MAX_CALLBACKS; i++) {
         if (!c->callbacks[i].call) continue;
         memcpy(c->callbacks[i].state, states, sizeof c->callbacks->state);
@@ -270,8 +264,8 @@ static dh_status check_freezing(const saved *s, const dh_model *m, int parameter
     if (!frozen) return DH_EFORMAT;
     const float *scales = numbers(s, "#fit/lr_scales", DH_F32, parameters);
     if (!scales) return DH_EFORMAT;
-    DH_TRY(same_number("the number of layers", dh__view_count(&find(s, "#fit/frozen")->view),
-                       m->net.count));
+    DH_REQUIRE(dh__view_count(&find(s, "#fit/frozen")->view) == m->net.count, DH_EFORMAT,
+               "\"#fit/frozen\" is of another size");
     for (int i = 0; i < parameters; i++)
         DH_REQUIRE(scales[i] >= 0 && isfinite(scales[i]), DH_EFORMAT, "lr_scales[%d] is %g", i,
                    (double)scales[i]);
@@ -283,9 +277,11 @@ static dh_status take(dh__checkpoint *c, const saved *s, const dh__tensor_list *
     dh_model *m = c->model;
     int *segments, count;
     int64_t states = DH_MAX_CALLBACKS * (int64_t)DH_COUNT(c->callbacks->state);
-    DH_TRY(check_run(s, c));
+    DH_TRY(check_text(s, "#fit/settings", &c->settings));
     DH_TRY(check_parameters(s, own));
-    if (!numbers(s, "#fit/rates", DH_F64, 2)) return DH_EFORMAT;
+    DH_TRY(check_text(s, "#fit/layers", &c->layers));
+    DH_TRY(check_position(s));
+    if (!numbers(s, "#fit/rates", DH_F64, 3)) return DH_EFORMAT;
     if (!numbers(s, "#fit/callbacks", DH_F64, states)) return DH_EFORMAT;
     DH_TRY(make_history(t, s));
     DH_TRY(make_pass(t, s));
@@ -375,7 +371,7 @@ static dh_status begin(dh__checkpoint *c, bool resume, char *const *names, int c
     return resume ? try_files(c, names, count) : DH_OK;
 }
 
-dh_status dh__checkpoint_begin(dh__checkpoint *c, bool resume)
+static dh_status open_folder(dh__checkpoint *c, bool resume)
 {
     char **names;
     int count;
@@ -386,4 +382,18 @@ dh_status dh__checkpoint_begin(dh__checkpoint *c, bool resume)
     dh_status status = begin(c, resume, names, count);
     dh__free(names);
     return status;
+}
+
+dh_status dh__checkpoint_begin(dh__checkpoint *c, const dh_fit_args *a, const dh__fit_data *data)
+{
+    c->begun = (double)c->model->optimizer.learning_rate;
+    DH_TRY(dh__checkpoint_settings(&c->settings, a, data));
+    DH_TRY(dh__checkpoint_layers(&c->layers, c->model));
+    return open_folder(c, a->resume);
+}
+
+void dh__checkpoint_end(dh__checkpoint *c)
+{
+    dh__text_free(&c->settings);
+    dh__text_free(&c->layers);
 }

@@ -4,7 +4,6 @@
 
 #include "callback_impl.h"
 #include "checkpoint.h"
-#include "fit_data.h"
 #include "team.h"
 
 typedef struct fitting {
@@ -233,7 +232,7 @@ static dh_status run_epoch(fitting *f, int number, int64_t step)
 static dh_status run_epochs(fitting *f)
 {
     dh__checkpoint *c = &f->checkpoint;
-    dh_status status = c->dir ? dh__checkpoint_begin(c, f->a.resume) : DH_OK;
+    dh_status status = c->dir ? dh__checkpoint_begin(c, &f->a, &f->data) : DH_OK;
     int64_t step = c->step;
     f->event.total_step = c->total_step;
     f->rate = f->event.learning_rate = c->rate;
@@ -242,6 +241,7 @@ static dh_status run_epochs(fitting *f)
         step = 0;
     }
     f->event.train = f->event.validation = NULL;
+    dh__checkpoint_end(c);
     return status;
 }
 
@@ -261,9 +261,6 @@ static dh_status run_fit(fitting *f)
                                      .keep = f->a.checkpoint_keep ? f->a.checkpoint_keep : 2,
                                      .model = f->model,
                                      .callbacks = f->a.callbacks,
-                                     .batches = f->event.steps,
-                                     .batch_size = f->a.source ? 0 : f->data.train.bound,
-                                     .rows = f->data.rows,
                                      .epoch = 1,
                                      .rate = f->event.learning_rate};
     dh_status status = dh__tell_begin(f->a.callbacks, &f->event, &begun);

@@ -98,7 +98,7 @@ static int64_t all_steps(const dh_callback *self, const dh_event *event)
     return self->list[0] ? self->list[0] : event->steps * event->epochs;
 }
 
-static dh_status check_steps(const dh_callback *self, const dh_event *event)
+static dh_status check_steps(dh_callback *self, const dh_event *event)
 {
     DH_REQUIRE(self->list[0] >= 0, DH_EINVAL, "%s: steps is %lld, must be at least 1", self->kind,
                (long long)self->list[0]);
@@ -111,6 +111,7 @@ static dh_status check_steps(const dh_callback *self, const dh_event *event)
     DH_REQUIRE(self->list[1] >= 0 && self->list[1] < steps, DH_EINVAL,
                "%s: skip is %lld, must be at least 0 and less than the %lld steps", self->kind,
                (long long)self->list[1], (long long)steps);
+    self->list[0] = steps; /* other epochs of a resumed run would bend the schedule */
     return DH_OK;
 }
 
