@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static void usage(const char *name, const example_option *options, int count)
 {
@@ -79,6 +81,39 @@ bool example_parse_list(const char *program, const example_option *list, int cou
     return true;
 }
 
+/* With the folders above it; what is in the way of those shows at the last one. */
+static bool make_folder(const char *name, const char *path)
+{
+    char part[PATH_MAX];
+    struct stat found;
+    size_t length = strlen(path);
+    for (size_t i = 1; i < length && i < sizeof part; i++) {
+        if (path[i] != '/') continue;
+        memcpy(part, path, i);
+        part[i] = '\0';
+        (void)mkdir(part, 0777);
+    }
+    bool there = mkdir(path, 0777) == 0 || errno == EEXIST;
+    if (there && stat(path, &found) == 0) {
+        if (!S_ISDIR(found.st_mode))
+            errno = ENOTDIR;
+        else if (access(path, W_OK | X_OK) == 0)
+            return true;
+    }
+    fprintf(stderr, "%s: --checkpoint %s: %s\n", name, path, strerror(errno));
+    return false;
+}
+
+/* What can't work is said before anything else is done. */
+static bool check_checkpoint(const example_options *o)
+{
+    if (o->checkpoint) return make_folder(o->name, o->checkpoint);
+    if (!o->resume && !o->checkpoint_steps) return true;
+    fprintf(stderr, "%s: %s needs --checkpoint DIR\n", o->name,
+            o->resume ? "--resume" : "--checkpoint-steps");
+    return false;
+}
+
 bool example_parse(example_options *o, int argc, char **argv, int *exit_code)
 {
     const example_option all[] = {
@@ -103,7 +138,9 @@ bool example_parse(example_options *o, int argc, char **argv, int *exit_code)
         {"--resume", "", "goes on from the last checkpoint", .flag = &o->resume, .lacks = !o->fits},
         {"--quiet", "", "no progress", .flag = &o->quiet},
     };
-    return example_parse_list(o->name, all, sizeof all / sizeof *all, argc, argv, exit_code);
+    *exit_code = 2;
+    return example_parse_list(o->name, all, sizeof all / sizeof *all, argc, argv, exit_code) &&
+           check_checkpoint(o);
 }
 
 dh_cs example_device(const example_options *o)

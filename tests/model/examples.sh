@@ -165,7 +165,19 @@ first=$(hash)
 refuse 'kept' "${run[@]}" --epochs 2 --checkpoint kept
 "${run[@]}" --epochs 2 --checkpoint kept --resume >out 2>err || say "mnist_mlp --resume: $(cat err)"
 [ "$(hash)" = "$first" ] || say "mnist_mlp --resume: parameters are $(hash), of a run in one go $first"
-refuse 'resume is given' "${run[@]}" --resume
+# What can't work is said at once, in one line, before the summary and the data.
+for option in --resume '--checkpoint-steps 5'; do
+  # shellcheck disable=SC2086
+  refuse "mnist_mlp: ${option%% *} needs --checkpoint DIR" "$programs/mnist_mlp" "${data[@]}" --samples 300 $option
+done
+refuse 'mnist_mlp: --checkpoint report.json/kept: Not a directory' \
+  "$programs/mnist_mlp" "${data[@]}" --samples 300 --checkpoint report.json/kept
+refuse 'mnist_mlp: --checkpoint report.json: Not a directory' \
+  "$programs/mnist_mlp" "${data[@]}" --samples 300 --checkpoint report.json
+refuse 'mnist_mlp: --checkpoint /proc/kept: No such file or directory' \
+  "$programs/mnist_mlp" "${data[@]}" --samples 300 --checkpoint /proc/kept
+"${run[@]}" --epochs 1 --checkpoint a/deep/one/ >out 2>err || say "mnist_mlp --checkpoint a/deep/one/: $(cat err)"
+[ -d a/deep/one ] || say "mnist_mlp --checkpoint a/deep/one/ made no folder"
 refuse '"--checkpoint"' "$programs/mnist_train_batch" --checkpoint kept
 
 # Without data anywhere: generated digits, said on stderr; weights and the curve are left.
