@@ -29,6 +29,7 @@ typedef struct dh__key {
 /* A plan and the values that the model feeds and reads. */
 typedef struct dh__stage {
     dh__key key;
+    bool exact; /* for key.rows alone, since a plan for more rows could not shrink to them */
     dh__plan *plan;
     dh_value input[DH_MAX_IO], target[DH_MAX_IO];
     dh_value sample_weight; /* [N], of all outputs */

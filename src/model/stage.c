@@ -328,12 +328,14 @@ void dh__stages_free(dh_model *model)
     model->current = NULL;
 }
 
-/* A plan that was made for at least as many rows serves. */
-static bool serves(const dh__stage *s, const dh__key *key)
+/* A plan that was made for at least as many rows serves, or where that could not shrink, one of
+ * this very size. */
+static bool serves(const dh__stage *s, const dh__key *key, int64_t rows)
 {
     dh__key same = *key;
     same.rows = s->key.rows;
-    return key->rows <= s->key.rows && !memcmp(&same, &s->key, sizeof same);
+    return (key->rows <= s->key.rows || (s->exact && rows == s->key.rows)) &&
+           !memcmp(&same, &s->key, sizeof same);
 }
 
 /* A schedule of freezing or of rates per layer makes a plan for each of its states. */
@@ -360,10 +362,12 @@ static dh_status make_training_memory(dh_model *model)
 dh_status dh__stage_from(dh__stage **out, dh__stage **shelf, const dh__stage *keep, dh_model *model,
                          dh__arena *arena, const dh__key *key, int64_t rows)
 {
+    dh__key made = *key;
     for (dh__stage *s = *shelf; s; s = s->next) {
-        if (!serves(s, key)) continue;
+        if (!serves(s, key, rows)) continue;
         if (dh__plan_resize(s->plan, rows)) { /* then a plan at this size is wanted */
             dh_error_clear();
+            made.rows = rows;
             continue;
         }
         *out = s;
@@ -372,15 +376,14 @@ dh_status dh__stage_from(dh__stage **out, dh__stage **shelf, const dh__stage *ke
     dh__stage *s;
     dh__memory level = (dh__memory)model->cs.memory;
     if (key->mode == DH_TRAIN) DH_TRY(make_training_memory(model));
-    DH_TRY(new_stage(&s, model, arena, key, level));
-    dh_status status = dh__plan_resize(s->plan, rows);
-    if (status) { /* an op that cannot shrink: the bound is this size */
-        dh__key exact = *key;
-        exact.rows = rows;
+    DH_TRY(new_stage(&s, model, arena, &made, level));
+    if (dh__plan_resize(s->plan, rows)) { /* an op that cannot shrink */
         dh__stage_free(s);
         dh_error_clear();
-        DH_TRY(new_stage(&s, model, arena, &exact, level));
+        made.rows = rows;
+        DH_TRY(new_stage(&s, model, arena, &made, level));
     }
+    s->exact = made.rows != key->rows;
     s->next = *shelf;
     *shelf = s;
     drop_oldest(shelf, keep);
