@@ -90,6 +90,11 @@ typedef struct slot {
     int place, before;
 } slot;
 
+typedef struct block { /* places of a rank that touch */
+    double at;
+    int count;
+} block;
+
 /* What the sweeps work on. */
 typedef struct work {
     int *begin, *order;     /* the places of rank r: order[begin[r] .. begin[r + 1]) */
@@ -97,13 +102,13 @@ typedef struct work {
     int *up_begin, *up;     /* neighbours above each place */
     int *down_begin, *down; /* and below */
     slot *slots;
-    double *left;
+    block *blocks;
 } work;
 
 static void work_free(work *w)
 {
     void *all[] = {w->begin,      w->order, w->position, w->up_begin, w->up,
-                   w->down_begin, w->down,  w->slots,    w->left};
+                   w->down_begin, w->down,  w->slots,    w->blocks};
     for (size_t i = 0; i < DH_COUNT(all); i++) dh__free(all[i]);
 }
 
@@ -118,9 +123,9 @@ static dh_status work_new(work *w, const dh__layout *l)
                 .down_begin = dh__calloc(n + 1, sizeof(int)),
                 .down = dh__calloc(m, sizeof(int)),
                 .slots = dh__calloc(n, sizeof(slot)),
-                .left = dh__calloc(n, sizeof(double))};
+                .blocks = dh__calloc(n, sizeof(block))};
     if (w->begin && w->order && w->position && w->up_begin && w->up && w->down_begin && w->down &&
-        w->slots && w->left)
+        w->slots && w->blocks)
         return DH_OK;
     work_free(w);
     return DH_ENOMEM;
@@ -203,30 +208,41 @@ static void order_rank(work *w, int rank, bool from_above)
 
 /* --- places --- */
 
-/* Each as near as can be to the middle of its neighbours, in order and apart: pushed to the right
- * from the left end, to the left from the right end, and the mean of both, which is apart too. */
+/* From the centre of a place to that of the next one of its rank, at least. */
+static double apart(const dh__layout *l, int place, int next)
+{
+    return (l->width[place] + l->width[next]) / 2 + DH_LAYOUT_GAP;
+}
+
+/* Each as near as can be, by the sum of squares, to the middle of its neighbours, in order and
+ * apart: those that are too close for what they want are a block, which stands at the mean of it
+ * (pool adjacent violators; Barlow et al. 1972). Places count from where they are packed tight. */
 static void place_rank(dh__layout *l, work *w, int rank, bool from_above)
 {
     const int *begin = from_above ? w->up_begin : w->down_begin;
     const int *list = from_above ? w->up : w->down;
-    int count = w->begin[rank + 1] - w->begin[rank];
+    int count = w->begin[rank + 1] - w->begin[rank], blocks = 0;
     const int *order = w->order + w->begin[rank];
+    double packed = 0;
     for (int k = 0; k < count; k++) {
         int i = order[k], n = begin[i + 1] - begin[i];
         double sum = 0;
         for (int j = begin[i]; j < begin[i + 1]; j++) sum += l->x[list[j]];
-        if (n) l->x[i] = sum / n;
-        w->left[k] = l->x[i];
-        if (!k) continue;
-        double least = w->left[k - 1] + (l->width[order[k - 1]] + l->width[i]) / 2 + DH_LAYOUT_GAP;
-        w->left[k] = fmax(w->left[k], least);
+        if (k) packed += apart(l, order[k - 1], i);
+        w->blocks[blocks++] = (block){.at = (n ? sum / n : l->x[i]) - packed, .count = 1};
+        for (; blocks > 1 && w->blocks[blocks - 2].at > w->blocks[blocks - 1].at; blocks--) {
+            block *left = &w->blocks[blocks - 2], *right = &w->blocks[blocks - 1];
+            left->at =
+                (left->at * left->count + right->at * right->count) / (left->count + right->count);
+            left->count += right->count;
+        }
     }
-    for (int k = count - 2; k >= 0; k--) {
-        double most =
-            l->x[order[k + 1]] - (l->width[order[k + 1]] + l->width[order[k]]) / 2 - DH_LAYOUT_GAP;
-        l->x[order[k]] = fmin(l->x[order[k]], most);
-    }
-    for (int k = 0; k < count; k++) l->x[order[k]] = (l->x[order[k]] + w->left[k]) / 2;
+    packed = 0;
+    for (int b = 0, k = 0; b < blocks; b++)
+        for (int end = k + w->blocks[b].count; k < end; k++) {
+            if (k) packed += apart(l, order[k - 1], order[k]);
+            l->x[order[k]] = w->blocks[b].at + packed;
+        }
 }
 
 static void find_places(dh__layout *l, work *w)

@@ -318,6 +318,29 @@ static void layouts(void **state)
     dh__layout_free(&l);
 }
 
+/* Five children of one parent and one of two: all want the middle, so none stands off. */
+static void siblings_stand_together(void **state)
+{
+    (void)state;
+    dh__layout l;
+    assert_ok(dh__layout_new(&l, 8, 7));
+    for (int i = 0; i < 8; i++) l.width[i] = 100;
+    for (int i = 0; i < 6; i++) l.edges[i] = (dh__edge){.from = 0, .to = 2 + i};
+    l.edges[6] = (dh__edge){.from = 1, .to = 7};
+    assert_ok(dh__layout_place(&l));
+    int near_ones = 0;
+    for (int i = 2; i < 8; i++)
+        for (int k = 2; k < 8; k++) {
+            if (i == k) continue;
+            assert_true(fabs(l.x[i] - l.x[k]) >= 100 + DH_LAYOUT_GAP - 1e-9);
+            near_ones += near(fabs(l.x[i] - l.x[k]), 100 + DH_LAYOUT_GAP, 1e-9);
+        }
+    assert_int_equal(near_ones, 2 * 5); /* each pair of neighbours, seen from both */
+    assert_near(l.x[0], (l.x[2] + l.x[3] + l.x[4] + l.x[5] + l.x[6] + l.x[7]) / 6, 1e-9);
+    assert_near(l.right, 6 * 100 + 5 * DH_LAYOUT_GAP, 1e-9);
+    dh__layout_free(&l);
+}
+
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
@@ -360,9 +383,12 @@ static int remove_folder(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(drawings), cmocka_unit_test(labels),
-        cmocka_unit_test(graphviz), cmocka_unit_test(builds_leave_no_trace),
-        cmocka_unit_test(layouts),  cmocka_unit_test(every_allocation_may_fail)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(drawings),
+                                       cmocka_unit_test(labels),
+                                       cmocka_unit_test(graphviz),
+                                       cmocka_unit_test(builds_leave_no_trace),
+                                       cmocka_unit_test(layouts),
+                                       cmocka_unit_test(siblings_stand_together),
+                                       cmocka_unit_test(every_allocation_may_fail)};
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
