@@ -245,6 +245,34 @@ static void place_rank(dh__layout *l, work *w, int rank, bool from_above)
         }
 }
 
+/* Under the place above it, as far as there is room, where each is the other's only neighbour. */
+static void straighten(dh__layout *l, const work *w, int rank, int k)
+{
+    int first = w->begin[rank], i = w->order[first + k];
+    if (w->up_begin[i + 1] - w->up_begin[i] != 1) return;
+    int above = w->up[w->up_begin[i]];
+    if (w->down_begin[above + 1] - w->down_begin[above] != 1) return;
+    double x = l->x[above];
+    if (k) {
+        int left = w->order[first + k - 1];
+        x = fmax(x, fmin(l->x[i], l->x[left] + apart(l, left, i)));
+    }
+    if (first + k + 1 < w->begin[rank + 1]) {
+        int right = w->order[first + k + 1];
+        x = fmin(x, fmax(l->x[i], l->x[right] - apart(l, i, right)));
+    }
+    l->x[i] = x;
+}
+
+static void straighten_all(dh__layout *l, const work *w)
+{
+    for (int r = 1; r < l->ranks; r++) {
+        int count = w->begin[r + 1] - w->begin[r];
+        for (int k = 0; k < count; k++) straighten(l, w, r, k);
+        for (int k = count - 1; k >= 0; k--) straighten(l, w, r, k);
+    }
+}
+
 static void find_places(dh__layout *l, work *w)
 {
     for (int r = 0; r < l->ranks; r++) {
@@ -259,6 +287,7 @@ static void find_places(dh__layout *l, work *w)
         for (int r = 1; r < l->ranks; r++) place_rank(l, w, r, true);
         for (int r = l->ranks - 2; r >= 0; r--) place_rank(l, w, r, false);
     }
+    straighten_all(l, w);
     double low = l->total ? INFINITY : 0, high = 0;
     for (int i = 0; i < l->total; i++) low = fmin(low, l->x[i] - l->width[i] / 2);
     for (int i = 0; i < l->total; i++) {

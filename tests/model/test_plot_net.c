@@ -341,6 +341,29 @@ static void siblings_stand_together(void **state)
     dh__layout_free(&l);
 }
 
+/* A chain beside an edge that passes it, and two beside each other, whatever their widths. */
+static void chains_are_straight(void **state)
+{
+    (void)state;
+    static const double widths[] = {60, 200, 150, 180, 60, 110, 190};
+    static const dh__edge edges[] = {{0, 1, 0}, {1, 2, 0}, {2, 3, 0}, {3, 4, 0},
+                                     {0, 4, 0}, {0, 5, 0}, {5, 6, 0}};
+    dh__layout l;
+    assert_ok(dh__layout_new(&l, 7, 7));
+    memcpy(l.width, widths, sizeof widths);
+    memcpy(l.edges, edges, sizeof edges);
+    assert_ok(dh__layout_place(&l));
+    assert_near(l.x[2], l.x[1], 1e-9);
+    assert_near(l.x[3], l.x[1], 1e-9);
+    assert_near(l.x[6], l.x[5], 1e-9);
+    for (int i = 0; i < l.total; i++)
+        for (int k = 0; k < i; k++)
+            if (l.rank[i] == l.rank[k])
+                assert_true(fabs(l.x[i] - l.x[k]) >=
+                            (l.width[i] + l.width[k]) / 2 + DH_LAYOUT_GAP - 1e-9);
+    dh__layout_free(&l);
+}
+
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
@@ -389,6 +412,7 @@ int main(void)
                                        cmocka_unit_test(builds_leave_no_trace),
                                        cmocka_unit_test(layouts),
                                        cmocka_unit_test(siblings_stand_together),
+                                       cmocka_unit_test(chains_are_straight),
                                        cmocka_unit_test(every_allocation_may_fail)};
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
