@@ -248,7 +248,8 @@ DH_API DH_NODISCARD dh_status dh_model_gradient(dh_tensor **out, const dh_model 
                                                 const char *name);
 /* Freezes (or thaws) a layer's parameters in this model, not in others that share them. Gradients
  * that were made before are gone; amid a group of accumulate batches those of what thaws begin from
- * 0. A frozen batch normalisation takes its running statistics, as in Keras. */
+ * 0. What has never been trained has no memory of the optimiser, and begins with zeros when it
+ * thaws. A frozen batch normalisation takes its running statistics, as in Keras. */
 DH_API DH_NODISCARD dh_status dh_layer_freeze(dh_layer *layer, bool frozen);
 /* Scales the learning rate of one parameter, by name, in all models that share it. */
 DH_API DH_NODISCARD dh_status dh_model_lr_scale(dh_model *model, const char *parameter,

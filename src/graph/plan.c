@@ -339,7 +339,7 @@ static void *address_of(const dh__plan *plan, dh_value value)
     else if (base->home == DH_HOME_CONST)
         start = (char *)plan->consts + plan->slots[s->base].at;
     else if (base->home == DH_HOME_SLOT)
-        start = dh__slots_address(plan->graph->slots, base->slot, base->offset);
+        start = dh__slots_address(plan->graph->slots, plan->graph->store, base->slot, base->offset);
     else
         start = dh__params_address(plan->graph->store, base->home, base->offset);
     return start ? start + shift : NULL;

@@ -57,6 +57,11 @@ static dh_status check_same(const dh__segment *have, const dh__segment *want)
     return DH_OK;
 }
 
+static int64_t padded(int64_t count)
+{
+    return (count + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS;
+}
+
 /* count and offset of a new segment at the end of its arena. */
 static dh_status lay_out(dh__params *store, dh__segment *s)
 {
@@ -68,7 +73,7 @@ static dh_status lay_out(dh__params *store, dh__segment *s)
                    DH_EOVERFLOW, "parameter \"%s\": axis %d of length %lld does not fit", s->name,
                    i, (long long)s->shape[i]);
     s->offset = *used;
-    *used += (s->count + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS;
+    *used += padded(s->count);
     return DH_OK;
 }
 
@@ -156,28 +161,80 @@ dh_status dh__params_train(dh__params *store)
     return store->grads ? DH_OK : enlarge(store, &store->grads, 0, store->allocated[0]);
 }
 
-dh_status dh__slots_reserve(dh__slots *slots, dh__params *store, int count)
+static bool has_slots(const dh__slots *slots, int segment)
 {
-    int64_t n = store->allocated[0];
-    for (int i = 0; i < count && i < DH_STORE_SLOTS; i++) {
-        int64_t old = slots->arena[i] ? slots->elements[i] : 0;
-        if (slots->arena[i] && old >= n) continue;
-        DH_TRY(enlarge(store, &slots->arena[i], old, n));
-        slots->elements[i] = n;
+    return segment < slots->count && slots->at[segment] >= 0;
+}
+
+/* In the order of the segments, which is that of the weights' arena; at may be NULL. */
+static int64_t lay_out_slots(int64_t *at, const dh__slots *slots, const dh__params *store,
+                             const bool *wanted)
+{
+    int64_t used = 0;
+    for (int i = 0; i < store->count; i++) {
+        bool has = wanted[i] || has_slots(slots, i);
+        if (at) at[i] = has ? used : -1;
+        if (has) used += padded(store->segments[i]->count);
     }
+    return used;
+}
+
+int64_t dh__slots_elements(const dh__slots *slots, const dh__params *store, const bool *wanted)
+{
+    return lay_out_slots(NULL, slots, store, wanted);
+}
+
+/* A zeroed arena, with what the segments had in the old one. */
+static dh_status move_slots(dh__storage **out, const dh__slots *slots, const dh__params *store,
+                            int slot, const int64_t *at, int64_t elements)
+{
+    DH_TRY(dh__storage_new(out, store->device, (size_t)elements * sizeof(float)));
+    memset((*out)->data, 0, (*out)->size);
+    for (int i = 0; i < slots->count; i++) {
+        if (slots->at[i] < 0) continue;
+        const float *from = slots->arena[slot]->data;
+        memcpy((float *)(*out)->data + at[i], from + slots->at[i],
+               (size_t)store->segments[i]->count * sizeof(float));
+    }
+    return DH_OK;
+}
+
+dh_status dh__slots_reserve(dh__slots *slots, dh__params *store, int count, const bool *wanted)
+{
+    dh__slots made = {.count = store->count};
+    bool missing = false;
+    for (int i = 0; i < store->count; i++) missing |= wanted[i] && !has_slots(slots, i);
+    if (!missing || !count) return DH_OK;
+    made.at = dh__calloc((size_t)store->count, sizeof *made.at);
+    if (!made.at) return DH_ENOMEM;
+    int64_t elements = lay_out_slots(made.at, slots, store, wanted);
+    dh_status status = DH_OK;
+    for (int k = 0; k < count && k < DH_STORE_SLOTS && !status; k++)
+        status = move_slots(&made.arena[k], slots, store, k, made.at, elements);
+    if (status) {
+        dh__slots_clear(&made);
+        return status;
+    }
+    dh__slots_clear(slots);
+    *slots = made;
+    store->layout++;
     return DH_OK;
 }
 
 void dh__slots_clear(dh__slots *slots)
 {
     for (int i = 0; i < DH_STORE_SLOTS; i++) dh__storage_release(slots->arena[i]);
+    dh__free(slots->at);
     memset(slots, 0, sizeof *slots);
 }
 
-void *dh__slots_address(const dh__slots *slots, int slot, int64_t offset)
+void *dh__slots_address(const dh__slots *slots, const dh__params *store, int slot, int64_t offset)
 {
-    if (!slots || !slots->arena[slot] || offset >= slots->elements[slot]) return NULL;
-    return (char *)slots->arena[slot]->data + offset * (int64_t)sizeof(float);
+    if (!slots || !slots->arena[slot]) return NULL;
+    for (int i = 0; i < slots->count; i++)
+        if (slots->at[i] >= 0 && store->segments[i]->offset == offset)
+            return (float *)slots->arena[slot]->data + slots->at[i];
+    return NULL;
 }
 
 void *dh__params_address(const dh__params *store, dh__home home, int64_t offset)

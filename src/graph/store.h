@@ -71,16 +71,22 @@ dh_status dh__params_allocate(dh__params *store, uint64_t seed);
 /* Gradients, zeroed when new. */
 dh_status dh__params_train(dh__params *store);
 
-/* What one model's optimiser keeps beside each weight; several models may train one store. */
+/* What one model's optimiser keeps beside the weights that it trains; several models may train one
+ * store. */
 typedef struct dh__slots {
     dh__storage *arena[DH_STORE_SLOTS];
-    int64_t elements[DH_STORE_SLOTS];
+    int64_t *at; /* by segment: where its elements lie in each arena; -1: it has none */
+    int count;   /* segments that at knows */
 } dh__slots;
 
-/* Slots [0, count) for all weights that have memory, zeroed when new. */
-dh_status dh__slots_reserve(dh__slots *slots, dh__params *store, int count);
+/* Slots [0, count) for the segments with wanted[i], beside those that have them already; zeroed
+ * when new. Weights that lie behind each other have slots that do. */
+dh_status dh__slots_reserve(dh__slots *slots, dh__params *store, int count, const bool *wanted);
+/* Elements that an arena would have then. */
+int64_t dh__slots_elements(const dh__slots *slots, const dh__params *store, const bool *wanted);
 void dh__slots_clear(dh__slots *slots);
-void *dh__slots_address(const dh__slots *slots, int slot, int64_t offset);
+/* Of the segment that lies at offset in the weights' arena; NULL where it has none. */
+void *dh__slots_address(const dh__slots *slots, const dh__params *store, int slot, int64_t offset);
 
 /* Address of offset in the arena of a home but DH_HOME_SLOT; NULL while not allocated. */
 void *dh__params_address(const dh__params *store, dh__home home, int64_t offset);

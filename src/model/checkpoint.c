@@ -48,15 +48,15 @@ static dh_status add_slots(dh__tensor_list *list, const dh_model *m, const dh__s
 {
     for (int k = 0; k < dh__optimizer_slots(&m->optimizer); k++) {
         char prefix[32];
-        dh__storage *arena = m->slots.arena[k];
-        if (!arena || s->offset >= m->slots.elements[k]) continue;
-        dh__format(prefix, sizeof prefix, "#optimizer/%d/", k);
+        void *data = dh__slots_address(&m->slots, m->net.store, k, s->offset);
+        if (!data) continue;
+        dh__format(prefix, sizeof prefix, DH_CHECKPOINT_SLOT "%d/", k);
         DH_TRY(add_name(list, prefix, s->name));
         dh_view v = {.dtype = DH_F32, .ndim = s->ndim};
         memcpy(v.shape, s->shape, sizeof v.shape);
         dh__view_pack(&v);
-        v.data = dh__slots_address(&m->slots, k, s->offset);
-        DH_TRY(dh__tensor_on(&list->tensors[list->count - 1], arena, &v));
+        v.data = data;
+        DH_TRY(dh__tensor_on(&list->tensors[list->count - 1], m->slots.arena[k], &v));
     }
     return DH_OK;
 }

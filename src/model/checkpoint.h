@@ -33,6 +33,7 @@ dh_status dh__checkpoint_save(dh__checkpoint *c);
 
 #define DH_CHECKPOINT_VERSION "2"
 #define DH_CHECKPOINT_FORMAT  "deephealth checkpoint"
+#define DH_CHECKPOINT_SLOT    "#optimizer/" /* then the slot, "/", the parameter */
 #define DH_CHECKPOINT_PREFIX  "checkpoint-"
 #define DH_CHECKPOINT_NUMBERS 6  /* of "#fit/position" */
 #define DH_CHECKPOINT_FIGURES 61 /* of an epoch of the history */

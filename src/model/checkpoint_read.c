@@ -105,11 +105,17 @@ static dh_status check_position(const saved *s)
     return DH_OK;
 }
 
+static bool is_slot(const char *name)
+{
+    return !strncmp(name, DH_CHECKPOINT_SLOT, strlen(DH_CHECKPOINT_SLOT));
+}
+
 static dh_status check_parameters(const saved *s, const dh__tensor_list *own)
 {
     char a[DH_SHAPE_TEXT], b[DH_SHAPE_TEXT];
     for (int i = 0; i < own->count; i++) {
         const dh_tensor *t = find(s, own->names[i]);
+        if (!t && is_slot(own->names[i])) continue; /* trained since */
         const dh_view *have = t ? &t->view : NULL, *want = &own->tensors[i]->view;
         DH_REQUIRE(t, DH_ESTATE, "\"%s\" is not in the checkpoint", own->names[i]);
         DH_REQUIRE(have->dtype == want->dtype && have->ndim == want->ndim &&
@@ -252,6 +258,11 @@ static dh_status copy_parameters(const saved *s, const dh__tensor_list *own)
     for (int i = 0; i < own->count; i++) {
         dh_device *device = own->tensors[i]->storage->device;
         const dh_tensor *from = find(s, own->names[i]);
+        if (!from) { /* of the optimiser, for what the run had not trained yet */
+            memset(own->tensors[i]->view.data, 0,
+                   (size_t)dh__view_count(&own->tensors[i]->view) * sizeof(float));
+            continue;
+        }
         DH_TRY(device->copy_in(device, own->tensors[i]->view.data, from->view.data,
                                (size_t)dh__view_count(&from->view) * sizeof(float)));
     }
@@ -307,6 +318,24 @@ static dh_status take(dh__checkpoint *c, const saved *s, const dh__tensor_list *
     return DH_OK;
 }
 
+/* Room for what the optimiser has kept, of which the first slot tells. */
+static dh_status reserve_slots(dh_model *m, const saved *s)
+{
+    static const char first[] = DH_CHECKPOINT_SLOT "0/";
+    dh__params *store = m->net.store;
+    bool *wanted = dh__calloc((size_t)store->count + 1, sizeof *wanted);
+    if (!wanted) return DH_ENOMEM;
+    for (int k = 0; k < s->count; k++) {
+        if (strncmp(s->names[k], first, sizeof first - 1) != 0) continue;
+        int i = dh__params_find(store, s->names[k] + sizeof first - 1);
+        if (i >= 0) wanted[i] = !store->segments[i]->state;
+    }
+    dh_status status =
+        dh__slots_reserve(&m->slots, store, dh__optimizer_slots(&m->optimizer), wanted);
+    dh__free(wanted);
+    return status;
+}
+
 static dh_status resume_from(dh__checkpoint *c, const saved *s)
 {
     taken t = {.history = NULL};
@@ -314,8 +343,7 @@ static dh_status resume_from(dh__checkpoint *c, const saved *s)
     DH_REQUIRE(!strcmp(metadata(s, "version"), DH_CHECKPOINT_VERSION), DH_EUNSUPPORTED,
                "it has version \"%s\", this library reads \"%s\"", metadata(s, "version"),
                DH_CHECKPOINT_VERSION);
-    dh_status status = dh__slots_reserve(&c->model->slots, c->model->net.store,
-                                         dh__optimizer_slots(&c->model->optimizer));
+    dh_status status = reserve_slots(c->model, s);
     if (!status) status = dh__checkpoint_parameters(&own, c->model);
     if (!status) status = take(c, s, &own, &t);
     dh__tensor_list_clear(&own);

@@ -133,6 +133,17 @@ dh_status dh__model_segments(int **out, int *count, const dh_model *model)
     return DH_OK;
 }
 
+dh_status dh__model_trained(bool **out, const dh_model *model)
+{
+    int *list, count;
+    DH_TRY(dh__model_segments(&list, &count, model));
+    bool *trained = dh__calloc((size_t)model->net.store->count + 1, sizeof *trained);
+    for (int i = 0; trained && i < count; i++) trained[list[i]] = dh__trainable(model, list[i]);
+    dh__free(list);
+    *out = trained;
+    return trained ? DH_OK : DH_ENOMEM;
+}
+
 static const char *parameter_name_at(int i, const void *payload)
 {
     return dh_model_parameter_name(payload, i);

@@ -98,6 +98,9 @@ struct dh_model {
  * caller. */
 dh_status dh__model_segments(int **out, int *count, const dh_model *model);
 
+/* By segment of the store, which of the model's own are trained; freed by the caller. */
+dh_status dh__model_trained(bool **out, const dh_model *model);
+
 /* Whether the segment is a parameter or state of the layer. */
 bool dh__model_owns(const dh_layer *layer, const dh__segment *segment);
 

@@ -354,9 +354,13 @@ static void drop_oldest(dh__stage **shelf, const dh__stage *keep)
 
 static dh_status make_training_memory(dh_model *model)
 {
+    bool *trained;
     DH_TRY(dh__params_train(model->net.store));
-    return dh__slots_reserve(&model->slots, model->net.store,
-                             dh__optimizer_slots(&model->optimizer));
+    DH_TRY(dh__model_trained(&trained, model));
+    dh_status status = dh__slots_reserve(&model->slots, model->net.store,
+                                         dh__optimizer_slots(&model->optimizer), trained);
+    dh__free(trained);
+    return status;
 }
 
 dh_status dh__stage_from(dh__stage **out, dh__stage **shelf, const dh__stage *keep, dh_model *model,

@@ -68,6 +68,17 @@ static bool has_loss(const dh_model *model)
     return false;
 }
 
+/* Of what is trained now, and of what was and keeps them. */
+static dh_status count_slots(size_t *bytes, const dh_model *model)
+{
+    bool *trained;
+    DH_TRY(dh__model_trained(&trained, model));
+    int64_t elements = dh__slots_elements(&model->slots, model->net.store, trained);
+    dh__free(trained);
+    *bytes = (size_t)elements * sizeof(float) * (size_t)dh__optimizer_slots(&model->optimizer);
+    return DH_OK;
+}
+
 dh_status dh_model_memory(dh_memory_report *out, dh_model *model, int batch_size)
 {
     DH_NEED(out, "model_memory", "out");
@@ -83,9 +94,8 @@ dh_status dh_model_memory(dh_memory_report *out, dh_model *model, int batch_size
     size_t weights = (size_t)store->allocated[0] * sizeof(float);
     r.parameter_bytes = weights + (size_t)store->allocated[1] * sizeof(float);
     r.gradient_bytes = train ? weights : 0;
-    r.optimizer_bytes = train ? weights * (size_t)dh__optimizer_slots(&model->optimizer) : 0;
     int before = dh__enter(model);
-    dh_status status = DH_OK;
+    dh_status status = train ? count_slots(&r.optimizer_bytes, model) : DH_OK;
     for (int level = 0; level < 3 && !status; level++) {
         dh__stage *stage;
         status = dh__stage_new(&stage, model, &key, (dh__memory)level);

@@ -89,12 +89,81 @@ static void thawing_twice_changes_nothing(void **state)
     assert_true(largest(f->net, "first/weight") > 1e-3);
 }
 
+static size_t optimizer_bytes(dh_model *net)
+{
+    dh_memory_report r;
+    assert_ok(dh_model_memory(&r, net, ROWS));
+    return r.optimizer_bytes;
+}
+
+/* What an optimiser keeps is of parameters that are trained, or were. */
+static void frozen_layers_have_no_moments(void **state)
+{
+    fixture *f = *state;
+    dh_layer *first = dh_model_layer(f->net, "first");
+    const dh__slots *slots = &f->net->slots;
+    const int padded[] = {16, 16, 16, 16}; /* 3 x 5, 5; 5, 1 */
+    size_t last = (size_t)(padded[2] + padded[3]) * sizeof(float), all = 2 * last;
+    assert_int_equal(optimizer_bytes(f->net), all);
+    assert_ok(dh_layer_freeze(first, true));
+    assert_int_equal(optimizer_bytes(f->net), last);
+    assert_null(slots->arena[0]);
+    assert_ok(FIT(.epochs = 2));
+    assert_int_equal(slots->arena[0]->size, last);
+    assert_ok(dh_layer_freeze(first, false));
+    assert_int_equal(optimizer_bytes(f->net), all);
+    assert_ok(FIT(.epochs = 1));
+    assert_int_equal(slots->arena[0]->size, all);
+    assert_ok(dh_layer_freeze(first, true)); /* it may thaw again, and then goes on */
+    assert_ok(FIT(.epochs = 1));
+    assert_int_equal(slots->arena[0]->size, all);
+    assert_int_equal(optimizer_bytes(f->net), all);
+}
+
+/* Moments of the others move where those of the thawed layer get their place: v = v / 2 + g, and
+ * w -= v / 10, is followed by hand. */
+static void thawing_keeps_the_moments_of_others(void **state)
+{
+    fixture *f = *state;
+    const dh_tensor *xs[] = {f->x}, *ys[] = {f->y};
+    static const char *const names[] = {"first/weight", "first/bias", "last/weight", "last/bias"};
+    double v[4][16] = {{0}};
+    assert_ok(dh_layer_freeze(dh_model_layer(f->net, "first"), true));
+    for (int step = 0; step < 6; step++) {
+        double was[4][16];
+        if (step == 3) assert_ok(dh_layer_freeze(dh_model_layer(f->net, "first"), false));
+        for (int p = 0; p < 4; p++) {
+            dh_tensor *w;
+            assert_ok(dh_model_parameter(&w, f->net, names[p]));
+            for (int64_t i = 0; i < dh_tensor_count(w); i++)
+                was[p][i] = (double)((const float *)dh_tensor_data(w))[i];
+            dh_tensor_free(w);
+        }
+        assert_ok(dh_train_batch(f->net, xs, ys, NULL));
+        for (int p = 0; p < 4; p++) {
+            dh_tensor *w, *g;
+            assert_ok(dh_model_parameter(&w, f->net, names[p]));
+            assert_ok(dh_model_gradient(&g, f->net, names[p]));
+            bool trained = p >= 2 || step >= 3;
+            for (int64_t i = 0; i < dh_tensor_count(w); i++) {
+                if (trained) v[p][i] = v[p][i] / 2 + (double)((const float *)dh_tensor_data(g))[i];
+                assert_near((double)((const float *)dh_tensor_data(w))[i],
+                            was[p][i] - (trained ? v[p][i] / 10 : 0), 1e-6);
+            }
+            dh_tensor_free(w);
+            dh_tensor_free(g);
+        }
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(thawed_amid_a_group_begins_from_zero),
         TEST(thawing_twice_changes_nothing),
+        TEST(frozen_layers_have_no_moments),
+        TEST(thawing_keeps_the_moments_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

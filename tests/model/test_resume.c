@@ -63,6 +63,29 @@ static void what_was_frozen_is_frozen_again(void **state)
     }
 }
 
+/* The run had trained the first layer never; this process has, and forgets it. */
+static void moments_of_the_frozen_are_none(void **state)
+{
+    fixture *f = *state;
+    char want[65], got[65];
+    for (int k = 0; k < 2; k++) {
+        dh_model *net = make_net();
+        assert_ok(dh_layer_freeze(dh_model_layer(net, "a"), true));
+        assert_ok(FIT(net, .epochs = 2));
+        if (k == 0) {
+            assert_ok(dh_layer_freeze(dh_model_layer(net, "a"), false));
+            assert_ok(dh_fit(net, f->x, f->y, .quiet = true));
+        }
+        assert_ok(FIT(net, .epochs = 3)); /* from the end of the second */
+        assert_ok(dh_layer_freeze(dh_model_layer(net, "a"), false));
+        assert_ok(dh_fit(net, f->x, f->y, .quiet = true, .epochs = 2));
+        assert_ok(dh_model_sha256(k ? got : want, net));
+        dh_model_free(net);
+        remove_files(f->dir);
+    }
+    assert_string_equal(got, want);
+}
+
 static dh_status note_rate(dh_callback *self, dh_event *e)
 {
     ((double *)self->payload)[e->epoch] = e->learning_rate;
@@ -155,7 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_was_frozen_is_frozen_again), TEST(the_last_rate_is_told),
         TEST(empty_places_do_not_matter),      TEST(other_files_are_left_alone),
-        TEST(metric_values_come_back),
+        TEST(metric_values_come_back),         TEST(moments_of_the_frozen_are_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
