@@ -8,7 +8,7 @@
 
 #include "base.h"
 
-#define DH_WINOGRAD_TILE 36 /* elements of a transformed tile */
+#define DH_WINOGRAD_ELEMENTS 36 /* elements of a transformed tile */
 
 typedef struct dh__winograd_kernels {
     /* out[e * step + c] from the 6x6 pixels x[i * row + j * pixel + c]. Whole vectors are read and

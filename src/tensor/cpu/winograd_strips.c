@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include "winograd_strips.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cut.h"
+
+#define SIDE         DH_WINOGRAD_SIDE
+#define BLOCK        DH_WINOGRAD_BLOCK
+#define TILES_LEAST  28      /* with many channels: the weights stream by for so many */
+#define TILES_MEMORY 1048576 /* bytes of a strip's transformed tiles, where that is enough */
+#define FEW_TILES    24      /* in all: then the weights cost more than they save */
+
+static const dh__winograd_kernels *kernels_now(void)
+{
+#if DH_HAVE_X86_ISA
+    dh__isa isa = dh__cpu_isa();
+    if (isa == DH_ISA_AVX512) return &dh__winograd_avx512;
+    if (isa == DH_ISA_AVX2) return &dh__winograd_avx2;
+#endif
+    return &dh__winograd_portable;
+}
+
+/* --- the cut --- */
+
+static int64_t evenly(int64_t count, int64_t most)
+{
+    return dh__divide_up(count, dh__divide_up(count, most));
+}
+
+static int64_t tile_bytes(const dh__winograd_cut *c)
+{
+    return DH_WINOGRAD_ELEMENTS * c->pixel * (int64_t)sizeof(float);
+}
+
+dh__winograd_cut dh__winograd_cut_of(const dh__conv_sides *s, bool to_large, int64_t channels)
+{
+    const dh__gemm_kernels *gemm = dh__gemm_kernels_now();
+    dh__winograd_cut c = {.sweep = dh__conv_sweep_of(&s->c.w, to_large, 0),
+                          .kernels = kernels_now(),
+                          .cut = {.kernels = gemm,
+                                  .size = sizeof(float),
+                                  .mr = gemm->mr[0],
+                                  .nr = gemm->nr[0],
+                                  .n = s->c.n,
+                                  .pixel = BLOCK},
+                          .channels = channels,
+                          .pixel = dh__divide_up(channels, 16) * 16 + 16};
+    c.down = dh__divide_up(c.sweep.axis[1].count, SIDE);
+    c.across = dh__divide_up(c.sweep.axis[2].count, SIDE);
+    if (s->c.n < 1 || c.down < 1 || c.across < 1) return c;
+    int64_t most = TILES_MEMORY / tile_bytes(&c);
+    most = most < TILES_LEAST ? TILES_LEAST : dh__at_most(most, DH_WINOGRAD_TILES);
+    c.cols = evenly(c.across, dh__at_most(c.across, most));
+    c.rows = c.cols == c.across ? evenly(c.down, dh__at_most(c.down, most / c.cols)) : 1;
+    bool whole = c.rows == c.down && c.cols == c.across;
+    c.images = whole ? evenly(s->c.n, dh__at_most(s->c.n, most / (c.rows * c.cols))) : 1;
+    c.strips = dh__divide_up(c.across, c.cols) * dh__divide_up(c.down, c.rows) *
+               dh__divide_up(s->c.n, c.images);
+    return c;
+}
+
+int64_t dh__winograd_tiles_bytes(const dh__winograd_cut *c)
+{
+    int64_t tile = tile_bytes(c);
+    int64_t bytes = tile * TILES_LEAST > TILES_MEMORY ? tile * TILES_LEAST : TILES_MEMORY;
+    bytes = dh__at_most(bytes, tile * DH_WINOGRAD_TILES);
+    return (dh__at_most(bytes, tile * c->cut.n * c->down * c->across) + 63) / 64 * 64;
+}
+
+const char *dh__winograd_refuse(const dh__conv_sides *s, bool to_large)
+{
+    const char *choice = getenv("DEEPHEALTH_WINOGRAD");
+    const dh__windows *w = &s->c.w;
+    if (choice && strcmp(choice, "0") == 0) return "DEEPHEALTH_WINOGRAD=0 switches it off";
+    if (s->size != sizeof(float)) return "dtype is not f32";
+    if (w->size[0] != 1 || w->in[0] != 1 || w->begin[0] || w->end[0]) return "three spatial axes";
+    if (w->size[1] != 3 || w->size[2] != 3) return "window is not 3x3";
+    for (int i = 1; i < 3; i++)
+        if (w->stride[i] != 1 || w->dilation[i] != 1) return "stride or dilation is not 1";
+    if (s->c.in_channels < 16 || s->c.out_channels < 16) return "fewer than 16 channels";
+    dh__winograd_cut c = dh__winograd_cut_of(s, to_large, 1);
+    int64_t tiles = c.down * c.across;
+    if (c.sweep.axis[1].count * c.sweep.axis[2].count <= 7 * tiles) return "tiles are half empty";
+    if (s->c.n * tiles < FEW_TILES) return "too few tiles to transform weights for";
+    return NULL;
+}
+
+/* --- strips --- */
+
+dh__winograd_strip dh__winograd_strip_of(const dh__winograd_cut *c, int64_t number)
+{
+    int64_t across = dh__divide_up(c->across, c->cols), down = dh__divide_up(c->down, c->rows);
+    dh__winograd_strip t = {.n = number / (across * down) * c->images,
+                            .y = number / across % down * c->rows,
+                            .x = number % across * c->cols};
+    t.images = dh__at_most(c->images, c->cut.n - t.n);
+    t.rows = dh__at_most(c->rows, c->down - t.y);
+    t.cols = dh__at_most(c->cols, c->across - t.x);
+    t.tiles = t.images * t.rows * t.cols;
+    return t;
+}
+
+dh__conv_strip dh__winograd_part(const dh__winograd_cut *c, const dh__winograd_strip *t,
+                                 int64_t image, bool whole)
+{
+    const dh__conv_axis *a = c->sweep.axis;
+    dh__conv_strip p = {.n = t->n + image,
+                        .images = 1,
+                        .y = t->y * SIDE,
+                        .x = t->x * SIDE,
+                        .rows = t->rows * SIDE,
+                        .cols = t->cols * SIDE};
+    if (!whole) {
+        p.rows = dh__at_most(p.rows, a[1].count - p.y);
+        p.cols = dh__at_most(p.cols, a[2].count - p.x);
+    }
+    p.lines = p.rows;
+    p.line = p.cols;
+    p.height = p.rows + 2;
+    p.pitch = p.cols + 2;
+    p.low_y = p.y + a[1].low;
+    p.low_x = p.x + a[2].low;
+    return p;
+}
+
+/* Rows of the slab above and below the image, which the gathering leaves alone. */
+static void clear_outside(const dh__winograd_cut *c, const dh__conv_strip *p, float *slab)
+{
+    for (int64_t y = 0; y < p->height; y++)
+        if (p->low_y + y < 0 || p->low_y + y >= c->sweep.axis[1].in)
+            memset(slab + y * p->pitch * BLOCK, 0, (size_t)(p->pitch * BLOCK) * sizeof *slab);
+}
+
+void dh__winograd_input(const dh__winograd_cut *c, const dh__winograd_strip *t, const dh_view *x,
+                        int64_t first, float *slab, float *out)
+{
+    int64_t step = t->tiles * c->pixel;
+    for (int64_t k = 0; k < c->channels; k += BLOCK) {
+        int64_t channels = dh__at_most(BLOCK, c->channels - k), tile = 0;
+        for (int64_t image = 0; image < t->images; image++) {
+            dh__conv_strip p = dh__winograd_part(c, t, image, true);
+            int64_t row = p.pitch * BLOCK;
+            clear_outside(c, &p, slab);
+            dh__conv_gather(&c->sweep, &c->cut, &p, x, first + k, channels, slab);
+            for (int64_t i = 0; i < t->rows; i++)
+                for (int64_t l = 0; l < t->cols; l++, tile++)
+                    c->kernels->input(out + tile * c->pixel + k, step,
+                                      slab + (i * row + l * BLOCK) * SIDE, row, BLOCK, channels);
+        }
+    }
+}
