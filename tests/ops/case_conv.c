@@ -101,9 +101,10 @@ static const dh_conv_attr series = {.group = 1, .strides = N1(2), .pads = N2(1, 
     {                                                                                        \
         .op = "conv_dx", .in_count = 3, .in = {Y, W, X}, .attr = &ATTR, .forward_only = true \
     }
-#define DIRECT_DW(ATTR, X, W, Y, O)                                                          \
-    {                                                                                        \
-        .op = "conv_dw", .in_count = 3, .in = {X, Y, W}, .attr = &ATTR, .forward_only = true \
+#define DIRECT_DW(ATTR, X, W, Y, O) /* up to 2200 terms */                                    \
+    {                                                                                         \
+        .op = "conv_dw", .in_count = 3, .in = {X, Y, W}, .attr = &ATTR, .forward_only = true, \
+        .atol = 2e-4                                                                          \
     }
 
 /* 3x3 windows, tiles of 4x4 that are whole or not, with many images or in several strips, any
@@ -131,6 +132,12 @@ static const dh_conv_attr lopsided = {.group = 1, .pads = N4(2, 0, 0, 1)};
         .atol = 1e-3                                                                          \
     }
 
+#define NEAR_DW(ATTR, X, W, Y, O)                                                             \
+    {                                                                                         \
+        .op = "conv_dw", .in_count = 3, .in = {X, Y, W}, .attr = &ATTR, .forward_only = true, \
+        .atol = 1e-3                                                                          \
+    }
+
 const op_case case_conv[] = {
     SHAPES(CONV),
     SHAPES(CONV_DX),
@@ -140,6 +147,7 @@ const op_case case_conv[] = {
     DIRECT(DIRECT_DW),
     WINOGRAD(NEAR_CONV),
     WINOGRAD(NEAR_DX),
+    WINOGRAD(NEAR_DW),
     TRANSPOSE(up, C(2, 16, 5, 4), C(16, 9, 2, 2), 9),
     TRANSPOSE(up_groups, C(15, 18, 3, 3), C(18, 9, 2, 3), 18),
     TRANSPOSE(plain, C(2, 3, 4, 5), C(3, 2, 1, 1), 2),

@@ -248,6 +248,7 @@ const dh_impl *const dh_cpu_conv[] = {&dh__conv_winograd, &dh__conv_direct, &con
                                       &dh__conv_plain, NULL};
 const dh_impl *const dh_cpu_conv_dx[] = {&dh__conv_winograd, &dh__conv_direct, &conv_gemm,
                                          &dh__conv_plain, NULL};
-const dh_impl *const dh_cpu_conv_dw[] = {&dh__conv_direct_dw, &conv_gemm, &dh__conv_plain, NULL};
+const dh_impl *const dh_cpu_conv_dw[] = {&dh__conv_winograd_dw, &dh__conv_direct_dw, &conv_gemm,
+                                         &dh__conv_plain, NULL};
 const dh_impl *const dh_cpu_conv_transpose[] = {&dh__conv_winograd, &dh__conv_direct, &conv_gemm,
                                                 &dh__conv_plain, NULL};

@@ -21,6 +21,11 @@ typedef struct dh__winograd_kernels {
      * if there is one, o < width; whole vectors but of bias. */
     void (*output)(float *y, int64_t row, int64_t pixel, const float *x, int64_t step,
                    const float *bias, int64_t width, int rows, int cols);
+    /* The gradient of output for x: out[e * step + o] from the first rows x cols of 4x4 pixels, the
+     * others being 0; and of weights for its x: y[t * tap + o]. Whole vectors. */
+    void (*output_dx)(float *out, int64_t step, const float *y, int64_t row, int64_t pixel,
+                      int64_t width, int rows, int cols);
+    void (*weights_dx)(float *y, int64_t tap, const float *x, int64_t step, int64_t width);
 } dh__winograd_kernels;
 
 extern const dh__winograd_kernels dh__winograd_portable;

@@ -8,12 +8,14 @@
 #include "conv_strips.h"
 #include "winograd_kernels.h"
 
-#define DH_WINOGRAD_SIDE  4  /* of a tile of results */
-#define DH_WINOGRAD_TILES 56 /* of a strip, at most: four times the micro-kernel's rows (AVX-512) \
+#define DH_WINOGRAD_SIDE 4 /* of a tile of results */
+#define DH_WINOGRAD_TILES                                                                         \
+    56                       /* of a strip, at most: four times the micro-kernel's rows (AVX-512) \
                               */
 #define DH_WINOGRAD_BLOCK 32 /* input channels that are gathered and transformed at a time */
-#define DH_WINOGRAD_SLAB  (198 * 1024) /* bytes: the most that the tiles of a strip see of a block \
-                                        */
+#define DH_WINOGRAD_SLAB                                                     \
+    (198 * 1024) /* bytes: the most that the tiles of a strip see of a block \
+                  */
 
 typedef struct dh__winograd_cut {
     dh__conv_sweep sweep;

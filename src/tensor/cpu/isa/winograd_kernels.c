@@ -129,4 +129,70 @@ static void output(float *y, int64_t row, int64_t pixel, const float *x, int64_t
     }
 }
 
-const dh__winograd_kernels DH_ISA(dh__winograd) = {input, weights, output};
+DH_SIMD_INLINE void output_line_dx(V r[6], const V y[4])
+{
+    const V even_p = dh__fma_f32(dh__set_f32(P2), y[2], y[0]);
+    const V odd_p = dh__fma_f32(dh__set_f32(P3), y[3], dh__set_f32(P) * y[1]);
+    const V even_q = dh__fma_f32(dh__set_f32(Q2), y[2], y[0]);
+    const V odd_q = dh__fma_f32(dh__set_f32(Q3), y[3], dh__set_f32(Q) * y[1]);
+    r[0] = y[0];
+    r[1] = even_p + odd_p;
+    r[2] = even_p - odd_p;
+    r[3] = even_q + odd_q;
+    r[4] = even_q - odd_q;
+    r[5] = y[3];
+}
+
+static void output_dx(float *out, int64_t step, const float *y, int64_t row, int64_t pixel,
+                      int64_t width, int rows, int cols)
+{
+    for (int64_t o = 0; o < width; o += W) {
+        V columns[6][4], line[4], turned[6];
+        UNROLL for (int j = 0; j < 4; j++)
+        {
+            UNROLL for (int i = 0; i < 4; i++)
+            {
+                line[i] = (V){0};
+                if (i < rows && j < cols) line[i] = dh__load_f32(y + i * row + j * pixel + o);
+            }
+            output_line_dx(turned, line);
+            UNROLL for (int i = 0; i < 6; i++) columns[i][j] = turned[i];
+        }
+        UNROLL for (int i = 0; i < 6; i++)
+        {
+            output_line_dx(turned, columns[i]);
+            UNROLL for (int j = 0; j < 6; j++)
+                dh__store_f32(out + (i * 6 + j) * step + o, turned[j]);
+        }
+    }
+}
+
+DH_SIMD_INLINE void weight_line_dx(V g[3], const V m[6])
+{
+    const float at_p = 1 / (2 * P2 * (P2 - Q2)), at_q = 1 / (2 * Q2 * (Q2 - P2));
+    const V sum_p = dh__set_f32(at_p) * (m[1] + m[2]), sum_q = dh__set_f32(at_q) * (m[3] + m[4]);
+    const V apart_p = dh__set_f32(at_p * P) * (m[1] - m[2]);
+    g[0] = dh__fma_f32(dh__set_f32(1 / (P2 * Q2)), m[0], sum_p + sum_q);
+    g[1] = dh__fma_f32(dh__set_f32(at_q * Q), m[3] - m[4], apart_p);
+    g[2] = dh__fma_f32(dh__set_f32(P2), sum_p, dh__fma_f32(dh__set_f32(Q2), sum_q, m[5]));
+}
+
+static void weights_dx(float *y, int64_t tap, const float *x, int64_t step, int64_t width)
+{
+    for (int64_t o = 0; o < width; o += W) {
+        V lines[3][6], line[6], turned[3];
+        UNROLL for (int j = 0; j < 6; j++)
+        {
+            UNROLL for (int i = 0; i < 6; i++) line[i] = dh__load_f32(x + (i * 6 + j) * step + o);
+            weight_line_dx(turned, line);
+            UNROLL for (int i = 0; i < 3; i++) lines[i][j] = turned[i];
+        }
+        UNROLL for (int i = 0; i < 3; i++)
+        {
+            weight_line_dx(turned, lines[i]);
+            UNROLL for (int j = 0; j < 3; j++) dh__store_f32(y + (i * 3 + j) * tap + o, turned[j]);
+        }
+    }
+}
+
+const dh__winograd_kernels DH_ISA(dh__winograd) = {input, weights, output, output_dx, weights_dx};
