@@ -77,7 +77,8 @@ const dh_view *dh__graph_view(const dh__graph *graph, dh_value value);
 
 /* Puts the nodes in the order of their phases, which stays theirs inside each. */
 dh_status dh__graph_sort(dh__graph *graph);
-/* linear + relu or leaky_relu, where nothing else reads between: one node. */
+/* An op that can apply an activation last (its fields act and alpha) + relu or leaky_relu, where
+ * nothing else reads between: one node. */
 dh_status dh__graph_fuse(dh__graph *graph);
 /* Drops nodes that reach neither a kept value nor an update. */
 dh_status dh__graph_prune(dh__graph *graph);

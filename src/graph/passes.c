@@ -15,7 +15,20 @@ static int *count_readers(const dh__graph *graph)
     return readers;
 }
 
-/* The activations that GEMM applies in its store. */
+/* Where an op that can apply an activation last keeps which; NULL for others. */
+static int *act_of(const dh__node *n)
+{
+    const dh_field *act = dh_field_find(dh__ops[n->op]->fields, "act");
+    return act ? (int *)(void *)((char *)n->attr + act->offset) : NULL;
+}
+
+static double *alpha_of(const dh__node *n)
+{
+    const dh_field *alpha = dh_field_find(dh__ops[n->op]->fields, "alpha");
+    return (double *)(void *)((char *)n->attr + alpha->offset);
+}
+
+/* The activations that such an op applies, by index none|relu|leaky_relu. */
 static int fused_act(const dh__node *act, double *alpha)
 {
     *alpha = 0;
@@ -47,14 +60,14 @@ dh_status dh__graph_fuse(dh__graph *graph)
         int kind = act ? fused_act(act, &alpha) : 0;
         int producer = kind ? graph->values[act->in[0]].node : -1;
         if (producer < 0 || !graph->nodes[producer] || readers[act->in[0]] != 1) continue;
-        dh__node *linear = graph->nodes[producer];
-        if (linear->op != DH_OP_LINEAR || linear->phase != act->phase) continue;
-        dh_linear_attr *attr = linear->attr;
-        if (attr->act || graph->values[linear->out[0]].home != DH_HOME_ARENA) continue;
-        attr->act = kind;
-        attr->alpha = alpha;
-        graph->values[linear->out[0]].node = -1; /* nothing makes it any more */
-        linear->out[0] = act->out[0];
+        dh__node *first = graph->nodes[producer];
+        int *place = act_of(first);
+        if (!place || *place || first->phase != act->phase || first->out[0] != act->in[0]) continue;
+        if (graph->values[first->out[0]].home != DH_HOME_ARENA) continue;
+        *place = kind;
+        *alpha_of(first) = alpha;
+        graph->values[first->out[0]].node = -1; /* nothing makes it any more */
+        first->out[0] = act->out[0];
         graph->values[act->out[0]].node = producer;
         dh__free(act);
         graph->nodes[i] = NULL;

@@ -179,23 +179,26 @@ static dh_status infer_conv_transpose(dh_call *call)
 
 static dh_value emit_like(dh_grad *g, int op, dh_value a, dh_value b, dh_value like)
 {
-    return dh_emit3(g->to, op, g->call->attr, a, b, like);
+    dh_conv_attr attr = *(const dh_conv_attr *)g->call->attr;
+    attr.act = 0;
+    return dh_emit3(g->to, op, &attr, a, b, like);
 }
 
 /* Over all axes but the channels. */
-static dh_value bias_gradient(dh_grad *g)
+static dh_value bias_gradient(dh_grad *g, dh_value dz)
 {
     dh_reduce_attr rest = {.axes = {1, {0}}};
     for (int i = 2; i < g->call->in[0].ndim; i++) rest.axes.v[rest.axes.count++] = i;
-    return dh_emit1(g->to, DH_OP_SUM, &rest, g->dy[0]);
+    return dh_emit1(g->to, DH_OP_SUM, &rest, dz);
 }
 
 static dh_status backward_conv(dh_grad *g)
 {
-    dh_value x = g->in[0], weight = g->in[1], dy = g->dy[0];
-    if (g->need[0]) g->dx[0] = emit_like(g, DH_OP_CONV_DX, dy, weight, x);
-    if (g->need[1]) g->dx[1] = emit_like(g, DH_OP_CONV_DW, x, dy, weight);
-    if (g->call->in_count > 2 && g->need[2]) g->dx[2] = bias_gradient(g);
+    const dh_conv_attr *attr = g->call->attr;
+    dh_value x = g->in[0], weight = g->in[1], dz = dh__act_dx(g, attr->act, attr->alpha);
+    if (g->need[0]) g->dx[0] = emit_like(g, DH_OP_CONV_DX, dz, weight, x);
+    if (g->need[1]) g->dx[1] = emit_like(g, DH_OP_CONV_DW, x, dz, weight);
+    if (g->call->in_count > 2 && g->need[2]) g->dx[2] = bias_gradient(g, dz);
     return g->to->status;
 }
 
@@ -222,7 +225,7 @@ static dh_status backward_conv_transpose(dh_grad *g)
     attr.output_padding.count = 0;
     if (g->need[0]) g->dx[0] = dh_emit2(g->to, DH_OP_CONV, &attr, dy, weight);
     if (g->need[1]) g->dx[1] = dh_emit3(g->to, DH_OP_CONV_DW, &attr, dy, x, weight);
-    if (g->call->in_count > 2 && g->need[2]) g->dx[2] = bias_gradient(g);
+    if (g->call->in_count > 2 && g->need[2]) g->dx[2] = bias_gradient(g, dy);
     return g->to->status;
 }
 
@@ -254,6 +257,15 @@ static const dh_field conv_fields[] = {
     DH_FIELD(dh_conv_attr, dilations, "dilations", 1, 1, 1e9, "from element to element"),
     DH_FIELD(dh_conv_attr, pads, "pads", 0, 0, 1e9, "zeros before each spatial axis, then after"),
     DH_FIELD(dh_conv_attr, group, "group", 1, 1, 1e9, "channels are dealt to so many"),
+    DH_FIELD_NAMED(dh_conv_attr, act, NULL, "none|relu|leaky_relu", "what follows the sum"),
+    DH_FIELD(dh_conv_attr, alpha, NULL, 0.01, 0, 1e300, "slope of leaky_relu below 0"),
+    {0}};
+
+static const dh_field gradient_fields[] = {
+    DH_FIELD(dh_conv_attr, strides, "strides", 1, 1, 1e9, "from window to window"),
+    DH_FIELD(dh_conv_attr, dilations, "dilations", 1, 1, 1e9, "from element to element"),
+    DH_FIELD(dh_conv_attr, pads, "pads", 0, 0, 1e9, "zeros before each spatial axis, then after"),
+    DH_FIELD(dh_conv_attr, group, "group", 1, 1, 1e9, "channels are dealt to so many"),
     {0}};
 
 static const dh_field transpose_fields[] = {
@@ -277,9 +289,9 @@ static const dh_field transpose_fields[] = {
                               __VA_ARGS__}
 
 CONV_OP(conv, conv_fields, 2, .onnx = "Conv", .flops = flops_conv, .in_names = "x|weight|bias");
-CONV_OP(conv_dx, conv_fields, 3, .like = 1u << 2, .flops = flops_conv_dx,
+CONV_OP(conv_dx, gradient_fields, 3, .like = 1u << 2, .flops = flops_conv_dx,
         .in_names = "dy|weight|x");
-CONV_OP(conv_dw, conv_fields, 3, .like = 1u << 2, .flops = flops_conv_dw,
+CONV_OP(conv_dw, gradient_fields, 3, .like = 1u << 2, .flops = flops_conv_dw,
         .in_names = "x|dy|weight");
 CONV_OP(conv_transpose, transpose_fields, 2, .onnx = "ConvTranspose", .flops = flops_conv_dx,
         .in_names = "x|weight|bias");

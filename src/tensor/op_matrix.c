@@ -158,12 +158,7 @@ static dh_value linear_dw(dh_grad *g, dh_value dz)
 static dh_status backward_linear(dh_grad *g)
 {
     const dh_linear_attr *attr = g->call->attr;
-    dh_value dz = g->dy[0];
-    if (attr->act) {
-        dh_unary_dx_attr d = {.op = attr->act == 1 ? DH_OP_RELU : DH_OP_LEAKY_RELU,
-                              .alpha = attr->alpha};
-        dz = dh_emit2(g->to, DH_OP_UNARY_DX, &d, dz, g->out[0]);
-    }
+    dh_value dz = dh__act_dx(g, attr->act, attr->alpha);
     if (g->need[0]) g->dx[0] = dh_emit2(g->to, DH_OP_MATMUL, NULL, dz, transposed(g, g->in[1], 2));
     if (g->need[1]) g->dx[1] = linear_dw(g, dz);
     if (g->call->in_count == 3 && g->need[2]) {

@@ -227,13 +227,16 @@ static dh_status noise_backward(dh_grad *g)
  * one. */
 static dh_status norm_backward(dh_grad *g, int op, dh_value first, dh_value second, bool affine)
 {
-    dh_value out[DH_OP_MAX_OUT], in[5] = {g->dy[0], g->in[0], first, second, DH_NO_VALUE};
+    dh_norm_attr attr = *(const dh_norm_attr *)g->call->attr;
+    dh_value dz = dh__act_dx(g, attr.act, attr.alpha);
+    dh_value out[DH_OP_MAX_OUT], in[5] = {dz, g->in[0], first, second, DH_NO_VALUE};
+    attr.act = 0;
     for (int k = 1; k < g->call->out_count; k++)
         DH_REQUIRE(g->dy[k] == DH_NO_VALUE, DH_EUNSUPPORTED,
                    "%s: a gradient comes to output %d, only output 0 passes one on",
                    g->call->op->name, k);
     if (affine) in[4] = g->in[1];
-    DH_TRY(dh_emit(g->to, op, g->call->attr, affine ? 5 : 4, in, out));
+    DH_TRY(dh_emit(g->to, op, &attr, affine ? 5 : 4, in, out));
     if (g->need[0]) g->dx[0] = out[0];
     if (affine && g->need[1]) g->dx[1] = out[1];
     if (affine && g->need[2]) g->dx[2] = out[2];
@@ -275,6 +278,12 @@ static const dh_field layer_norm_fields[] = {
 static const dh_field batch_norm_fields[] = {
     DH_FIELD(dh_norm_attr, axis, NULL, 1, -DH_MAX_NDIM, DH_MAX_NDIM - 1, "axis of the channels"),
     DH_FIELD(dh_norm_attr, epsilon, "epsilon", 1e-5, 0, 1e9, "added to the variance"),
+    {0}};
+static const dh_field batch_norm_act_fields[] = {
+    DH_FIELD(dh_norm_attr, axis, NULL, 1, -DH_MAX_NDIM, DH_MAX_NDIM - 1, "axis of the channels"),
+    DH_FIELD(dh_norm_attr, epsilon, "epsilon", 1e-5, 0, 1e9, "added to the variance"),
+    DH_FIELD_NAMED(dh_norm_attr, act, NULL, "none|relu|leaky_relu", "what follows"),
+    DH_FIELD(dh_norm_attr, alpha, NULL, 0.01, 0, 1e300, "slope of leaky_relu below 0"),
     {0}};
 static const dh_field running_fields[] = {
     DH_FIELD(dh_norm_attr, momentum, "momentum", 0.9, 0, 1, "share of the old value that is kept"),
@@ -336,10 +345,10 @@ NN(layer_norm, NULL, 1, 3, 3, dh_norm_attr, layer_norm_fields, infer_layer_norm,
    .flags = DH_OP_CHEAP, .backward = layer_norm_backward, .flops = flops_10);
 NN(layer_norm_dx, NULL, 4, 5, 3, dh_norm_attr, layer_norm_fields, infer_layer_norm_dx, .inplace = 3,
    .no_grad = SECOND, .flops = flops_10);
-NN(batch_norm, NULL, 3, 5, 1, dh_norm_attr, batch_norm_fields, infer_batch_norm, .inplace = 1,
+NN(batch_norm, NULL, 3, 5, 1, dh_norm_attr, batch_norm_act_fields, infer_batch_norm, .inplace = 1,
    .flags = DH_OP_CHEAP, .backward = batch_norm_backward);
-NN(batch_norm_train, NULL, 1, 3, 3, dh_norm_attr, batch_norm_fields, infer_batch_norm, .inplace = 1,
-   .flags = DH_OP_CHEAP, .backward = batch_norm_train_backward, .flops = flops_10);
+NN(batch_norm_train, NULL, 1, 3, 3, dh_norm_attr, batch_norm_act_fields, infer_batch_norm,
+   .inplace = 1, .flags = DH_OP_CHEAP, .backward = batch_norm_train_backward, .flops = flops_10);
 NN(batch_norm_dx, NULL, 4, 5, 3, dh_norm_attr, batch_norm_fields, infer_batch_norm_dx, .inplace = 3,
    .no_grad = SECOND, .flops = flops_10);
 NN(batch_norm_frozen_dx, NULL, 4, 5, 3, dh_norm_attr, batch_norm_fields, infer_batch_norm_dx,

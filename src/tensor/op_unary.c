@@ -100,6 +100,12 @@ static dh_status unary_backward(dh_grad *g)
     return g->to->status;
 }
 
+dh_value dh__act_dx(dh_grad *g, int act, double alpha)
+{
+    dh_unary_dx_attr attr = {.op = act == 1 ? DH_OP_RELU : DH_OP_LEAKY_RELU, .alpha = alpha};
+    return act ? dh_emit2(g->to, DH_OP_UNARY_DX, &attr, g->dy[0], g->out[0]) : g->dy[0];
+}
+
 static dh_status unary_dx_infer(dh_call *call)
 {
     const dh_unary_dx_attr *attr = call->attr;

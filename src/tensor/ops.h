@@ -22,6 +22,9 @@ extern const dh_op *const dh__ops[DH_OP_COUNT];
 int dh__op_find(const char *name);
 
 /* The numbers p, q of unary.def that an op's attributes hold. */
+/* dy in front of the activation that an op applies last, by its index none|relu|leaky_relu. */
+dh_value dh__act_dx(dh_grad *g, int act, double alpha);
+
 void dh__unary_numbers(const dh_op *op, const void *attr, double *p, double *q);
 
 /* How many outputs an application has: an op that updates inputs has one for each that is given. */
@@ -188,7 +191,8 @@ typedef struct dh_diag_attr {
 typedef struct dh_conv_attr {
     dh_ints strides, dilations, pads;
     dh_ints output_padding; /* conv_transpose: more positions at the end of each axis */
-    int group;
+    int group, act;         /* act: of conv, as in dh_linear_attr */
+    double alpha;
 } dh_conv_attr;
 
 /* Lists as in dh_conv_attr. Either kernel_shape is given, or bins: then each spatial axis is dealt to
@@ -217,6 +221,8 @@ typedef struct dh_norm_attr {
     int axis; /* layer_norm: first of the normalised axes; batch_norm: the channel axis */
     double epsilon;
     double momentum; /* batch_norm_train: running = momentum * running + (1 - momentum) * batch */
+    int act;         /* batch_norm, batch_norm_train: as in dh_linear_attr */
+    double alpha;
 } dh_norm_attr;
 
 typedef struct dh_sgd_attr { /* Sutskever et al. 2013, as PyTorch and Keras without dampening */

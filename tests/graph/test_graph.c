@@ -252,16 +252,42 @@ static void test_store(void **state)
     }
 }
 
+/* So do conv and batch_norm_train, whose other outputs stay. */
+static void test_fuse_others(void **state)
+{
+    (void)state;
+    dh__params *store = new_store();
+    dh__graph *g = new_graph(store);
+    dh_value x = dh__graph_input(g, DH_F32, SHAPE(4, 1, 2, 2));
+    dh_value w = weight(g, "w", SHAPE(1, 1, 2, 2), (float[]){1, -1, 2, -3}), out[3];
+    dh_conv_attr conv = {.group = 1};
+    dh_norm_attr norm = {.axis = 1, .epsilon = 1e-5};
+    dh_act_attr leaky = {.alpha = 0.5};
+    dh_value z = dh_emit2(&g->emitter, DH_OP_CONV, &conv, x, w);
+    dh_value a = dh_emit1(&g->emitter, DH_OP_LEAKY_RELU, &leaky, z);
+    assert_ok(dh_emit(&g->emitter, DH_OP_BATCH_NORM_TRAIN, &norm, 1, &a, out));
+    keep(g, op1(g, DH_OP_RELU, out[0]));
+    dh_value mean = keep(g, op1(g, DH_OP_RELU, out[1]));
+    assert_ok(dh__graph_fuse(g));
+    assert_int_equal(count_op(g, DH_OP_LEAKY_RELU), 0);
+    assert_int_equal(count_op(g, DH_OP_RELU), 1); /* of the mean, which has no activation */
+    const dh_conv_attr *c = g->nodes[0]->attr;
+    const dh_norm_attr *n = g->nodes[1]->attr;
+    assert_int_equal(c->act, 2);
+    assert_true(c->alpha == 0.5);
+    assert_int_equal(n->act, 1);
+    assert_int_equal(g->values[mean].node, 2);
+    dh__graph_free(g);
+    dh__params_release(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accumulation),
-        cmocka_unit_test(test_place),
-        cmocka_unit_test(test_fuse),
-        cmocka_unit_test(test_prune),
-        cmocka_unit_test(test_prune_spares_updates_of_views),
-        cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_clone),
+        cmocka_unit_test(test_accumulation), cmocka_unit_test(test_place),
+        cmocka_unit_test(test_fuse),         cmocka_unit_test(test_fuse_others),
+        cmocka_unit_test(test_prune),        cmocka_unit_test(test_prune_spares_updates_of_views),
+        cmocka_unit_test(test_errors),       cmocka_unit_test(test_clone),
         cmocka_unit_test(test_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

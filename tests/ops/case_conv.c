@@ -72,6 +72,13 @@ static const dh_conv_attr solid = {
     .group = 1, .strides = N3(2, 1, 1), .pads = N6(1, 1, 1, 1, 1, 1)};
 static const dh_conv_attr series = {.group = 1, .strides = N1(2), .pads = N2(1, 1)};
 
+/* an activation behind, in each implementation */
+static const dh_conv_attr relu = {.group = 1, .pads = N4(1, 1, 1, 1), .act = 1};
+static const dh_conv_attr leaky = {
+    .group = 1, .strides = N2(2, 1), .pads = N4(1, 0, 1, 2), .act = 2, .alpha = 0.25};
+static const dh_conv_attr leaky_same = {
+    .group = 1, .pads = N4(1, 1, 1, 1), .act = 2, .alpha = 0.125};
+
 #define DIRECT(M)                                                               \
     M(same, C(2, 9, 6, 5), C(11, 9, 3, 3), C(2, 11, 6, 5), 11),                 \
         M(same, C(17, 9, 3, 4), C(34, 9, 3, 3), C(17, 34, 3, 4), 34),           \
@@ -142,7 +149,13 @@ const op_case case_conv[] = {
     SHAPES(CONV),
     SHAPES(CONV_DX),
     SHAPES(CONV_DW),
+    CONV(relu, C(1, 2, 4, 3), C(3, 2, 3, 3), C(1, 3, 4, 3), 3),
+    CONV(leaky, C(2, 2, 5, 3), C(3, 2, 3, 3), C(2, 3, 3, 3), 3),
     DIRECT(DIRECT_CONV),
+    DIRECT_CONV(relu, C(2, 9, 6, 5), C(11, 9, 3, 3), C(2, 11, 6, 5), 11),
+    DIRECT_CONV(leaky, C(17, 9, 6, 4), C(34, 9, 3, 3), C(17, 34, 3, 4), 34),
+    NEAR_CONV(relu, C(25, 16, 5, 6), C(17, 16, 3, 3), C(25, 17, 5, 6), 17),
+    NEAR_CONV(leaky_same, C(2, 20, 17, 16), C(40, 20, 3, 3), C(2, 40, 17, 16), 40),
     DIRECT(DIRECT_DX),
     DIRECT(DIRECT_DW),
     WINOGRAD(NEAR_CONV),

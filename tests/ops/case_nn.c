@@ -7,6 +7,8 @@ static const dh_noise_attr noise_2 = {2}, noise_0 = {0};
 static const dh_norm_attr ln_last = {.axis = -1, .epsilon = 1e-5},
                           ln_1 = {.axis = 1, .epsilon = 1e-3};
 static const dh_norm_attr ln_0 = {.axis = 0, .epsilon = 1e-5};
+static const dh_norm_attr bn_relu = {.axis = 1, .epsilon = 1e-5, .act = 1},
+                          bn_leaky = {.axis = 1, .epsilon = 1e-5, .act = 2, .alpha = 0.125};
 static const dh_norm_attr bn_1 = {.axis = 1, .epsilon = 1e-5},
                           bn_last = {.axis = -1, .epsilon = 1e-3};
 static const dh_norm_attr running = {.momentum = 0.9}, running_slow = {.momentum = 0.99};
@@ -162,6 +164,20 @@ const op_case case_nn[] = {
     AFFINE("batch_norm_train", C(5, 7), C(7), &bn_1),
     AFFINE("batch_norm_train", C(3, 2, 5, 3), C(2), &bn_1),
     AFFINE("batch_norm_train", C(3, 5, 4), C(4), &bn_last),
+    AFFINE("batch_norm_train", C(3, 2, 5, 3), C(2), &bn_relu),
+    AFFINE("batch_norm_train", C(5, 7), C(7), &bn_leaky),
+    {.op = "batch_norm",
+     .in_count = 5,
+     .in = {S(3, 2, 5, 3), S(2), S(2), S(2), S(2)},
+     .attr = &bn_leaky,
+     .fill = {0, 0, 0, FILL_UNIT, FILL_POSITIVE},
+     .no_grad = 24},
+    {.op = "batch_norm",
+     .in_count = 3,
+     .in = {S(5, 7), S(7), S(7)},
+     .attr = &bn_relu,
+     .fill = {0, FILL_UNIT, FILL_POSITIVE},
+     .no_grad = 6},
     {.op = "batch_norm_train",
      .in_count = 3,
      .in = {S(401, 300), S(300), S(300)},

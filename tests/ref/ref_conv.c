@@ -107,6 +107,10 @@ static void conv(const ref_call *c)
     ref_new(&c->out[0], x->ndim, shape);
     all(&g, x->data, w->data, c->out[0].data, take_y);
     add_bias(c);
+    const dh_conv_attr *attr = c->attr;
+    for (int64_t i = 0; i < c->out[0].count; i++)
+        if (attr->act && c->out[0].data[i] < 0)
+            c->out[0].data[i] *= attr->act == 1 ? 0 : attr->alpha;
 }
 
 static void conv_dx(const ref_call *c)

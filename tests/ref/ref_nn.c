@@ -234,7 +234,9 @@ static void normalise(const ref_call *c, const double *mean, const double *var,
     for (int64_t i = 0; i < x->count; i++) {
         int64_t k = i / inner % n;
         double y = (x->data[i] - mean[k]) / sqrt(var[k] + attr->epsilon);
-        c->out[0].data[i] = gamma ? y * gamma->data[k] + beta->data[k] : y;
+        y = gamma ? y * gamma->data[k] + beta->data[k] : y;
+        if (attr->act && y < 0) y *= attr->act == 1 ? 0 : attr->alpha;
+        c->out[0].data[i] = y;
     }
 }
 

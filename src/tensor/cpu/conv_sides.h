@@ -3,6 +3,7 @@
 #ifndef DH_CONV_SIDES_H
 #define DH_CONV_SIDES_H
 
+#include "gemm.h"
 #include "op_conv.h"
 
 /* The three tensors, whichever of them is the result. */
@@ -11,6 +12,8 @@ typedef struct dh__conv_sides {
     dh_view large, weight, small;
     const dh_view *bias; /* of the result's channels, or NULL */
     int64_t size;        /* bytes of an element */
+    dh__gemm_act act;    /* of conv */
+    double act_alpha;
 } dh__conv_sides;
 
 dh__conv_sides dh__conv_sides_of(const dh_call *call);

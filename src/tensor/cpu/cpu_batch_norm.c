@@ -16,9 +16,11 @@ typedef struct batch {
     const dh_view *out, *dgamma, *dbeta;
     const dh__norm_kernels *kernels;
     int64_t outer, channels, inner;
-    double epsilon, count;      /* count: elements of a channel */
-    int64_t piece, pieces;      /* of the outer range */
-    int64_t terms;              /* sums of a channel: 2 forward, 3 backward */
+    double epsilon, count; /* count: elements of a channel */
+    int64_t piece, pieces; /* of the outer range */
+    int64_t terms;         /* sums of a channel: 2 forward, 3 backward */
+    int act;               /* that follows: none|relu|leaky_relu */
+    double act_alpha;
     double *sums;               /* [pieces][terms][channels]; joined in [0] */
     float *m, *k, *b, *m0, *m1; /* [channels] each: what the last pass applies */
 } batch;
@@ -54,6 +56,8 @@ static batch batch_of(const dh_call *call)
     if (n.piece < 1) n.piece = 1;
     n.pieces = (n.outer + n.piece - 1) / n.piece;
     if (n.pieces < 1) n.pieces = 1;
+    n.act = dx ? 0 : attr->act;
+    n.act_alpha = n.act == 2 ? attr->alpha : 0;
     n.kernels = dh__norm_table();
     n.terms = dx ? 3 : 2;
     n.sums = call->scratch;
@@ -151,6 +155,7 @@ static void apply_tasks(void *context, int64_t begin, int64_t end)
     const batch *n = context;
     float *out = n->out->data;
     const float *x = floats(n->x), *dy = floats(n->dy);
+    const float alpha = (float)n->act_alpha, *slope = n->act ? &alpha : NULL;
     if (n->inner == 1) {
         int64_t at = begin * n->channels, rows = end - begin;
         if (dy)
@@ -158,7 +163,7 @@ static void apply_tasks(void *context, int64_t begin, int64_t end)
                                   n->k, n->m0, n->m1);
         else
             n->kernels->column_apply(out + at, x + at, n->channels, rows, n->channels, n->m, n->k,
-                                     n->b);
+                                     n->b, slope);
         return;
     }
     for (int64_t line = begin; line < end; line++) {
@@ -167,7 +172,7 @@ static void apply_tasks(void *context, int64_t begin, int64_t end)
             n->kernels->row_dx(out + at, dy + at, x + at, n->inner, n->m[c], n->k[c], n->m0[c],
                                n->m1[c]);
         else
-            n->kernels->row_apply(out + at, x + at, n->inner, n->m[c], n->k[c], n->b[c]);
+            n->kernels->row_apply(out + at, x + at, n->inner, n->m[c], n->k[c], n->b[c], slope);
     }
 }
 
@@ -281,7 +286,9 @@ static void any_tasks(void *context, int64_t begin, int64_t end)
         double beta = n->beta ? dh__get(n->beta, c) : 0;
         for (int64_t i = 0; i < n->outer * n->inner; i++) {
             int64_t at = element_of(n, c, i);
-            dh__put(n->out, at, (dh__get(n->x, at) - mean) * rstd * gamma + beta);
+            double y = (dh__get(n->x, at) - mean) * rstd * gamma + beta;
+            if (y < 0 && n->act) y = n->act == 1 ? 0 : n->act_alpha * y;
+            dh__put(n->out, at, y);
         }
     }
 }

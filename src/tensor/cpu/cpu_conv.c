@@ -136,6 +136,8 @@ static dh__gemm product_of(const dh__conv_sides *s, const dh_op *op, int64_t n, 
         g.c = small;
         g.c_row = s->small.stride[1];
         g.beta = s->bias ? 1 : 0;
+        g.act = s->act;
+        g.act_alpha = s->act_alpha;
     } else if (op == &dh_op_conv_dw) { /* weight += small columns^T */
         g.m = c->out_channels;
         g.n = window;

@@ -80,7 +80,7 @@ static void add_piece(const job *j, const dh__conv_strip *t, dh__gemm_tile tile,
     tile.runs = runs;
     for (int64_t line = 0; line < t->lines; line++) {
         tile.run_count = runs_of(j, t, line, tap, end, length, runs);
-        if (!tile.run_count && tile.beta != 0 && !tile.bias) continue;
+        if (!tile.run_count && tile.beta != 0 && !tile.bias && !tile.act) continue;
         for (int64_t i = 0; i < tiles.tiles; i++) {
             int64_t begin = dh__gemm_tile_row(&tiles, i);
             tile.a = slab + begin * tile.a_step * j->cut.size;
@@ -101,14 +101,18 @@ static void make_panel(const job *j, const dh__conv_strip *t, int64_t panel, con
                           .b_step = j->cut.nr,
                           .c_row = j->cut.nr,
                           .cols = width,
-                          .alpha = 1};
+                          .alpha = 1,
+                          .act_alpha = j->w.s->act_alpha};
     for (int64_t chunk = 0; chunk < j->chunks; chunk++) {
         int64_t length = chunk_length(j, chunk), tap = 0;
         do {
             int64_t end = dh__at_most(tap + j->taps_a_piece, taps);
-            if (end >= taps && chunk + 1 == j->chunks && bias)
-                tile.bias =
-                    (const char *)bias->data + (j->w.group * j->w.out_channels + first) * size;
+            if (end >= taps && chunk + 1 == j->chunks) {
+                tile.act = j->w.s->act;
+                if (bias)
+                    tile.bias =
+                        (const char *)bias->data + (j->w.group * j->w.out_channels + first) * size;
+            }
             tile.b = j->weights + (weights_at(j, panel, chunk) + tap * length * j->cut.nr) * size;
             add_piece(j, t, tile, slab + chunk * j->w.chunk * size, pixels, tap, end, length);
             tile.beta = 1;

@@ -23,6 +23,11 @@ dh__conv_sides dh__conv_sides_of(const dh_call *call)
     bool with_bias = call->op == &dh_op_conv || call->op == &dh_op_conv_transpose;
     s.bias = with_bias && call->in_count > 2 ? &call->in[2] : NULL;
     s.size = (int64_t)dh_dtype_size(s.large.dtype);
+    if (call->op == &dh_op_conv) {
+        const dh_conv_attr *attr = call->attr;
+        s.act = dh__gemm_act_of(attr->act);
+        s.act_alpha = attr->alpha;
+    }
     /* infer has checked it */
     if (dh__conv_shape(&s.c, call->attr, &s.large, &s.weight, call->op->name)) dh_error_clear();
     return s;
@@ -101,6 +106,12 @@ static bool place(const dh__windows *w, const int64_t position[3], const int64_t
         in &= at[i] >= 0 && at[i] < w->in[i];
     }
     return in;
+}
+
+static double activated(const job *j, double sum)
+{
+    if (!(sum < 0) || j->s.act == DH_GEMM_ACT_NONE) return sum;
+    return j->s.act == DH_GEMM_ACT_RELU ? 0 : j->s.act_alpha * sum;
 }
 
 static double sum_small(const job *j, int64_t n, int64_t channel, const int64_t position[3])
@@ -183,7 +194,7 @@ static void make_planes(void *context, int64_t begin, int64_t end)
         int64_t row = i / y->shape[1], column = i % y->shape[1];
         for (int64_t e = 0; e < area; e++) {
             unravel(at, e, shape);
-            double sum = j->call->op == &dh_op_conv      ? sum_small(j, row, column, at)
+            double sum = j->call->op == &dh_op_conv ? activated(j, sum_small(j, row, column, at))
                          : j->call->op == &dh_op_conv_dw ? sum_weight(j, row, column, at)
                                                          : sum_large(j, row, column, at);
             dh__put(y, i * area + e, sum);

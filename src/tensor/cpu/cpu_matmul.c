@@ -106,9 +106,7 @@ static product make_product(const dh_call *call, const dh_view *a, const dh_view
     p.k = p.a.shape[p.batch_ndim + 1];
     if (call->op == &dh_op_linear) {
         const dh_linear_attr *attr = call->attr;
-        p.act = attr->act == 1   ? DH_GEMM_ACT_RELU
-                : attr->act == 2 ? DH_GEMM_ACT_LEAKY_RELU
-                                 : DH_GEMM_ACT_NONE;
+        p.act = dh__gemm_act_of(attr->act);
         p.act_alpha = attr->alpha;
     }
     while (p.batch_ndim > 0 && merge_batch(&p)) {

@@ -14,6 +14,12 @@ typedef enum dh__gemm_act {
     DH_GEMM_ACT_LEAKY_RELU /* x < 0 ? act_alpha * x : x */
 } dh__gemm_act;
 
+/* From an op's act, by index none|relu|leaky_relu. */
+static inline dh__gemm_act dh__gemm_act_of(int act)
+{
+    return act == 1 ? DH_GEMM_ACT_RELU : act == 2 ? DH_GEMM_ACT_LEAKY_RELU : DH_GEMM_ACT_NONE;
+}
+
 typedef struct dh__gemm {
     int64_t m, n, k;
     const void *a; /* element (i, p) of A at a[i * a_row + p * a_col]; fast if a stride is 1 */

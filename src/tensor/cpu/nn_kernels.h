@@ -48,10 +48,11 @@ typedef struct dh__norm_kernels {
     /* the same with dy * gamma; gamma may be NULL */
     void (*gamma_sums)(double *sum, const float *dy, const float *x, const float *gamma, int64_t n,
                        float mean);
-    /* y = (x - mean) * k + beta */
-    void (*row_apply)(float *y, const float *x, int64_t n, float mean, float k, float beta);
+    /* y = (x - mean) * k + beta, below 0 times *slope if there is one */
+    void (*row_apply)(float *y, const float *x, int64_t n, float mean, float k, float beta,
+                      const float *slope);
     void (*column_apply)(float *y, const float *x, int64_t stride, int64_t rows, int64_t m,
-                         const float *mean, const float *k, const float *beta);
+                         const float *mean, const float *k, const float *beta, const float *slope);
     /* y = ((x - mean) * rstd + shift) * gamma + beta, both may be NULL */
     void (*gamma_apply)(float *y, const float *x, const float *gamma, const float *beta, int64_t n,
                         float mean, float rstd, float shift);
