@@ -22,6 +22,7 @@ typedef enum case_fill {
     FILL_ONE_HOT,    /* last axis one-hot */
     FILL_SMALL_INT,  /* integers in [-3, 3], ties wanted */
     FILL_SPECIAL,    /* NaN, inf, -inf, -0, subnormal, large among signed numbers; forward only */
+    FILL_LOW,        /* -inf mostly, else -0, 0 or 1; forward only */
     FILL_DIAGONAL    /* signed plus 4 on the main diagonal of the last two axes: well conditioned */
 } case_fill;
 

@@ -109,6 +109,13 @@ static double special_number(generator *g, dh_dtype dtype)
     }
 }
 
+/* Whole windows of -inf, and both zeros among the largest. */
+static double low_number(generator *g)
+{
+    static const double some[] = {-0.0, 0, 1};
+    return below(g, 16) < 13 ? -INFINITY : some[below(g, 3)];
+}
+
 static double float_number(generator *g, case_fill fill, dh_dtype dtype, int64_t bound)
 {
     switch (fill) {
@@ -120,6 +127,7 @@ static double float_number(generator *g, case_fill fill, dh_dtype dtype, int64_t
     case FILL_ROWS_SUM_1: return 0.1 + uniform(g);
     case FILL_SMALL_INT: return (double)(below(g, 7) - 3);
     case FILL_SPECIAL: return special_number(g, dtype);
+    case FILL_LOW: return low_number(g);
     default: return signed_number(g);
     }
 }
