@@ -6,7 +6,8 @@
 #include "element.h"
 #include "team.h"
 
-#define MOST_GROUPS 16 /* of planes that are copied at a time */
+#define MOST_GROUPS   16    /* of planes that are copied at a time */
+#define SMALLEST_TASK 16384 /* elements of the planes that a thread takes at a time */
 
 static int64_t area(const dh_view *v)
 {
@@ -66,7 +67,9 @@ static void run_range(void *context, int64_t begin, int64_t end)
 void dh__planes_run(const dh__planes *p)
 {
     dh__planes job = *p;
-    if (dh__view_count(&p->call->out[0])) dh__team_ranges(plane_count(p), 1, run_range, &job);
+    int64_t grain = SMALLEST_TASK / (area(&p->call->in[0]) + area(&p->call->out[0]) + 1);
+    if (dh__view_count(&p->call->out[0]))
+        dh__team_ranges(plane_count(p), grain > 0 ? grain : 1, run_range, &job);
 }
 
 /* --- any planes --- */
