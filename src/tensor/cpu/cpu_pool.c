@@ -1,24 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Pooling, a plane at a time. A maximum is the first of equals, and NaN where the window holds one,
  * as in PyTorch; a window without an element gives -inf and 0. */
-#include <math.h>
-
 #include "op_pool.h"
-#include "planes.h"
-#include "simd.h"
-
-#define PART 256 /* positions of a row at a time */
-
-#define T       float
-#define F(name) name##_f32
-#include "pool_plane.h"
-#undef T
-#undef F
-#define T       double
-#define F(name) name##_f64
-#include "pool_plane.h"
-#undef T
-#undef F
+#include "pool_kernels.h"
 
 static dh__planes planes_of(const dh_call *call, dh__pool *pool)
 {
@@ -28,14 +12,10 @@ static dh__planes planes_of(const dh_call *call, dh__pool *pool)
     if (dh__pool_of(pool, call->attr, &call->in[backward], call->op->name)) dh_error_clear();
     p.add = backward;
     p.two = call->op == &dh_op_max_pool_dx;
-    p.f32 = call->op == &dh_op_max_pool      ? max_pool_f32
-            : call->op == &dh_op_max_pool_dx ? max_pool_dx_f32
-            : call->op == &dh_op_avg_pool    ? avg_pool_f32
-                                             : avg_pool_dx_f32;
-    p.f64 = call->op == &dh_op_max_pool      ? max_pool_f64
-            : call->op == &dh_op_max_pool_dx ? max_pool_dx_f64
-            : call->op == &dh_op_avg_pool    ? avg_pool_f64
-                                             : avg_pool_dx_f64;
+    const dh__pool_kernels *k = dh__pool_table();
+    const bool max = p.two || call->op == &dh_op_max_pool;
+    p.f32 = max ? (backward ? k->max_dx_f32 : k->max_f32) : backward ? k->avg_dx_f32 : k->avg_f32;
+    p.f64 = max ? (backward ? k->max_dx_f64 : k->max_f64) : backward ? k->avg_dx_f64 : k->avg_f64;
     return p;
 }
 
