@@ -90,6 +90,25 @@ static dh_status check_in_place(const dh__plan *plan, int i)
     return DH_OK;
 }
 
+/* What the implementation derives of a weight that this plan does not change. */
+static dh_status settle_derived(dh__plan *plan, int i)
+{
+    const dh__graph *g = plan->graph;
+    const dh__node *n = g->nodes[i];
+    dh__step_call *c = &plan->calls[i];
+    bool predicts = plan->phase_end[DH_FORWARD] == g->node_count;
+    if (c->derived && c->derived->impl == c->impl) return DH_OK;
+    dh__derived_drop(g->store, c->derived);
+    c->derived = NULL;
+    c->call.packed = NULL;
+    if (!predicts || !c->impl->packed || n->in_count < 2) return DH_OK;
+    const dh__slot *slot = &plan->slots[n->in[1]];
+    const dh__val *base = &g->values[slot->base];
+    if (base->home != DH_HOME_WEIGHT || slot->shift || !dh__view_contiguous(&c->call.in[1]))
+        return DH_OK;
+    return dh__derived_get(&c->derived, g->store, c->impl, &c->call, base->offset);
+}
+
 /* Shapes, view or implementation, scratch of one node. first: the plan is being made; later a node
  * keeps being a view or not. */
 static dh_status settle_node(dh__plan *plan, int i, bool first)
@@ -111,6 +130,7 @@ static dh_status settle_node(dh__plan *plan, int i, bool first)
                    c->scratch);
         if (first) c->scratch = scratch; /* what was planned stays, for sizes in between */
         if (!first) DH_TRY(check_in_place(plan, i));
+        DH_TRY(settle_derived(plan, i));
     }
     for (int k = 0; k < n->out_count; k++) {
         dh_view *v = &plan->views[n->out[k]];
@@ -285,6 +305,8 @@ void dh__plan_free(dh__plan *plan)
     if (!plan) return;
     if (plan->arena->owner == plan) plan->arena->owner = NULL;
     if (plan->consts) plan->arena->device->free(plan->arena->device, plan->consts);
+    for (int i = 0; plan->calls && i < plan->graph->node_count; i++)
+        dh__derived_drop(plan->graph->store, plan->calls[i].derived);
     dh__graph_free(plan->graph);
     dh__free(plan->slots);
     dh__free(plan->views);

@@ -4,6 +4,7 @@
 #ifndef DH_PLAN_H
 #define DH_PLAN_H
 
+#include "derived.h"
 #include "graph.h"
 
 /* One block of device memory that several plans share: training and inference never run at once. */
@@ -31,6 +32,7 @@ typedef struct dh__step_call {
     dh_call call;
     const dh_impl *impl;        /* NULL: a view, nothing to run */
     size_t scratch, scratch_at; /* bytes, and offset in the arena */
+    dh__derived *derived;       /* of a weight, in plans that only predict; or NULL */
     double seconds;             /* while profiling */
 } dh__step_call;
 

@@ -39,8 +39,13 @@ dh_status dh__plan_run(dh__plan *plan, dh__phase first, dh__phase last)
     if (plan->profile && first == DH_FORWARD) plan->runs++;
     uint64_t before = dh__float_mode_get();
     dh__float_mode_set(dh__float_mode_fast());
+    for (int i = s.begin; i < s.end; i++) {
+        dh__step_call *c = &plan->calls[i];
+        if (c->derived) c->call.packed = dh__derived_data(plan->graph->store, c->derived, &c->call);
+    }
     dh__team_session(run_stretch, &s);
     dh__float_mode_set(before);
+    if (last >= DH_UPDATE) plan->graph->store->generation++;
     return s.status;
 }
 

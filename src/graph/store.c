@@ -9,7 +9,12 @@ dh_status dh__params_new(dh__params **out, dh_device *device)
 {
     dh__params *s = dh__calloc(1, sizeof *s);
     if (!s) return DH_ENOMEM;
+    if (pthread_mutex_init(&s->derived_lock, NULL)) {
+        dh__free(s);
+        return DH_ENOMEM;
+    }
     atomic_init(&s->references, 1);
+    atomic_init(&s->readers, 0);
     s->device = device;
     *out = s;
     return DH_OK;
@@ -31,6 +36,7 @@ void dh__params_release(dh__params *store)
     dh__storage_release(store->weights);
     dh__storage_release(store->states);
     dh__storage_release(store->grads);
+    pthread_mutex_destroy(&store->derived_lock);
     dh__free(store);
 }
 

@@ -5,6 +5,8 @@
 #ifndef DH_STORE_H
 #define DH_STORE_H
 
+#include <pthread.h>
+
 #include "tensor_impl.h"
 
 #define DH_STORE_SLOTS 4 /* optimiser arrays beside weights and gradients */
@@ -52,6 +54,9 @@ typedef struct dh__params {
     uint64_t layout;     /* changes when addresses do: plans bind again */
     uint64_t generation; /* changes when weights do: derived weights must be remade */
     uint64_t seed;
+    atomic_int readers; /* of the references to weights, those that only keep them: sessions */
+    struct dh__derived *derived;
+    pthread_mutex_t derived_lock;
 } dh__params;
 
 dh_status dh__params_new(dh__params **out, dh_device *device);
@@ -90,7 +95,8 @@ void *dh__slots_address(const dh__slots *slots, const dh__params *store, int slo
 
 /* Address of offset in the arena of a home but DH_HOME_SLOT; NULL while not allocated. */
 void *dh__params_address(const dh__params *store, dh__home home, int64_t offset);
-/* A tensor on a segment's memory (shares storage). home: WEIGHT (or STATE by itself) or GRAD. */
+/* A tensor on a segment's memory (shares storage). home: WEIGHT (or STATE by itself) or GRAD. Who
+ * writes to weights by it, or lets others do so, counts generation up. */
 dh_status dh__params_tensor(dh_tensor **out, const dh__params *store, int segment, dh__home home);
 
 #endif

@@ -181,6 +181,7 @@ dh_status dh_model_parameter(dh_tensor **out, const dh_model *model, const char 
     int i;
     DH_NEED(out, "model_parameter", "out");
     DH_TRY(find_parameter(&i, model, name, "model_parameter"));
+    model->net.store->generation++; /* it can be written to */
     return dh__from("model_parameter", dh__params_tensor(out, model->net.store, i, DH_HOME_WEIGHT));
 }
 

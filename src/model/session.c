@@ -31,6 +31,7 @@ static void hold(dh_session *s, dh_model *model)
     s->model = model;
     s->weights = model->net.store->weights;
     dh__storage_retain(s->weights);
+    atomic_fetch_add(&model->net.store->readers, 1);
 }
 
 static dh_status make_plan(dh_session *s)
@@ -72,6 +73,7 @@ void dh_session_free(dh_session *session)
     if (!session) return;
     dh__shelf_clear(&session->shelf);
     dh__arena_free(session->arena);
+    atomic_fetch_sub(&session->model->net.store->readers, 1);
     dh__storage_release(session->weights);
     dh_model_free(session->model);
     dh__free(session);

@@ -27,7 +27,7 @@ static dh_model *image_net(void)
 {
     dh_tensor *x, *y;
     dh_model *net = dh_model_new("images");
-    dh_layer *h = dh_conv2d(dh_input(net, {2, 7, 7}), 5, {3, 3}, .padding = "same");
+    dh_layer *h = dh_conv2d(dh_input(net, {2, 7, 7}), 9, {3, 3}, .padding = "same");
     h = dh_relu(dh_batch_normalization(h));
     h = dh_dropout(dh_flatten(dh_max_pool2d(h, {2, 2})), 0.4f);
     h = dh_softmax(dh_dense(dh_dense(h, 17, .activation = "leaky_relu"), 3));

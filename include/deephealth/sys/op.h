@@ -44,6 +44,7 @@ typedef struct dh_call {
     const dh_view *in;
     dh_view *out;
     void *scratch; /* 64-byte aligned, as many bytes as the implementation's scratch() said */
+    const void *packed; /* what the implementation's pack() made; NULL: not kept */
     const dh_step *step;
     uint64_t stream; /* of random ops */
 } dh_call;
@@ -141,6 +142,11 @@ typedef struct dh_impl {
     const char *(*refuse)(const dh_call *call);
     /* Bytes of scratch; NULL: none. Must not grow when an axis shrinks. */
     size_t (*scratch)(const dh_call *call);
+    /* What is made of input 1 alone, a weight, and may be kept while that stays as it is: bytes,
+     * by shapes and attributes only, and the making. run() makes it itself, in scratch, where
+     * call->packed is NULL. Both NULL: nothing. */
+    size_t (*packed)(const dh_call *call);
+    void (*pack)(const dh_call *call, void *out);
     /* Computes. Neither allocates nor checks shapes; fails only for what data alone can tell. */
     dh_status (*run)(const dh_call *call);
 } dh_impl;

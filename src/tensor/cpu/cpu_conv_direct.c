@@ -228,6 +228,31 @@ static size_t scratch_direct(const dh_call *call)
     return (size_t)(weights_size(&s, &j) + dh__cpu_count() * j.slot);
 }
 
+static void pack_weights(job *j, char *to, bool parallel)
+{
+    int64_t tasks = j->panels * j->chunks;
+    j->weights = to;
+    if (parallel) dh__team_run(tasks, pack_task, j);
+    for (int64_t i = 0; i < tasks && !parallel; i++) pack_task(j, i);
+}
+
+/* Of a convolution's groups, one after the other. */
+static size_t packed_direct(const dh_call *call)
+{
+    dh__conv_sides s = dh__conv_sides_of(call);
+    if (call->op != &dh_op_conv) return 0;
+    job j = job_of(&s, false, 0);
+    return (size_t)(weights_size(&s, &j) * s.c.groups);
+}
+
+static void pack_direct(const dh_call *call, void *out)
+{
+    dh__conv_sides s = dh__conv_sides_of(call);
+    job j = job_of(&s, false, 0);
+    for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++)
+        pack_weights(&j, (char *)out + j.w.group * weights_size(&s, &j), true);
+}
+
 static dh_status run_direct(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
@@ -236,26 +261,32 @@ static dh_status run_direct(const dh_call *call)
     for (int64_t number = 0; number < dh__conv_sweeps(&s.c.w, to_large); number++) {
         job j = job_of(&s, to_large, number);
         set_slots(&s, &j);
-        j.weights = call->scratch;
-        j.slots = j.weights + weights_size(&s, &j);
+        char *packed = (char *)(uintptr_t)call->packed;
+        int64_t size = weights_size(&s, &j);
+        j.slots = (char *)call->scratch + size;
         double flops = 2.0 * (double)dh__view_count(j.to) * (double)j.w.in_channels *
                        (double)(j.sweep.taps ? j.sweep.taps : 1);
-        int64_t threads = flops > SERIAL_FLOPS ? dh__at_most(dh__team_size(), dh__cpu_count()) : 1;
-        int64_t tasks = j.cut.strips * j.groups_of_panels;
+        int64_t tasks = j.cut.strips * j.groups_of_panels, threads = 1;
+        if (flops > SERIAL_FLOPS) threads = dh__at_most(dh__team_size(), dh__cpu_count());
         if (!tasks) continue;
         for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++) {
             atomic_store(&j.next, 0);
-            if (threads > 1) {
-                dh__team_run(j.panels * j.chunks, pack_task, &j);
+            if (packed)
+                j.weights = packed + j.w.group * size;
+            else
+                pack_weights(&j, call->scratch, threads > 1);
+            if (threads > 1)
                 dh__team_run(dh__at_most(threads, tasks), sum_task, &j);
-                continue;
-            }
-            for (int64_t i = 0; i < j.panels * j.chunks; i++) pack_task(&j, i);
-            sum_task(&j, 0);
+            else
+                sum_task(&j, 0);
         }
     }
     return DH_OK;
 }
 
-const dh_impl dh__conv_direct = {
-    .name = "direct", .refuse = refuse_direct, .scratch = scratch_direct, .run = run_direct};
+const dh_impl dh__conv_direct = {.name = "direct",
+                                 .refuse = refuse_direct,
+                                 .scratch = scratch_direct,
+                                 .packed = packed_direct,
+                                 .pack = pack_direct,
+                                 .run = run_direct};

@@ -173,17 +173,44 @@ static size_t scratch_winograd(const dh_call *call)
     return own > direct ? own : direct;
 }
 
+static void transform_weights(job *j, float *to)
+{
+    j->weights = to;
+    dh__team_run(j->panels * dh__divide_up(j->w.in_channels, CHUNK), weights_task, j);
+}
+
+/* Of a convolution's groups, one after the other. */
+static size_t packed_winograd(const dh_call *call)
+{
+    dh__conv_sides s = dh__conv_sides_of(call);
+    if (call->op != &dh_op_conv) return 0;
+    job j = job_of(&s, false);
+    return (size_t)(weights_bytes(&j) * s.c.groups);
+}
+
+static void pack_winograd(const dh_call *call, void *out)
+{
+    dh__conv_sides s = dh__conv_sides_of(call);
+    job j = job_of(&s, false);
+    for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++)
+        transform_weights(&j,
+                          (float *)out + j.w.group * weights_bytes(&j) / (int64_t)sizeof(float));
+}
+
 static dh_status run_winograd(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
     if (!dh__view_count(&call->out[0])) return DH_OK;
     job j = job_of(&s, goes_to_large(call));
-    j.weights = call->scratch;
+    char *packed = (char *)(uintptr_t)call->packed;
     j.slots = (char *)call->scratch + weights_bytes(&j);
     int64_t threads = dh__at_most(dh__team_size(), dh__cpu_count());
     for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++) {
         atomic_store(&j.next, 0);
-        dh__team_run(j.panels * dh__divide_up(j.w.in_channels, CHUNK), weights_task, &j);
+        if (packed)
+            j.weights = (float *)(void *)(packed + j.w.group * weights_bytes(&j));
+        else
+            transform_weights(&j, call->scratch);
         dh__team_run(dh__at_most(threads, j.c.strips * j.groups_of_panels), strip_task, &j);
     }
     return DH_OK;
@@ -192,4 +219,6 @@ static dh_status run_winograd(const dh_call *call)
 const dh_impl dh__conv_winograd = {.name = "winograd",
                                    .refuse = refuse_winograd,
                                    .scratch = scratch_winograd,
+                                   .packed = packed_winograd,
+                                   .pack = pack_winograd,
                                    .run = run_winograd};

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "derived.h"
+
+#include <string.h>
+
+static bool same(const dh__derived *d, const dh_impl *impl, const dh_call *call, int64_t offset,
+                 size_t bytes)
+{
+    return d->impl == impl && d->op == call->op && d->offset == offset && d->bytes == bytes &&
+           (!call->op->attr_size || !memcmp(d->attr, call->attr, call->op->attr_size));
+}
+
+static void free_one(dh__params *store, dh__derived *d)
+{
+    if (d->data) store->device->free(store->device, d->data);
+    dh__free(d->attr);
+    dh__free(d);
+}
+
+static dh_status make(dh__derived **out, dh__params *store, const dh_impl *impl,
+                      const dh_call *call, int64_t offset, size_t bytes)
+{
+    size_t attr_size = call->op->attr_size;
+    dh__derived *d = dh__calloc(1, sizeof *d);
+    if (!d) return DH_ENOMEM;
+    *d = (dh__derived){.impl = impl, .op = call->op, .offset = offset, .bytes = bytes};
+    d->attr = dh__alloc(attr_size ? attr_size : 1);
+    dh_status status = d->attr ? store->device->alloc(store->device, &d->data, bytes) : DH_ENOMEM;
+    if (status) {
+        free_one(store, d);
+        return status;
+    }
+    if (attr_size) memcpy(d->attr, call->attr, attr_size);
+    *out = d;
+    return DH_OK;
+}
+
+dh_status dh__derived_get(dh__derived **out, dh__params *store, const dh_impl *impl,
+                          const dh_call *call, int64_t offset)
+{
+    *out = NULL;
+    size_t bytes = impl->packed ? impl->packed(call) : 0;
+    if (!bytes) return DH_OK;
+    dh_status status = DH_OK;
+    pthread_mutex_lock(&store->derived_lock);
+    dh__derived *d = store->derived;
+    while (d && !same(d, impl, call, offset, bytes)) d = d->next;
+    if (!d) {
+        status = make(&d, store, impl, call, offset, bytes);
+        if (!status) {
+            d->next = store->derived;
+            store->derived = d;
+        }
+    }
+    if (!status) {
+        d->users++;
+        *out = d;
+    }
+    pthread_mutex_unlock(&store->derived_lock);
+    return status;
+}
+
+void dh__derived_drop(dh__params *store, dh__derived *derived)
+{
+    if (!derived) return;
+    pthread_mutex_lock(&store->derived_lock);
+    if (--derived->users == 0) {
+        dh__derived **at = &store->derived;
+        while (*at != derived) at = &(*at)->next;
+        *at = derived->next;
+        free_one(store, derived);
+    }
+    pthread_mutex_unlock(&store->derived_lock);
+}
+
+const void *dh__derived_data(dh__params *store, dh__derived *derived, const dh_call *call)
+{
+    int holders = atomic_load(&store->weights->references) - 1 - atomic_load(&store->readers);
+    if (holders > 0) return NULL;
+    pthread_mutex_lock(&store->derived_lock);
+    if (derived->generation != store->generation) {
+        derived->impl->pack(call, derived->data);
+        derived->generation = store->generation;
+    }
+    pthread_mutex_unlock(&store->derived_lock);
+    return derived->data;
+}
