@@ -171,6 +171,8 @@ static void fill_tables(dh__plan *plan)
 {
     const dh__graph *g = plan->graph;
     dh_view *next = plan->call_views;
+    bool trains = false;
+    for (int i = 0; i < g->node_count; i++) trains |= g->nodes[i]->phase == DH_BACKWARD;
     for (int v = 0; v < g->value_count; v++) {
         plan->views[v] = g->values[v].view;
         plan->slots[v].base = v;
@@ -186,6 +188,7 @@ static void fill_tables(dh__plan *plan)
                                         .in = next,
                                         .out = next + n->in_count,
                                         .step = &plan->step,
+                                        .exact_ties = trains,
                                         .stream = n->stream};
         next += n->in_count + n->out_count;
         for (int p = n->phase; p < DH_PHASES; p++) plan->phase_end[p] = i + 1;

@@ -47,6 +47,8 @@ typedef struct dh_call {
     const void *packed; /* what the implementation's pack() made; NULL: not kept */
     const dh_step *step;
     uint64_t stream; /* of random ops */
+    bool exact_ties; /* what is no gradient must give equal outputs for equal inputs, wherever they
+                        stand: in a training step a maximum passes on to the first of equals */
 } dh_call;
 
 /* --- gradient rules --- */

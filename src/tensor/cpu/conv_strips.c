@@ -279,6 +279,7 @@ static void turn_out(const dh__conv_cut *c, const char *pixels, int64_t step, co
                      int64_t n, int64_t first, int64_t channels, int64_t at, int64_t apart,
                      int64_t count)
 {
+    _Alignas(64) char turned[32 * 128]; /* nr x nr */
     for (int64_t i = 0; i < count; i += c->nr) {
         int64_t width = dh__at_most(c->nr, count - i);
         const char *from = pixels + i * step * c->size;
@@ -287,12 +288,14 @@ static void turn_out(const dh__conv_cut *c, const char *pixels, int64_t step, co
                                           step, (int)width, (int)width, channels);
             continue;
         }
+        c->kernels->pack_turn[c->f64](turned, c->nr, from, step, (int)width, (int)width, channels);
         for (int64_t k = 0; k < channels; k++) {
             void *to = element(y, n, first + k, at + i * apart, c->size);
+            const char *row = turned + k * c->nr * c->size;
             for (int64_t p = 0; p < width && c->f64; p++)
-                ((double *)to)[p * apart] = ((const double *)(const void *)from)[p * step + k];
+                ((double *)to)[p * apart] = ((const double *)(const void *)row)[p];
             for (int64_t p = 0; p < width && !c->f64; p++)
-                ((float *)to)[p * apart] = ((const float *)(const void *)from)[p * step + k];
+                ((float *)to)[p * apart] = ((const float *)(const void *)row)[p];
         }
     }
 }

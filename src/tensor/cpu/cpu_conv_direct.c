@@ -253,6 +253,30 @@ static void pack_direct(const dh_call *call, void *out)
         pack_weights(&j, (char *)out + j.w.group * weights_size(&s, &j), true);
 }
 
+static void fill_planes(void *context, int64_t begin, int64_t end)
+{
+    const job *j = context;
+    const dh_view *y = j->to, *bias = j->w.s->bias;
+    int64_t channels = y->shape[1], size = j->w.s->size, area = 1;
+    for (int i = 2; i < y->ndim; i++) area *= y->shape[i];
+    for (int64_t i = begin; i < end; i++) {
+        void *plane = dh__conv_plane(j->w.s, y, i / channels, i % channels);
+        for (int64_t e = 0; bias && e < area; e++)
+            memcpy((char *)plane + e * size, (char *)bias->data + i % channels * size,
+                   (size_t)size);
+        if (!bias) memset(plane, 0, (size_t)(area * size));
+    }
+}
+
+/* Elements of a strided gradient that no tap reaches are their bias. */
+static void fill_untouched(job *j)
+{
+    bool untouched = false;
+    for (int64_t i = 0; i < dh__conv_sweeps(&j->w.s->c.w, j->w.to_large); i++)
+        untouched |= dh__conv_sweep_of(&j->w.s->c.w, j->w.to_large, i).taps == 0;
+    if (untouched) dh__team_ranges(j->to->shape[0] * j->to->shape[1], 16, fill_planes, j);
+}
+
 static dh_status run_direct(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
@@ -263,12 +287,13 @@ static dh_status run_direct(const dh_call *call)
         set_slots(&s, &j);
         char *packed = (char *)(uintptr_t)call->packed;
         int64_t size = weights_size(&s, &j);
+        if (!number) fill_untouched(&j);
         j.slots = (char *)call->scratch + size;
         double flops = 2.0 * (double)dh__view_count(j.to) * (double)j.w.in_channels *
                        (double)(j.sweep.taps ? j.sweep.taps : 1);
         int64_t tasks = j.cut.strips * j.groups_of_panels, threads = 1;
         if (flops > SERIAL_FLOPS) threads = dh__at_most(dh__team_size(), dh__cpu_count());
-        if (!tasks) continue;
+        if (!tasks || !j.sweep.taps) continue;
         for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++) {
             atomic_store(&j.next, 0);
             if (packed)
