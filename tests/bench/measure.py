@@ -16,6 +16,8 @@ import tempfile
 import time
 
 LIMIT = 0.15
+SECONDS = 2  # of each side of a pair
+CONTENDER = 1.10  # peers slower than the fastest by more are left out of the pairs
 LEAST_PAIRS = 5
 TICK = os.sysconf("SC_CLK_TCK")
 

@@ -13,8 +13,8 @@ import torch
 
 import parity_page
 import peer
-from bench import RELEASE, ROOT, program, versions
 from measure import BenchError, run, say
+from place import RELEASE, ROOT, program, versions
 
 # measuring: see docs/parity.md
 CURVE_BAR, FIRST_BAR, GRADIENT_BAR, RATIO_BAR = 1e-3, 1e-5, 1e-4, 2.0
