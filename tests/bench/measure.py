@@ -18,6 +18,7 @@ import time
 LIMIT = 0.15
 SECONDS = 2  # of each side of a pair
 CONTENDER = 1.10  # peers slower than the fastest by more are left out of the pairs
+MOST_PEERS = 3
 LEAST_PAIRS = 5
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -98,6 +99,8 @@ class Program:
                 self.watch.begin()
                 continue
             value["others"] = self.watch.others()
+            if "start_rss_bytes" in value:
+                value["net_rss_bytes"] = value["peak_rss_bytes"] - value["start_rss_bytes"]
             return value
         self.fail()
 
@@ -139,6 +142,15 @@ def wait_quiet(seconds):
         if watch.others() <= LIMIT or time.monotonic() - start >= seconds:
             return time.monotonic() - start
         time.sleep(min(1, seconds))
+
+
+def contenders(tried, key):
+    """Those of the brief runs, name -> result, that take part in the pairs: the fastest and who is
+    near it. A disturbed run rules nothing out."""
+    fastest = min(one[key] for one in tried.values())
+    near = [name for name, one in tried.items()
+            if one.get("others", 0) > LIMIT or one[key] <= CONTENDER * fastest]
+    return sorted(near, key=lambda name: tried[name][key])[:MOST_PEERS]
 
 
 class Rounds:

@@ -9,7 +9,6 @@ Memory: start is the resident set with torch imported and the data loaded, no ne
 """
 import argparse
 import gzip
-import json
 import math
 import os
 import time
@@ -17,6 +16,8 @@ import time
 import torch
 from torch import nn
 from torch.nn import functional
+
+from peer_common import reset_peak, status_bytes, tell
 
 BATCH = 100
 
@@ -29,20 +30,6 @@ def read_idx(folder, name):
     rank = data[3]
     shape = [int.from_bytes(data[4 + 4 * i:8 + 4 * i], "big") for i in range(rank)]
     return torch.frombuffer(bytearray(data[4 + 4 * rank:]), dtype=torch.uint8).reshape(shape)
-
-
-def status_bytes(key):
-    with open("/proc/self/status") as f:
-        return next(int(line.split()[1]) * 1024 for line in f if line.startswith(key))
-
-
-def reset_peak():
-    try:
-        with open("/proc/self/clear_refs", "w") as f:
-            f.write("5")
-        return True
-    except OSError:
-        return False
 
 
 def make_step(mode):
@@ -95,7 +82,7 @@ def main():
     step = make_step(o.mode)
     epoch(step, x[:500], y[:500], 5)
 
-    print(json.dumps({"mark": "timed"}), flush=True)
+    tell({"mark": "timed"})
     epochs, start, elapsed = 0, time.perf_counter(), 0
     while not epochs or elapsed < o.seconds:
         loss = epoch(step, x, y, steps)
@@ -103,11 +90,9 @@ def main():
         epochs += 1
     if not math.isfinite(loss):
         raise SystemExit(f"the loss is {loss}")
-    print(json.dumps({
-        "seconds_per_epoch": elapsed / epochs * whole / steps, "epochs": epochs, "loss": loss,
-        "start_rss_bytes": start_rss, "peak_rss_bytes": status_bytes("VmHWM:"),
-        "peak_reset": reset, "threads": torch.get_num_threads(), "version": torch.__version__}),
-        flush=True)
+    tell({"seconds_per_epoch": elapsed / epochs * whole / steps, "epochs": epochs, "loss": loss,
+          "start_rss_bytes": start_rss, "peak_rss_bytes": status_bytes("VmHWM:"),
+          "peak_reset": reset, "threads": torch.get_num_threads(), "version": torch.__version__})
 
 
 main()

@@ -2,8 +2,7 @@
 """Training an MLP on MNIST, beside PyTorch."""
 import os
 
-from measure import (CONTENDER, LIMIT, SECONDS, BenchError, Rounds, ratio_row, run, say,
-                     wait_quiet)
+from measure import SECONDS, BenchError, Rounds, contenders, ratio_row, run, say, wait_quiet
 from place import program, script
 
 
@@ -28,10 +27,7 @@ def mlp(bench, threads):
                 tried[mode] = one
     if not tried:
         raise BenchError("no mode of PyTorch runs here")
-    fastest = min(one["seconds_per_epoch"] for one in tried.values())
-    # a disturbed trial rules nothing out
-    modes = [m for m, one in tried.items() if one["others"] > LIMIT
-             or one["seconds_per_epoch"] <= CONTENDER * fastest]
+    modes = contenders(tried, "seconds_per_epoch")
     sides = {"ours": lambda: run([program("bench_mlp"), "--data", bench.o.data, "--threads",
                                   threads, "--seconds", SECONDS])}
     for mode in modes:
@@ -39,12 +35,9 @@ def mlp(bench, threads):
     rounds = Rounds(sides, bench.o.pairs, bench.o.patience)
     names = {mode: f"PyTorch {mode}" for mode in tried}
     fields, best = ratio_row(rounds, modes, "seconds_per_epoch", names)
-    for _, one in rounds.used:
-        for result in one.values():
-            result["net"] = result["peak_rss_bytes"] - result["start_rss_bytes"]
-    net = {m: rounds.median(m, "net") if m in modes else
-           tried[m]["peak_rss_bytes"] - tried[m]["start_rss_bytes"] for m in tried}
-    ours = rounds.median("ours", "net")
+    net = {m: rounds.median(m, "net_rss_bytes") if m in modes else tried[m]["net_rss_bytes"]
+           for m in tried}
+    ours = rounds.median("ours", "net_rss_bytes")
     bench.add(workload="mnist_mlp", threads=threads, unit="s/epoch", **fields,
               peak_rss_ours=rounds.median("ours", "peak_rss_bytes"),
               peak_rss_peer=rounds.median(best, "peak_rss_bytes"),
