@@ -64,7 +64,7 @@ static bool parse(bench *b, int argc, char **argv, int *code)
         {"--classes", "N", "of the output", .number = &b->classes, .least = 1},
         {"--threads", "N", "0: all cores", .number = &b->threads},
         {"--memory", "LEVEL", "full_mem, mid_mem or low_mem", .text = &b->memory},
-        {"--json", "FILE", "report of the run", .text = &b->json},
+        {"--json", "FILE", "report of the run, one line", .text = &b->json},
     };
     snprintf(program, sizeof program, "bench_net %s", b->entry->name);
     if (!example_parse_list(program, list, sizeof list / sizeof *list, argc - 1, argv + 1, code))
@@ -188,13 +188,18 @@ static bool report(const bench *b)
     bool written =
         f && fprintf(f,
                      "{\"net\": \"%s\", \"mode\": \"%s\", \"batch\": %d, \"classes\": %d, "
-                     "\"memory\": \"%s\", \"steps\": %d,\n \"median_ms\": %.6g, "
-                     "\"min_ms\": %.6g, \"max_ms\": %.6g, \"gflops\": %.6g,\n "
-                     "\"peak_rss_bytes\": %lld, \"start_rss_bytes\": %lld, \"params\": "
-                     "%lld, \"threads\": %d, \"isa\": \"%s\"}\n",
-                     b->entry->name, mode(b), b->batch, b->classes, b->memory, b->count, median,
-                     b->times[0], b->times[b->count - 1], gflops, peak, b->start_rss,
-                     (long long)work.trainable, threads, dh_isa()) > 0;
+                     "\"output\": [%d",
+                     b->entry->name, mode(b), b->batch, b->classes, b->batch) > 0;
+    for (int i = 1; written && i < dh_layer_ndim(b->end); i++)
+        written = fprintf(f, ", %lld", (long long)dh_layer_dim(b->end, i)) > 0;
+    written =
+        written && fprintf(f,
+                           "], \"memory\": \"%s\", \"steps\": %d, \"median_ms\": %.6g, "
+                           "\"min_ms\": %.6g, \"max_ms\": %.6g, \"gflops\": %.6g, "
+                           "\"peak_rss_bytes\": %lld, \"start_rss_bytes\": %lld, \"params\": "
+                           "%lld, \"threads\": %d, \"isa\": \"%s\"}\n",
+                           b->memory, b->count, median, b->times[0], b->times[b->count - 1], gflops,
+                           peak, b->start_rss, (long long)work.trainable, threads, dh_isa()) > 0;
     if (f && !fclose(f) && written) return true;
     fprintf(stderr, "bench_net: %s: %s\n", b->json, strerror(errno));
     return false;

@@ -215,6 +215,9 @@ while read -r net params how; do
   for figure in median_ms min_ms max_ms gflops; do expect "$work/bench.flat" $figure "$number"; done
   for figure in peak_rss_bytes start_rss_bytes; do expect "$work/bench.flat" $figure "$whole"; done
   expect "$work/bench.flat" params "$params"
+  expect "$work/bench.flat" output.0 2
+  expect "$work/bench.flat" output.1 '(10|8)'
+  [ "$(wc -l <"$work/bench.json")" = 1 ] || say "bench_net $net $how: the report is not one line"
   expect "$work/bench.flat" threads 2
   expect "$work/bench.flat" isa '"(portable|avx2|avx512)"'
 done <<'NETS'
