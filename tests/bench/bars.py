@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What is measured, and what each figure must reach."""
+import collections
 
 # "at most 1.0" of a peer means that the median of the ratios is at most this
 EQUAL = 1.05
@@ -22,18 +23,52 @@ GEMM_SHAPES = {
 }
 LARGE = {"gemm_512", "gemm_1024", "gemm_2048"}
 
+# net -> training: batch, bars of time and memory; inference: batch -> bar of time (None: memory
+# alone)
+NETS = {
+    "mnist_conv": ((100, 0.6, 0.5), {1: None, 100: 0.8}),
+    "vgg16_cifar": ((100, 0.7, 0.6), {1: 0.8, 32: 0.7}),
+    "vgg16_bn_cifar": ((100, 0.75, 0.6), {1: 0.8, 32: 0.7}),
+    "resnet18_cifar": ((100, 0.7, 0.6), {1: 0.85, 32: 0.75}),
+    "resnet50_cifar": ((100, 0.55, 0.6), {1: 0.9, 32: 0.9}),
+    "vgg16": ((8, 0.5, 0.85), {1: 0.75, 32: 0.65}),
+    "resnet50": ((16, 0.55, 0.6), {1: 0.9, 32: 0.9}),
+    "mobilenet_v2": ((16, 0.6, 0.6), {1: 0.9, 32: 0.9}),
+    "unet": ((4, 0.6, 0.6), {1: 0.7, 8: 0.7}),
+}
+INFER_MEMORY = 0.7  # at batch 1, of OpenVINO's
+# memory_of: the peer whose memory is compared; None: the fastest's
+Task = collections.namedtuple("Task", "net train batch time memory memory_of")
+
+
+def tasks():
+    for net, (train, infer) in NETS.items():
+        yield Task(net, True, *train, None)
+        for batch, time in infer.items():
+            alone = batch == 1
+            yield Task(net, False, batch, time, INFER_MEMORY if alone else None,
+                       "OpenVINO" if alone else None)
+
+
+CPU = {f"cpu_{t.net}_{'train' if t.train else 'infer'}_{t.batch}": t for t in tasks()}
+
 # WHAT -> the rows that its table must have, as (workload, threads); None: any
 EXPECTED = {
     "mnist": [("mnist_mlp", None)],
+    "cpu": [(name, None) for name in CPU],
     "gemm": [(name, threads) for threads in (1, 2) for name in GEMM_SHAPES],
     "startup": [("library_minimal", None), ("startup_minimal", None), ("startup_release", None)],
 }
 
 
 def what_of(workload):
-    if workload.startswith("mnist_"):
-        return "mnist"
-    return "gemm" if workload.startswith("gemm_") else "startup"
+    what = workload.partition("_")[0]
+    return what if what in EXPECTED else "startup"
+
+
+def cpu_bar(name):
+    limits = (("time", CPU[name].time), ("memory", CPU[name].memory))
+    return ", ".join(f"{what} <= {most}" for what, most in limits if most)
 
 
 def judge(row):
@@ -43,6 +78,11 @@ def judge(row):
     if name == "mnist_mlp":
         bar = f"time <= {MNIST_TIME}, memory <= {MNIST_MEMORY}"
         met = row["ratio"] <= MNIST_TIME and row["mem_ratio"] <= MNIST_MEMORY
+    elif name in CPU:
+        task = CPU[name]
+        bar = cpu_bar(name)
+        met = ((task.time is None or row["ratio"] <= task.time)
+               and (task.memory is None or row["mem_ratio"] <= task.memory))
     elif name.startswith("gemm_"):
         bar, met = "time <= 1.0", row["ratio"] <= EQUAL
         if name in LARGE:

@@ -10,13 +10,15 @@ import sys
 
 import bars
 import report
+import take_cpu
 import take_gemm
 import take_mnist
 import take_startup
 from measure import BenchError, run, say, wait_quiet
 from place import ROOT, WORK, program, versions
 
-TAKERS = {"mnist": take_mnist, "gemm": take_gemm, "startup": take_startup}
+TAKERS = {"mnist": take_mnist, "cpu": take_cpu, "gemm": take_gemm,
+          "startup": take_startup}
 
 
 class Bench:
@@ -72,10 +74,13 @@ def main():
     parser.add_argument("--json", help="default build/bench/WHAT.json")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--threads", type=lambda s: [int(x) for x in s.split()],
-                        help='"1 2"; default: mnist all cores, gemm 1 and 2')
-    parser.add_argument("--only", help="gemm: only workloads that match this expression")
+                        help='"1 2"; default: all cores, gemm 1 and 2')
+    parser.add_argument("--only", help="cpu, gemm: only workloads that match this expression")
     parser.add_argument("--patience", type=float, default=60,
                         help="seconds a row may wait for a quiet machine (default 60)")
+    parser.add_argument("--ceiling", type=float, default=20, metavar="SECONDS",
+                        help="cpu: a side whose ten steps take longer makes fewer, at least three "
+                             "(default 20)")
     parser.add_argument("--docs", action="store_true",
                         help="keep the rows in tests/bench/results and write docs/benchmarks.md")
     parser.add_argument("--python", required=True, help=argparse.SUPPRESS)

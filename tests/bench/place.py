@@ -13,6 +13,10 @@ def program(name):
     return os.path.join(RELEASE, "tests", name)
 
 
+def example(name):
+    return os.path.join(RELEASE, "examples", name)
+
+
 def script(name):
     return os.path.join(ROOT, "tests", "bench", name)
 

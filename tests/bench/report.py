@@ -20,6 +20,20 @@ Written by `tests/bench/run.sh WHAT --docs` from the rows in `tests/bench/result
 - A row with fewer than five clean pairs is *disturbed*: its figures are those of the least disturbed pairs and meet
   nothing. A row that was not taken is *unmeasured*.
 - Each table names CPU, instruction set, versions and date; the FMA peak was measured in the same run.
+
+## How to take it again
+
+`tests/bench/run.sh WHAT` builds what it needs, takes the rows of one table, prints them and writes them to
+`build/bench/WHAT.json`; WHAT is `mnist`, `cpu`, `gemm`, `startup` or `all`. `cpu` takes hours, the others minutes.
+
+- `--only REGEX` takes some rows of `cpu` or `gemm`: `run.sh cpu --only 'resnet18.*train'`. `--threads "1 2"`,
+  `--pairs N`, `--json FILE`.
+- `--patience S`: so long a row may wait for a quiet machine. `--ceiling S` (`cpu`): a side that takes longer than that
+  for ten steps makes fewer, but three.
+- `--docs` keeps the rows in `tests/bench/results/`, where they take the place of those of the same name and threads, and
+  writes this page; `run.sh docs` writes it alone.
+- The peers are installed into `build/peer`, or are those of the virtual environment `$PEER`: `torch` and `numpy`, for
+  `cpu` also `onnx`, `onnxscript`, `onnxruntime` and `openvino`. `torch.compile` needs a C++ compiler.
 """
 
 ABOUT = {
@@ -34,6 +48,19 @@ An epoch is 0.951 TFLOP of matrix products. At the FMA peak below that alone tak
 two on the Xeon of this table, which is 0.58 and 0.51 of what PyTorch with MKL takes: there the bar of 0.55 asks for
 more than the whole peak with one thread and for 93 % of it with two.
 """,
+    "cpu": """\
+Nets of [the zoo](zoo.md) on numbers made beforehand, all in f32; the number at the end of a row's name is the batch.
+A training step is forward, loss, backward and SGD (0.01, momentum 0.9), the time a median of steps. Ours is
+`examples/bench_net`. The peers have the same layers, parameters and output (`tests/bench/nets.py`), which each run checks
+and prints: PyTorch in NCHW with `SGD(fused=True)` and without, channels-last, `torch.compile` in both (neither the
+time of compiling nor its memory is counted); for inference batch normalisations folded and weights frozen, and ONNX
+Runtime and OpenVINO (latency hint, f32, fixed shape) on the net that PyTorch exported. Each was run briefly; those within 10 %
+of the fastest, at most three, took part in the pairs, and the ratio is to the best of these.
+
+Memory is the peak of the resident set less that with libraries loaded and data in memory, no net built, of the same
+processes as the time: beside the fastest peer's; in inference at batch 1 beside OpenVINO's, which then takes part in
+the pairs. `leanest` is the ratio to the mode of any peer that took least.
+""",
     "gemm": """\
 Products in f32, m x n x k. y, dx and dw are those of the MLP above, with their transpositions. The peers are OpenBLAS
 with its own threads and the core type that is fastest for the shape (the system's, and the newer one in NumPy's wheel),
@@ -45,7 +72,7 @@ CPU time, user and system, from the start of a process that loads the weights of
 warm cache, median of 21 runs. The library is `libdeephealth.so` of the preset, stripped.
 """,
 }
-TITLES = {"mnist": "Training an MLP on MNIST", "gemm": "Matrix products",
+TITLES = {"mnist": "Training an MLP on MNIST", "cpu": "Nets on the CPU", "gemm": "Matrix products",
           "startup": "Size and start"}
 
 
@@ -73,15 +100,25 @@ def spread(row):
     return f"{row['ratio']:.2f} ({row['ratio_min']:.2f} to {row['ratio_max']:.2f})"
 
 
+def raw_peaks(row):
+    return f"{megabytes(row['peak_rss_ours'])} / {megabytes(row['peak_rss_peer'])}"
+
+
 COLUMNS = {
     "mnist": [("workload", lambda r: r["workload"]), ("threads", lambda r: str(r["threads"])),
               ("ours, s/epoch", lambda r: number(r["ours"])),
               ("peer, s/epoch", lambda r: number(r["peer"])), ("peer", lambda r: r["peer_name"]),
               ("ratio", spread), ("ours, MB", lambda r: megabytes(r["net_rss_ours"])),
               ("peer, MB", lambda r: megabytes(r["net_rss_peer"])),
-              ("raw peaks, MB",
-               lambda r: f"{megabytes(r['peak_rss_ours'])} / {megabytes(r['peak_rss_peer'])}"),
-              ("memory ratio", lambda r: f"{r['mem_ratio']:.2f}")],
+              ("raw peaks, MB", raw_peaks), ("memory ratio", lambda r: f"{r['mem_ratio']:.2f}")],
+    "cpu": [("workload", lambda r: r["workload"]), ("threads", lambda r: str(r["threads"])),
+            ("ours, ms", lambda r: number(r["ours"])), ("peer, ms", lambda r: number(r["peer"])),
+            ("peer", lambda r: r["peer_name"]), ("ratio", spread),
+            ("ours, MB", lambda r: megabytes(r["net_rss_ours"])),
+            ("peer, MB", lambda r: megabytes(r["net_rss_peer"])),
+            ("memory of", lambda r: r["mem_peer"]), ("raw peaks, MB", raw_peaks),
+            ("memory ratio", lambda r: f"{r['mem_ratio']:.2f}"),
+            ("leanest", lambda r: f"{r['mem_ratio_leanest_mode']:.2f}")],
     "gemm": [("workload", lambda r: r["workload"]), ("threads", lambda r: str(r["threads"])),
              ("ours, ms", lambda r: number(r["ours"])), ("peer, ms", lambda r: number(r["peer"])),
              ("peer", lambda r: r["peer_name"]), ("ratio", spread),
@@ -107,6 +144,12 @@ def row_text(row):
     return "  ".join(filter(None, (f"{t} {f(row)}" if t else f(row) for t, f in cells)))
 
 
+def aligned(titles, rows):
+    widths = [max(len(row[i]) for row in [titles, *rows]) for i in range(len(titles))]
+    return ["  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip()
+            for row in [titles, *rows]] + [""]
+
+
 def table(rows):
     """All rows as aligned text, a table a WHAT."""
     text = []
@@ -114,10 +157,8 @@ def table(rows):
         mine = [row for row in rows if bars.what_of(row["workload"]) == what]
         if not mine:
             continue
-        lines = [[t for t, _ in columns(what)]] + [[f(r) for _, f in columns(what)] for r in mine]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-        text += ["  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip() for line in lines]
-        text.append("")
+        shown = columns(what)
+        text += aligned([t for t, _ in shown], [[f(row) for _, f in shown] for row in mine])
     return "\n".join(text)
 
 
@@ -152,17 +193,24 @@ def keep(root, rows):
 def section(root, what):
     rows = load(root, what)
     titles = [t for t, _ in columns(what)]
-    lines = [f"## {TITLES[what]}", "", ABOUT[what], "| " + " | ".join(titles) + " |",
-             "|" + " --- |" * len(titles)]
-    for row in rows:
-        lines.append("| " + " | ".join(f(row) for _, f in columns(what)) + " |")
+    lines = [f"## {TITLES[what]}", "", ABOUT[what]]
+    cells = [[f(row) for _, f in columns(what)] for row in rows]
+    cells += unmeasured(what, titles, rows)
+    return "\n".join([*lines, *markdown(titles, cells), "", *provenance(rows)])
+
+
+def markdown(titles, rows):
+    return ["| " + " | ".join(titles) + " |", "|" + " --- |" * len(titles),
+            *("| " + " | ".join(row) + " |" for row in rows)]
+
+
+def unmeasured(what, titles, rows):
     for name, threads in bars.EXPECTED[what]:
         if not any(r["workload"] == name and threads in (None, r["threads"]) for r in rows):
             known = [name] + ([str(threads or "")] if "threads" in titles else [])
-            blank = [""] * (len(titles) - len(known) - 1)
-            lines.append("| " + " | ".join(known + blank + ["*unmeasured*"]) + " |")
-    lines += ["", *provenance(rows)]
-    return "\n".join(lines)
+            blank = [""] * (len(titles) - len(known) - 2)
+            bar = bars.cpu_bar(name) if name in bars.CPU else ""
+            yield [*known, *blank, bar, "*unmeasured*"]
 
 
 def provenance(rows):

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Takes figures and holds them against their peers; docs/benchmarks.md says how.
-#   run.sh mnist|gemm|startup|all [--json FILE] [--pairs N] [--threads "1 2"] [--only REGEX]
-#          [--patience SECONDS] [--docs]
+#   run.sh mnist|cpu|gemm|startup|all [--json FILE] [--pairs N] [--threads "1 2"]
+#          [--only REGEX] [--patience SECONDS] [--ceiling SECONDS] [--docs]
 # Writes {"rows": [..]} to FILE (default build/bench/WHAT.json) and prints a table; --docs keeps the
 # rows in tests/bench/results and writes docs/benchmarks.md. `run.sh docs` only writes the page.
 # Peers come from the virtual environment $PEER, made as build/peer where it is not set (PyTorch's
@@ -16,10 +16,10 @@ what=${1:-}
 say() { echo "bench: $*" >&2; }
 
 case "$what" in
-  mnist | gemm | startup | all | -h | --help) ;;
+  mnist | cpu | gemm | startup | all | -h | --help) ;;
   docs) exec env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$here" \
           python3 -c 'import report, sys; report.write_page(sys.argv[1])' "$root" ;;
-  *) say "WHAT is \"$what\", must be mnist, gemm, startup, all or docs"; exit 2 ;;
+  *) say "WHAT is \"$what\", must be mnist, cpu, gemm, startup, all or docs"; exit 2 ;;
 esac
 
 # build PRESET TARGETS [OPTION..]; a tree that another generator made stays with it
@@ -35,15 +35,19 @@ build() {
   exit 1
 }
 
-# Sets python to the interpreter of an environment that has the peers.
+# peers MODULE..: sets python to the interpreter of an environment that has them.
 peers() {
-  local venv=${PEER:-$root/build/peer}
+  local venv=${PEER:-$root/build/peer} missing=() module
   python=$venv/bin/python
-  "$python" -c 'import torch, numpy' 2>/dev/null && return
-  [ -z "${PEER:-}" ] || [ ! -e "$PEER" ] || { say "\$PEER is $PEER, but has no torch and numpy"; exit 1; }
-  say "installing the peers into $venv"
-  python3 -m venv "$venv" || { say "python3 cannot make an environment; Debian: apt-get install python3-venv"; exit 1; }
-  "$venv/bin/pip" install --quiet --disable-pip-version-check torch numpy
+  for module in "$@"; do
+    "$python" -c "import $module" 2>/dev/null || missing+=("$module")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  [ -z "${PEER:-}" ] || [ ! -e "$PEER" ] || { say "\$PEER is $PEER, but has no ${missing[*]}"; exit 1; }
+  say "installing the peers into $venv: ${missing[*]}"
+  [ -e "$python" ] || python3 -m venv "$venv" ||
+    { say "python3 cannot make an environment; Debian: apt-get install python3-venv"; exit 1; }
+  "$venv/bin/pip" install --quiet --disable-pip-version-check "${missing[@]}"
 }
 
 # Sets data to MNIST's directory; the example downloads it where there is none.
@@ -65,9 +69,12 @@ data=none
 if [ "$what" != --help ] && [ "$what" != -h ]; then
   "$root/scripts/deps.sh" bench >&2 || say "going on with what is there"
   say "building"
-  build release "deephealth bench_gemm bench_blas bench_mlp"
+  build release "deephealth bench_gemm bench_blas bench_mlp bench_net"
   case "$what" in startup | all) build minimal deephealth ;; esac
-  case "$what" in mnist | gemm | all) peers ;; esac
+  case "$what" in
+    mnist | gemm) peers torch numpy ;;
+    cpu | all) peers torch numpy onnx onnxscript onnxruntime openvino ;;
+  esac
   case "$what" in mnist | all) mnist_data ;; esac
 fi
 cd "$start"
