@@ -52,11 +52,49 @@ def tasks():
 
 CPU = {f"cpu_{t.net}_{'train' if t.train else 'infer'}_{t.batch}": t for t in tasks()}
 
+Conv = collections.namedtuple("Conv", "net batch direction c side o window stride pad")
+
+
+def vgg16_convs():
+    for c, side, o in [(3, 224, 64), (64, 224, 64), (64, 112, 128), (128, 112, 128),
+                       (128, 56, 256), (256, 56, 256), (256, 28, 512), (512, 28, 512),
+                       (512, 14, 512)]:
+        yield c, side, o, 3, 1, 1
+
+
+def resnet50_convs():
+    """The third block of a stage and those behind it are as the second."""
+    yield 3, 224, 64, 7, 2, 3
+    c, side = 64, 56
+    for width in (64, 128, 256, 512):
+        for first in (True, False):
+            stride = 2 if first and width > 64 else 1
+            yield c, side, width, 1, 1, 0
+            yield width, side, width, 3, stride, 1
+            yield width, side // stride, 4 * width, 1, 1, 0
+            if first:
+                yield c, side, 4 * width, 1, stride, 0
+            c, side = 4 * width, side // stride
+
+
+def conv_name(s):
+    stride = f"s{s.stride}" if s.stride > 1 else ""
+    return (f"conv_{s.net}_{s.window}x{s.window}{stride}_{s.c}to{s.o}_{s.side}_b{s.batch}"
+            f"_{s.direction}")
+
+
+DIRECTIONS = ("forward", "dx", "dw")
+CONV = {conv_name(s): s for s in (
+    Conv(net, batch, direction, *shape)
+    for net, shapes in (("resnet50", resnet50_convs), ("vgg16", vgg16_convs))
+    for batch in (1, 32) for direction in DIRECTIONS for shape in dict.fromkeys(shapes()))}
+
 # WHAT -> the rows that its table must have, as (workload, threads); None: any
 EXPECTED = {
     "mnist": [("mnist_mlp", None)],
     "cpu": [(name, None) for name in CPU],
     "gemm": [(name, threads) for threads in (1, 2) for name in GEMM_SHAPES],
+    "conv": [(name, None) for name in CONV],
     "startup": [("library_minimal", None), ("startup_minimal", None), ("startup_release", None)],
 }
 

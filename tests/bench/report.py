@@ -24,9 +24,10 @@ Written by `tests/bench/run.sh WHAT --docs` from the rows in `tests/bench/result
 ## How to take it again
 
 `tests/bench/run.sh WHAT` builds what it needs, takes the rows of one table, prints them and writes them to
-`build/bench/WHAT.json`; WHAT is `mnist`, `cpu`, `gemm`, `startup` or `all`. `cpu` takes hours, the others minutes.
+`build/bench/WHAT.json`; WHAT is `mnist`, `cpu`, `gemm`, `conv`, `startup` or `all`. `cpu` and `conv` take hours, the others
+minutes.
 
-- `--only REGEX` takes some rows of `cpu` or `gemm`: `run.sh cpu --only 'resnet18.*train'`. `--threads "1 2"`,
+- `--only REGEX` takes some rows of `cpu`, `gemm` or `conv`: `run.sh cpu --only 'resnet18.*train'`. `--threads "1 2"`,
   `--pairs N`, `--json FILE`.
 - `--patience S`: so long a row may wait for a quiet machine. `--ceiling S` (`cpu`): a side that takes longer than that
   for ten steps makes fewer, but three.
@@ -61,6 +62,14 @@ Memory is the peak of the resident set less that with libraries loaded and data 
 processes as the time: beside the fastest peer's; in inference at batch 1 beside OpenVINO's, which then takes part in
 the pairs. `leanest` is the ratio to the mode of any peer that took least.
 """,
+    "conv": """\
+Each convolution of ResNet50 and VGG16 at 224x224 once, f32: window, stride, channels, side and batch are in its name; dx and
+dw are the gradients for the input and for the weights. Each implementation of [the CPU](convolution.md) that takes the
+shape and the FMA peak run in turn, half a second each; the first that is named is the one that a plan takes, and time,
+GFLOP/s and the weighted share are its. Winograd's operations are counted as those of the sum it replaces, so its share
+may pass 100 %. Errors are those of up to 4096 results against sums in double: root mean square and largest, both relative to
+the root mean square of the exact results.
+""",
     "gemm": """\
 Products in f32, m x n x k. y, dx and dw are those of the MLP above, with their transpositions. The peers are OpenBLAS
 with its own threads and the core type that is fastest for the shape (the system's, and the newer one in NumPy's wheel),
@@ -73,7 +82,7 @@ warm cache, median of 21 runs. The library is `libdeephealth.so` of the preset, 
 """,
 }
 TITLES = {"mnist": "Training an MLP on MNIST", "cpu": "Nets on the CPU", "gemm": "Matrix products",
-          "startup": "Size and start"}
+          "conv": "Convolutions", "startup": "Size and start"}
 
 
 def number(value, digits=3):
@@ -104,6 +113,15 @@ def raw_peaks(row):
     return f"{megabytes(row['peak_rss_ours'])} / {megabytes(row['peak_rss_peer'])}"
 
 
+def shares(row):
+    return ", ".join(f"{name} {one['share_of_peak']:.1%}" for name, one in row["impls"].items())
+
+
+def error(row):
+    one = row["impls"].get("winograd")
+    return f"{one['error_rms']:.1e}, {one['error_max']:.1e}" if one else ""
+
+
 COLUMNS = {
     "mnist": [("workload", lambda r: r["workload"]), ("threads", lambda r: str(r["threads"])),
               ("ours, s/epoch", lambda r: number(r["ours"])),
@@ -125,6 +143,10 @@ COLUMNS = {
              ("GFLOP/s", lambda r: number(r["gflops"])),
              ("share of peak",
               lambda r: f"{r['share_of_peak']:.1%}" if "share_of_peak" in r else "")],
+    "conv": [("workload", lambda r: r["workload"]), ("threads", lambda r: str(r["threads"])),
+             ("ms", lambda r: number(r["ours"])),
+             ("GFLOP/s", lambda r: number(1e-6 * r["flops"] / r["ours"])),
+             ("share of peak", shares), ("error of winograd", error)],
     "startup": [("workload", lambda r: r["workload"]), ("ours", lambda r: number(r["ours"])),
                 ("unit", lambda r: r["unit"]),
                 ("min to max", lambda r: f"{number(r['ours_min'])} to {number(r['ours_max'])}"
@@ -159,6 +181,8 @@ def table(rows):
             continue
         shown = columns(what)
         text += aligned([t for t, _ in shown], [[f(row) for _, f in shown] for row in mine])
+        if what == "conv":
+            text += aligned(SUMMARY_TITLES, [c for c in conv_summary(mine) if c[3]])
     return "\n".join(text)
 
 
@@ -194,9 +218,14 @@ def section(root, what):
     rows = load(root, what)
     titles = [t for t, _ in columns(what)]
     lines = [f"## {TITLES[what]}", "", ABOUT[what]]
+    if what == "conv":
+        lines += [*markdown(SUMMARY_TITLES, conv_summary(rows)), ""]
     cells = [[f(row) for _, f in columns(what)] for row in rows]
-    cells += unmeasured(what, titles, rows)
-    return "\n".join([*lines, *markdown(titles, cells), "", *provenance(rows)])
+    if what != "conv":
+        cells += unmeasured(what, titles, rows)
+    if cells:
+        lines += [*markdown(titles, cells), ""]
+    return "\n".join([*lines, *provenance(rows)])
 
 
 def markdown(titles, rows):
@@ -211,6 +240,31 @@ def unmeasured(what, titles, rows):
             blank = [""] * (len(titles) - len(known) - 2)
             bar = bars.cpu_bar(name) if name in bars.CPU else ""
             yield [*known, *blank, bar, "*unmeasured*"]
+
+
+SUMMARY_TITLES = ["net", "batch", "direction", "threads", "weighted share of peak", "lowest",
+                  "shapes", ""]
+
+
+def conv_summary(rows):
+    """A line for each net, batch and direction: the share weighted by operations, the lowest."""
+    groups = {}
+    for name, s in bars.CONV.items():
+        groups.setdefault((s.net, str(s.batch), s.direction), []).append(name)
+    for (net, batch, direction), names in groups.items():
+        mine = [row for row in rows if row["workload"] in names]
+        if not mine:
+            yield [net, batch, direction, "", "", "", f"0 of {len(names)}", "*unmeasured*"]
+        for threads in sorted({row["threads"] for row in mine}):
+            with_these = [row for row in mine if row["threads"] == threads]
+            one = {r["workload"]: (r["impls"][r["impl"]]["share_of_peak"], r["flops"])
+                   for r in with_these}
+            weighted = sum(s * f for s, f in one.values()) / sum(f for _, f in one.values())
+            lowest = min(one, key=one.get)
+            disturbed = any(row["status"] != "measured" for row in with_these)
+            yield [net, batch, direction, str(threads), f"{weighted:.1%}",
+                   f"{one[lowest][0]:.1%} {lowest.split('_', 2)[2].partition('_b')[0]}",
+                   f"{len(one)} of {len(names)}", "disturbed" if disturbed else ""]
 
 
 def provenance(rows):
