@@ -101,6 +101,7 @@ typedef struct op_case {
 
 /* Ended by an entry with op == NULL. */
 extern const op_case case_unary[], case_binary[], case_reduce[], case_shape_ops[], case_index[],
-    case_matrix[], case_nn[], case_conv[], case_pool[], case_resize[], case_optim[];
+    case_matrix[], case_nn[], case_conv[], case_conv_depthwise[], case_pool[], case_resize[],
+    case_optim[];
 
 #endif

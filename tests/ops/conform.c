@@ -18,6 +18,7 @@ static const family families[] = {
     {"matrix", case_matrix, ref_matrix},
     {"nn", case_nn, ref_nn},
     {"conv", case_conv, ref_conv},
+    {"conv", case_conv_depthwise, ref_conv},
     {"pool", case_pool, ref_pool},
     {"resize", case_resize, ref_resize},
     {"optim", case_optim, ref_optim},

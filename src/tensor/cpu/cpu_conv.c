@@ -4,7 +4,7 @@
  * is that matrix already. What GEMM does not take is summed plainly (cpu_conv_plain.c). */
 #include <string.h>
 
-#include "conv_sides.h"
+#include "conv_depthwise.h"
 #include "cpu.h"
 #include "gemm.h"
 #include "team.h"
@@ -246,11 +246,12 @@ static dh_status run_gemm(const dh_call *call)
 static const dh_impl conv_gemm = {
     .name = "gemm", .refuse = refuse_gemm, .scratch = scratch_gemm, .run = run_gemm};
 
-const dh_impl *const dh_cpu_conv[] = {&dh__conv_winograd, &dh__conv_direct, &conv_gemm,
-                                      &dh__conv_plain, NULL};
-const dh_impl *const dh_cpu_conv_dx[] = {&dh__conv_winograd, &dh__conv_direct, &conv_gemm,
-                                         &dh__conv_plain, NULL};
-const dh_impl *const dh_cpu_conv_dw[] = {&dh__conv_winograd_dw, &dh__conv_direct_dw, &conv_gemm,
-                                         &dh__conv_plain, NULL};
-const dh_impl *const dh_cpu_conv_transpose[] = {&dh__conv_winograd, &dh__conv_direct, &conv_gemm,
-                                                &dh__conv_plain, NULL};
+const dh_impl *const dh_cpu_conv[] = {&dh__conv_winograd, &dh__conv_depthwise, &dh__conv_direct,
+                                      &conv_gemm,         &dh__conv_plain,     NULL};
+const dh_impl *const dh_cpu_conv_dx[] = {&dh__conv_winograd, &dh__conv_depthwise, &dh__conv_direct,
+                                         &conv_gemm,         &dh__conv_plain,     NULL};
+const dh_impl *const dh_cpu_conv_dw[] = {&dh__conv_winograd_dw, &dh__conv_depthwise_dw,
+                                         &dh__conv_direct_dw,   &conv_gemm,
+                                         &dh__conv_plain,       NULL};
+const dh_impl *const dh_cpu_conv_transpose[] = {
+    &dh__conv_winograd, &dh__conv_depthwise, &dh__conv_direct, &conv_gemm, &dh__conv_plain, NULL};

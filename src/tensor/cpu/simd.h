@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Vectors of the instruction set that a source is compiled for (isa.h): 512, 256 or 128 bits, and
  * the few operations that GCC's vector extensions lack. dh__fma rounds once where the hardware has
- * it, else twice. */
+ * it, else twice. dh__load_part takes the first n lanes, dh__load_lanes those in [lo, hi), and
+ * zeros for the others, whose memory is not touched. */
 #ifndef DH_SIMD_H
 #define DH_SIMD_H
 
@@ -58,22 +59,26 @@ DH_SIMD_COMMON(f64, double, dh__vi64)
 
 #if DH_SIMD_SIZE == 64
 
-#define DH_SIMD_OPS(S, T, PS, M)                                            \
-    DH_SIMD_INLINE dh__v##S dh__set_##S(T x)                                \
-    {                                                                       \
-        return (dh__v##S)_mm512_set1_##PS(x);                               \
-    }                                                                       \
-    DH_SIMD_INLINE dh__v##S dh__fma_##S(dh__v##S a, dh__v##S b, dh__v##S c) \
-    {                                                                       \
-        return (dh__v##S)_mm512_fmadd_##PS(a, b, c);                        \
-    }                                                                       \
-    DH_SIMD_INLINE dh__v##S dh__load_part_##S(const T *p, int64_t n)        \
-    {                                                                       \
-        return (dh__v##S)_mm512_maskz_loadu_##PS((M)((1u << n) - 1u), p);   \
-    }                                                                       \
-    DH_SIMD_INLINE void dh__store_part_##S(T *p, dh__v##S v, int64_t n)     \
-    {                                                                       \
-        _mm512_mask_storeu_##PS(p, (M)((1u << n) - 1u), v);                 \
+#define DH_SIMD_OPS(S, T, PS, M)                                                   \
+    DH_SIMD_INLINE dh__v##S dh__set_##S(T x)                                       \
+    {                                                                              \
+        return (dh__v##S)_mm512_set1_##PS(x);                                      \
+    }                                                                              \
+    DH_SIMD_INLINE dh__v##S dh__fma_##S(dh__v##S a, dh__v##S b, dh__v##S c)        \
+    {                                                                              \
+        return (dh__v##S)_mm512_fmadd_##PS(a, b, c);                               \
+    }                                                                              \
+    DH_SIMD_INLINE dh__v##S dh__load_part_##S(const T *p, int64_t n)               \
+    {                                                                              \
+        return (dh__v##S)_mm512_maskz_loadu_##PS((M)((1u << n) - 1u), p);          \
+    }                                                                              \
+    DH_SIMD_INLINE dh__v##S dh__load_lanes_##S(const T *p, int64_t lo, int64_t hi) \
+    {                                                                              \
+        return (dh__v##S)_mm512_maskz_loadu_##PS((M)((1u << hi) - (1u << lo)), p); \
+    }                                                                              \
+    DH_SIMD_INLINE void dh__store_part_##S(T *p, dh__v##S v, int64_t n)            \
+    {                                                                              \
+        _mm512_mask_storeu_##PS(p, (M)((1u << n) - 1u), v);                        \
     }
 DH_SIMD_OPS(f32, float, ps, __mmask16)
 DH_SIMD_OPS(f64, double, pd, __mmask8)
@@ -101,6 +106,11 @@ static const int32_t dh__simd_mask[16] __attribute__((unused)) = {-1, -1, -1, -1
     {                                                                                \
         return (dh__v##S)_mm256_maskload_##PS(p, dh__mask_##S(n));                   \
     }                                                                                \
+    DH_SIMD_INLINE dh__v##S dh__load_lanes_##S(const T *p, int64_t lo, int64_t hi)   \
+    {                                                                                \
+        const __m256i on = _mm256_andnot_si256(dh__mask_##S(lo), dh__mask_##S(hi));  \
+        return (dh__v##S)_mm256_maskload_##PS(p, on);                                \
+    }                                                                                \
     DH_SIMD_INLINE void dh__store_part_##S(T *p, dh__v##S v, int64_t n)              \
     {                                                                                \
         _mm256_maskstore_##PS(p, dh__mask_##S(n), v);                                \
@@ -121,26 +131,33 @@ DH_SIMD_OPS(f64, double, pd, dh__vi64, 2)
 #define DH_SIMD_FMA_f64(a, b, c) ((a) * (b) + (c))
 #endif
 
-#define DH_SIMD_OPS(S, T, LANES, ...)                                       \
-    DH_SIMD_INLINE dh__v##S dh__set_##S(T x)                                \
-    {                                                                       \
-        return (dh__v##S){__VA_ARGS__};                                     \
-    }                                                                       \
-    DH_SIMD_INLINE dh__v##S dh__fma_##S(dh__v##S a, dh__v##S b, dh__v##S c) \
-    {                                                                       \
-        return DH_SIMD_FMA_##S(a, b, c);                                    \
-    }                                                                       \
-    DH_SIMD_INLINE dh__v##S dh__load_part_##S(const T *p, int64_t n)        \
-    {                                                                       \
-        dh__v##S v = {0};                                                   \
-        for (int i = 0; i < LANES; i++)                                     \
-            if (i < n) v[i] = p[i];                                         \
-        return v;                                                           \
-    }                                                                       \
-    DH_SIMD_INLINE void dh__store_part_##S(T *p, dh__v##S v, int64_t n)     \
-    {                                                                       \
-        for (int i = 0; i < LANES; i++)                                     \
-            if (i < n) p[i] = v[i];                                         \
+#define DH_SIMD_OPS(S, T, LANES, ...)                                              \
+    DH_SIMD_INLINE dh__v##S dh__set_##S(T x)                                       \
+    {                                                                              \
+        return (dh__v##S){__VA_ARGS__};                                            \
+    }                                                                              \
+    DH_SIMD_INLINE dh__v##S dh__fma_##S(dh__v##S a, dh__v##S b, dh__v##S c)        \
+    {                                                                              \
+        return DH_SIMD_FMA_##S(a, b, c);                                           \
+    }                                                                              \
+    DH_SIMD_INLINE dh__v##S dh__load_part_##S(const T *p, int64_t n)               \
+    {                                                                              \
+        dh__v##S v = {0};                                                          \
+        for (int i = 0; i < LANES; i++)                                            \
+            if (i < n) v[i] = p[i];                                                \
+        return v;                                                                  \
+    }                                                                              \
+    DH_SIMD_INLINE dh__v##S dh__load_lanes_##S(const T *p, int64_t lo, int64_t hi) \
+    {                                                                              \
+        dh__v##S v = {0};                                                          \
+        for (int i = 0; i < LANES; i++)                                            \
+            if (i >= lo && i < hi) v[i] = p[i];                                    \
+        return v;                                                                  \
+    }                                                                              \
+    DH_SIMD_INLINE void dh__store_part_##S(T *p, dh__v##S v, int64_t n)            \
+    {                                                                              \
+        for (int i = 0; i < LANES; i++)                                            \
+            if (i < n) p[i] = v[i];                                                \
     }
 DH_SIMD_OPS(f32, float, 4, x, x, x, x)
 DH_SIMD_OPS(f64, double, 2, x, x)
