@@ -81,16 +81,20 @@ static void F(sums_any)(const dh__depthwise_tile *t, int64_t plane, T *sums)
 
 static void F(sums)(const dh__depthwise_tile *t, void *sums, int64_t sums_plane)
 {
-    bool three = t->down->count == 3 && t->across->count == 3 && F(rows_follow)(t->down);
+    const int64_t high = t->down->count, wide = t->across->count;
+    const bool follow = high == wide && t->step <= 2 && F(rows_follow)(t->down);
+    const bool fits = high == 3 || (high == 5 && DH_SIMD_SIZE == 64); /* all sums in registers */
     T *to = sums;
-    for (int64_t p = 0; p < t->planes; p++, to += sums_plane) {
-        if (three && t->step == 1)
-            F(sums_known)(t, p, to, 0, 0, 3, 3, 1);
-        else if (three && t->step == 2)
-            F(sums_known)(t, p, to, 0, 0, 3, 3, 2);
-        else
-            F(sums_any)(t, p, to);
-    }
+    for (int64_t p = 0; p < t->planes; p++, to += sums_plane)
+        switch (follow && fits ? high * 10 + t->step : 0) {
+        case 31: F(sums_known)(t, p, to, 0, 0, 3, 3, 1); break;
+        case 32: F(sums_known)(t, p, to, 0, 0, 3, 3, 2); break;
+#if DH_SIMD_SIZE == 64
+        case 51: F(sums_known)(t, p, to, 0, 0, 5, 5, 1); break;
+        case 52: F(sums_known)(t, p, to, 0, 0, 5, 5, 2); break;
+#endif
+        default: F(sums_any)(t, p, to);
+        }
 }
 
 static void F(join)(void *out, const void *sums, int64_t count)
