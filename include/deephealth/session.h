@@ -41,9 +41,11 @@ typedef struct dh_session_predict_args {
     const dh_tensor *xs[DH_MAX_IO]; /* where there are several inputs */
 } dh_session_predict_args;
 /* The outputs for x [N, ...], bit for bit those of dh_predict with this batch_size; more rows than
- * batch_size are computed in parts. It takes no lock, and allocates nothing but the outputs; only
- * where a layer cannot take fewer rows in the memory planned for batch_size, the first prediction
- * of such a number makes another plan. dh_session_predict(&y, s, x) */
+ * batch_size are computed in parts. It waits for others only while
+ * weights that have changed are packed anew, and allocates nothing but the outputs; only where a
+ * number of rows is taken by another implementation, weights are packed for that, and where a layer
+ * cannot take fewer rows in the memory planned for batch_size, the first prediction of such a
+ * number makes another plan. dh_session_predict(&y, s, x) */
 DH_API DH_NODISCARD dh_status dh_session_predict(const dh_session_predict_args *args);
 
 DH_API void dh_session_free(dh_session *session); /* NULL is fine */

@@ -6,7 +6,10 @@
 static bool same(const dh__derived *d, const dh_impl *impl, const dh_call *call, int64_t offset,
                  size_t bytes)
 {
+    const dh_view *w = &call->in[1];
     return d->impl == impl && d->op == call->op && d->offset == offset && d->bytes == bytes &&
+           d->ndim == w->ndim &&
+           !memcmp(d->shape, w->shape, sizeof w->shape[0] * (size_t)w->ndim) &&
            (!call->op->attr_size || !memcmp(d->attr, call->attr, call->op->attr_size));
 }
 
@@ -24,6 +27,8 @@ static dh_status make(dh__derived **out, dh__params *store, const dh_impl *impl,
     dh__derived *d = dh__calloc(1, sizeof *d);
     if (!d) return DH_ENOMEM;
     *d = (dh__derived){.impl = impl, .op = call->op, .offset = offset, .bytes = bytes};
+    d->ndim = call->in[1].ndim;
+    memcpy(d->shape, call->in[1].shape, sizeof d->shape);
     d->attr = dh__alloc(attr_size ? attr_size : 1);
     dh_status status = d->attr ? store->device->alloc(store->device, &d->data, bytes) : DH_ENOMEM;
     if (status) {
@@ -75,13 +80,12 @@ void dh__derived_drop(dh__params *store, dh__derived *derived)
 
 const void *dh__derived_data(dh__params *store, dh__derived *derived, const dh_call *call)
 {
-    int holders = atomic_load(&store->weights->references) - 1 - atomic_load(&store->readers);
-    if (holders > 0) return NULL;
     pthread_mutex_lock(&store->derived_lock);
-    if (derived->generation != store->generation) {
+    int holders = atomic_load(&store->weights->references) - 1 - atomic_load(&store->readers);
+    if (!holders && derived->generation != store->generation) {
         derived->impl->pack(call, derived->data);
         derived->generation = store->generation;
     }
     pthread_mutex_unlock(&store->derived_lock);
-    return derived->data;
+    return holders ? NULL : derived->data;
 }

@@ -15,6 +15,8 @@ typedef struct dh__derived {
     const dh_op *op;
     void *attr;
     int64_t offset; /* of the weight in the store */
+    int ndim;
+    int64_t shape[DH_MAX_NDIM];
     size_t bytes;
     void *data;
     uint64_t generation; /* of the weights that it was made of; 0: none */

@@ -106,7 +106,9 @@ static dh_status settle_derived(dh__plan *plan, int i)
     const dh__val *base = &g->values[slot->base];
     if (base->home != DH_HOME_WEIGHT || slot->shift || !dh__view_contiguous(&c->call.in[1]))
         return DH_OK;
-    return dh__derived_get(&c->derived, g->store, c->impl, &c->call, base->offset);
+    /* without memory for it each run makes it anew */
+    if (dh__derived_get(&c->derived, g->store, c->impl, &c->call, base->offset)) dh_error_clear();
+    return DH_OK;
 }
 
 /* Shapes, view or implementation, scratch of one node. first: the plan is being made; later a node
@@ -347,7 +349,10 @@ dh_status dh__plan_resize(dh__plan *plan, int64_t rows)
     if (status) { /* at the old size it had settled */
         set_rows(plan, before);
         dh_status back = settle(plan, false);
-        if (back) status = back;
+        if (back) {
+            status = back;
+            plan->rows = -1; /* so that the next call settles it */
+        }
     }
     plan->bound_arena = NULL;
     return status;

@@ -51,12 +51,12 @@ typedef struct dh__params {
     dh__storage *grads;
     const void *gradients_of; /* who wrote them last: a model, never followed; NULL: they are 0 */
     int64_t allocated[2];
-    uint64_t layout;     /* changes when addresses do: plans bind again */
-    uint64_t generation; /* changes when weights do: derived weights must be remade */
+    uint64_t layout;             /* changes when addresses do: plans bind again */
+    _Atomic uint64_t generation; /* changes when weights do: derived weights must be remade */
     uint64_t seed;
     atomic_int readers; /* of the references to weights, those that only keep them: sessions */
     struct dh__derived *derived;
-    pthread_mutex_t derived_lock;
+    pthread_mutex_t derived_lock; /* also while readers and references change together */
 } dh__params;
 
 dh_status dh__params_new(dh__params **out, dh_device *device);

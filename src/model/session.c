@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sessions: plans and an arena of their own over a model's weights. Making a plan only reads the
- * model and its store (every parameter is declared by then), so no lock is needed anywhere. */
+ * model and its store (every parameter is declared by then), so that only packed
+ * weights, which the store keeps for all, have a lock. */
 #include <deephealth/session.h>
 #include <string.h>
 
@@ -30,8 +31,10 @@ static void hold(dh_session *s, dh_model *model)
     atomic_fetch_add(&model->references, 1);
     s->model = model;
     s->weights = model->net.store->weights;
+    pthread_mutex_lock(&model->net.store->derived_lock);
     dh__storage_retain(s->weights);
     atomic_fetch_add(&model->net.store->readers, 1);
+    pthread_mutex_unlock(&model->net.store->derived_lock);
 }
 
 static dh_status make_plan(dh_session *s)
@@ -73,8 +76,10 @@ void dh_session_free(dh_session *session)
     if (!session) return;
     dh__shelf_clear(&session->shelf);
     dh__arena_free(session->arena);
+    pthread_mutex_lock(&session->model->net.store->derived_lock);
     atomic_fetch_sub(&session->model->net.store->readers, 1);
     dh__storage_release(session->weights);
+    pthread_mutex_unlock(&session->model->net.store->derived_lock);
     dh_model_free(session->model);
     dh__free(session);
 }

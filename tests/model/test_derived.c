@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Weights that are packed once for many predictions: whatever changes weights shows in the next. */
+#include <stdlib.h>
+
 #include "model_test.h"
 
 #define ROWS 24
@@ -104,11 +106,57 @@ static void test_shared(void **state)
     dh_model_free(net);
 }
 
+static int granted = -1; /* so many requests for memory more; -1: all */
+
+static void *take(size_t size, size_t align, void *payload)
+{
+    (void)payload;
+    if (granted == 0) return NULL;
+    granted -= granted > 0;
+    return aligned_alloc(align, (size + align - 1) / align * align);
+}
+
+static void give(void *block, void *payload)
+{
+    (void)payload;
+    free(block);
+}
+
+/* Where there is no memory to keep them, they are made anew each time: also when a smaller batch,
+ * which another implementation takes, comes in between. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    dh_tensor *x, *one, *y;
+    float first[ROWS * 3], now[ROWS * 3];
+    assert_ok(dh_tensor_random_normal(&x, {ROWS, 3, 9, 9}, .seed = 5));
+    assert_ok(dh_tensor_random_normal(&one, {1, 3, 9, 9}, .seed = 6));
+    for (int refused = 0; refused < 40; refused++) {
+        dh_model *net = dh_model_new("net");
+        dh_layer *h = dh_conv2d(dh_input(net, {3, 9, 9}), 16, {3, 3}, .padding = "same");
+        h = dh_conv2d(dh_relu(h), 16, {3, 3}, .padding = "same");
+        h = dh_dense(dh_global_average_pool(h), 3);
+        assert_ok(dh_build(net, h, .seed = 3));
+        predict(first, net, x);
+        granted = refused;
+        if (!dh_predict(&y, net, one, .batch_size = ROWS)) dh_tensor_free(y);
+        granted = -1;
+        predict(now, net, x);
+        assert_true(same(now, first));
+        dh_model_free(net);
+    }
+    dh_tensor_free(x);
+    dh_tensor_free(one);
+}
+
 int main(void)
 {
+    const dh_allocator counted = {.alloc = take, .free = give};
+    if (dh_set_allocator(&counted)) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_changes),
         cmocka_unit_test(test_shared),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,6 +162,12 @@ const op_case case_conv[] = {
     WINOGRAD(NEAR_DX),
     WINOGRAD(NEAR_DW),
     TRANSPOSE(up, C(2, 16, 5, 4), C(16, 9, 2, 2), 9),
+    TRANSPOSE(up, C(1, 8, 5, 1), C(8, 8, 3, 1), 8), /* a stride along an axis of length one */
+    {.op = "conv_dx",
+     .in_count = 3,
+     .in = {S(1, 1, 2, 5), S(1, 1, 1, 3), S(1, 1, 0, 5)},
+     .attr = &same,
+     .forward_only = true},
     TRANSPOSE(up_groups, C(15, 18, 3, 3), C(18, 9, 2, 3), 18),
     TRANSPOSE(plain, C(2, 3, 4, 5), C(3, 2, 1, 1), 2),
     TRANSPOSE(plain, C(2, 3, 4, 5), C(3, 2, 3, 2), 2),

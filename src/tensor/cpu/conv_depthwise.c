@@ -169,6 +169,7 @@ const char *dh__depthwise_refuse(const dh_call *call, bool to_large)
     for (int i = 0; i < 3; i++) {
         if (s.c.w.size[i] > DH_DEPTHWISE_TAPS_MAX) return "window is longer than 16";
         if (s.c.w.stride[i] > DH_DEPTHWISE_TAPS_MAX) return "stride is longer than 16";
+        if (s.c.w.in[i] < 1) return "images are empty";
     }
     if (!dh__depthwise_of(&d, &s, to_large)) return "window spans too much";
     return NULL;

@@ -331,7 +331,7 @@ void dh__conv_scatter(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__
         for (int64_t line = 0; line < planes * rows; line++)
             turn_out(c, from + (line * length * step + i * c->nr) * c->size, step, y, t->n + i,
                      first, count, out_at(s, t->z + line / rows, t->y + line % rows, t->x),
-                     a[2].out_step, length);
+                     joined ? 1 : a[2].out_step, length);
 }
 
 void dh__conv_take(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,

@@ -82,8 +82,9 @@ const char *dh__winograd_refuse(const dh__conv_sides *s, bool to_large)
     if (s->c.in_channels < 16 || s->c.out_channels < 16) return "fewer than 16 channels";
     dh__winograd_cut c = dh__winograd_cut_of(s, to_large, 1);
     int64_t tiles = c.down * c.across;
-    if (c.sweep.axis[1].count * c.sweep.axis[2].count <= 7 * tiles) return "tiles are half empty";
-    if (s->c.n * tiles < FEW_TILES) return "too few tiles to transform weights for";
+    double results = (double)c.sweep.axis[1].count * (double)c.sweep.axis[2].count;
+    if (results <= 7.0 * (double)tiles) return "tiles are half empty";
+    if ((double)s->c.n * (double)tiles < FEW_TILES) return "too few tiles to transform weights for";
     return NULL;
 }
 
