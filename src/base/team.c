@@ -316,6 +316,37 @@ void dh__team_run(int64_t count, void (*task)(void *context, int64_t i), void *c
     run_serially(count, task, context);
 }
 
+typedef struct placed_job {
+    void (*task)(void *context, int64_t i, int64_t place);
+    void *context;
+    int64_t count;
+    _Alignas(64) atomic_int_fast64_t next;
+} placed_job;
+
+static void run_place(void *context, int64_t place)
+{
+    placed_job *job = context;
+    for (;;) {
+        int64_t i = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed);
+        if (i >= job->count) return;
+        job->task(job->context, i, place);
+    }
+}
+
+void dh__team_run_placed(int64_t places, int64_t count,
+                         void (*task)(void *context, int64_t i, int64_t place), void *context)
+{
+    if (count <= 0 || !task) return;
+    placed_job job = {.task = task, .context = context, .count = count};
+    int64_t threads = places > 1 ? dh__team_size() : 1;
+    if (threads > places) threads = places;
+    if (threads > count) threads = count;
+    if (threads > 1)
+        dh__team_run(threads, run_place, &job);
+    else
+        run_place(&job, 0);
+}
+
 typedef struct range_job {
     void (*body)(void *context, int64_t begin, int64_t end);
     void *context;

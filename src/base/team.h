@@ -23,6 +23,11 @@ int dh__team_index(void);
  * all are done. Tasks are handed out one by one when they may differ in cost. */
 void dh__team_run(int64_t count, void (*task)(void *context, int64_t i), void *context);
 
+/* The same, at most `places` of them at a time; no two at a time have the same place in [0,
+ * places): for scratch of each one's own that was laid out for so many. */
+void dh__team_run_placed(int64_t places, int64_t count,
+                         void (*task)(void *context, int64_t i, int64_t place), void *context);
+
 /* Calls body(context) once, on the calling thread, with the team standing by: runs inside it cost
  * less, and on a busy machine much less. Not nested: inside another session, or inside a run, body
  * is just called. */

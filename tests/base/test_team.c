@@ -44,12 +44,44 @@ static void each_task_runs_once(void **state)
     (void)dh__team_limit(0);
 }
 
+enum { PLACES = 3 };
+static atomic_int taken[PLACES], clashes;
+
+static void take_place(void *context, int64_t i, int64_t place)
+{
+    assert_ptr_equal(context, hits);
+    if (place < 0 || place >= PLACES || atomic_exchange(&taken[place], 1)) {
+        atomic_fetch_add(&clashes, 1);
+        return;
+    }
+    atomic_fetch_add(&hits[i], 1);
+    atomic_store(&taken[place], 0);
+}
+
+/* More threads than places, and fewer. */
+static void places_are_of_one_task_at_a_time(void **state)
+{
+    (void)state;
+    static const int sizes[] = {1, 2, 3, 7};
+    for (size_t s = 0; s < DH_COUNT(sizes); s++)
+        for (int places = 0; places <= PLACES; places++) {
+            memset(hits, 0, sizeof hits);
+            (void)dh__team_limit(sizes[s]);
+            dh__team_run_placed(places, MOST, take_place, hits);
+            for (int i = 0; i < MOST; i++) assert_int_equal(atomic_load(&hits[i]), 1);
+        }
+    assert_int_equal(atomic_load(&clashes), 0);
+    (void)dh__team_limit(0);
+}
+
 static void hostile_arguments_do_nothing(void **state)
 {
     (void)state;
     memset(hits, 0, sizeof hits);
     dh__team_run(-5, mark, hits);
     dh__team_run(5, NULL, hits);
+    dh__team_run_placed(2, 5, NULL, hits);
+    dh__team_run_placed(2, -5, take_place, hits);
     dh__team_ranges(5, 1, NULL, hits);
     dh__team_ranges(-1, 1, NULL, hits);
     assert_int_equal(atomic_load(&hits[0]), 0);
@@ -310,6 +342,7 @@ int main(int argc, char **argv)
     self_path = argv[0];
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_task_runs_once),
+        cmocka_unit_test(places_are_of_one_task_at_a_time),
         cmocka_unit_test(hostile_arguments_do_nothing),
         cmocka_unit_test(limits_are_of_the_thread),
         cmocka_unit_test(ranges_cover),
