@@ -133,8 +133,9 @@ static bool cut(dh__depthwise *d, int64_t span)
     return true;
 }
 
-bool dh__depthwise_of(dh__depthwise *out, const dh__conv_sides *s, bool to_large)
+bool dh__depthwise_of(dh__depthwise *out, const dh__conv_sides *s)
 {
+    bool to_large = s->to_large;
     const dh__windows *w = &s->c.w;
     *out = (dh__depthwise){.s = *s,
                            .to_large = to_large,
@@ -155,7 +156,7 @@ bool dh__depthwise_of(dh__depthwise *out, const dh__conv_sides *s, bool to_large
     return fit;
 }
 
-const char *dh__depthwise_refuse(const dh_call *call, bool to_large)
+const char *dh__depthwise_refuse(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
     dh__depthwise d;
@@ -171,7 +172,7 @@ const char *dh__depthwise_refuse(const dh_call *call, bool to_large)
         if (s.c.w.stride[i] > DH_DEPTHWISE_TAPS_MAX) return "stride is longer than 16";
         if (s.c.w.in[i] < 1) return "images are empty";
     }
-    if (!dh__depthwise_of(&d, &s, to_large)) return "window spans too much";
+    if (!dh__depthwise_of(&d, &s)) return "window spans too much";
     return NULL;
 }
 

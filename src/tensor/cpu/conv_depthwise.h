@@ -35,9 +35,9 @@ typedef struct dh__depthwise_place {
 } dh__depthwise_place;
 
 /* False where one row of a few positions does not fit into a slot. */
-bool dh__depthwise_of(dh__depthwise *out, const dh__conv_sides *s, bool to_large);
+bool dh__depthwise_of(dh__depthwise *out, const dh__conv_sides *s);
 /* Why the call is not taken, or NULL. */
-const char *dh__depthwise_refuse(const dh_call *call, bool to_large);
+const char *dh__depthwise_refuse(const dh_call *call);
 
 /* number: [block][band][part] */
 dh__depthwise_place dh__depthwise_place_of(const dh__depthwise *d, int64_t number);

@@ -2,7 +2,6 @@
 /* The gradient of a depthwise convolution's weights: a vector of sums for each tap of a channel,
  * over all rows and images of a share. The images are dealt to shares where the channels are few;
  * their sums are added in order at the end. */
-#include <stdatomic.h>
 #include <string.h>
 
 #include "conv_depthwise.h"
@@ -21,7 +20,6 @@ typedef struct job {
     char *sums; /* [share][channel][tap] */
     char *slots;
     int64_t slot;
-    atomic_int_fast64_t next;
 } job;
 
 /* Adds the part of one image that a tile of planes sees to sums, [plane][channel of group][tap] */
@@ -52,27 +50,23 @@ static void add_tile(const job *j, int64_t n, const dh__depthwise_place *at, cha
         }
 }
 
-static void share_task(void *context, int64_t number)
+static void share_task(void *context, int64_t i, int64_t place)
 {
-    job *j = context;
+    const job *j = context;
     const dh__depthwise *d = &j->d;
     int64_t images = d->s.c.n, tiles = d->bands * d->parts, many = d->s.c.out_channels;
-    char *slab = j->slots + number * j->slot, *sums = slab + DH_DEPTHWISE_SLOT;
-    for (;;) {
-        int64_t task = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed);
-        if (task >= d->blocks * j->shares) return;
-        int64_t share = task / d->blocks, block = task % d->blocks;
-        int64_t first = block * d->planes, end = (share + 1) * images / j->shares;
-        int64_t count = dh__at_most(d->planes, d->s.c.groups - first) * many * j->taps;
-        memset(sums, 0, (size_t)(count * DH_DEPTHWISE_VECTOR));
-        for (int64_t n = share * images / j->shares; n < end; n++)
-            for (int64_t tile = 0; tile < tiles; tile++) {
-                dh__depthwise_place at = dh__depthwise_place_of(d, block * tiles + tile);
-                add_tile(j, n, &at, slab, sums);
-            }
-        int64_t to = (share * j->channels + first * many) * j->taps;
-        d->kernels->join(j->sums + to * d->s.size, sums, count);
-    }
+    int64_t share = i / d->blocks, block = i % d->blocks;
+    int64_t first = block * d->planes, end = (share + 1) * images / j->shares;
+    int64_t count = dh__at_most(d->planes, d->s.c.groups - first) * many * j->taps;
+    char *slab = j->slots + place * j->slot, *sums = slab + DH_DEPTHWISE_SLOT;
+    memset(sums, 0, (size_t)(count * DH_DEPTHWISE_VECTOR));
+    for (int64_t n = share * images / j->shares; n < end; n++)
+        for (int64_t tile = 0; tile < tiles; tile++) {
+            dh__depthwise_place at = dh__depthwise_place_of(d, block * tiles + tile);
+            add_tile(j, n, &at, slab, sums);
+        }
+    int64_t to = (share * j->channels + first * many) * j->taps;
+    d->kernels->join(j->sums + to * d->s.size, sums, count);
 }
 
 #define ADD_SHARES(T)                                                               \
@@ -101,7 +95,7 @@ static void add_shares(const job *j)
 static void set_job(job *j, const dh__conv_sides *s)
 {
     dh__depthwise *d = &j->d;
-    dh__depthwise_of(d, s, false);
+    dh__depthwise_of(d, s);
     j->channels = s->c.groups * s->c.out_channels;
     j->taps = dh__windows_elements(&s->c.w);
     int64_t one = s->c.out_channels * j->taps * DH_DEPTHWISE_VECTOR;
@@ -116,11 +110,6 @@ static int64_t sums_size(const job *j, int64_t size)
 {
     return dh__divide_up(j->shares * j->channels * j->taps * size, DH_DEPTHWISE_VECTOR) *
            DH_DEPTHWISE_VECTOR;
-}
-
-static const char *refuse_depthwise_dw(const dh_call *call)
-{
-    return dh__depthwise_refuse(call, false);
 }
 
 static size_t scratch_depthwise_dw(const dh_call *call)
@@ -140,17 +129,13 @@ static dh_status run_depthwise_dw(const dh_call *call)
     j.sums = call->scratch;
     j.slots = j.sums + sums_size(&j, s.size);
     double flops = 2.0 * (double)dh__view_count(&s.small) * (double)j.taps;
-    int64_t threads = flops > SERIAL_FLOPS ? dh__at_most(dh__team_size(), dh__cpu_count()) : 1;
-    threads = dh__at_most(threads, j.d.blocks * j.shares);
-    if (threads > 1)
-        dh__team_run(threads, share_task, &j);
-    else
-        share_task(&j, 0);
+    int64_t places = flops > SERIAL_FLOPS ? dh__cpu_count() : 1;
+    dh__team_run_placed(places, j.d.blocks * j.shares, share_task, &j);
     add_shares(&j);
     return DH_OK;
 }
 
 const dh_impl dh__conv_depthwise_dw = {.name = "depthwise",
-                                       .refuse = refuse_depthwise_dw,
+                                       .refuse = dh__depthwise_refuse,
                                        .scratch = scratch_depthwise_dw,
                                        .run = run_depthwise_dw};

@@ -3,7 +3,6 @@
  * side (conv_strips.h) and each tap, the products of the pixels' input channels and output channels
  * are added up by the GEMM's micro-kernel, whose sum goes over the pixels. The images are dealt to
  * shares, each with a sum of its own, which are added in order at the end. */
-#include <stdatomic.h>
 #include <string.h>
 
 #include "conv_strips.h"
@@ -29,7 +28,6 @@ typedef struct job {
     char *sums; /* [share][panel][block][tap][channel of block][nr] */
     char *slots;
     int64_t slab, slot; /* bytes */
-    atomic_int_fast64_t next;
 } job;
 
 static int64_t block_length(const job *j, int64_t block)
@@ -118,18 +116,13 @@ static void add_share(const job *j, int64_t share, int64_t panel0, int64_t panel
     }
 }
 
-static void share_task(void *context, int64_t slot)
+static void share_task(void *context, int64_t i, int64_t place)
 {
-    job *j = context;
-    int64_t a_share = j->tasks_of_panels * j->blocks;
-    for (;;) {
-        int64_t task = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed);
-        if (task >= j->shares * a_share) return;
-        int64_t panels = task % a_share / j->blocks;
-        add_share(j, task / a_share, j->panels * panels / j->tasks_of_panels,
-                  j->panels * (panels + 1) / j->tasks_of_panels, task % j->blocks,
-                  j->slots + slot * j->slot);
-    }
+    const job *j = context;
+    int64_t a_share = j->tasks_of_panels * j->blocks, panels = i % a_share / j->blocks;
+    add_share(j, i / a_share, j->panels * panels / j->tasks_of_panels,
+              j->panels * (panels + 1) / j->tasks_of_panels, i % j->blocks,
+              j->slots + place * j->slot);
 }
 
 /* --- the shares' sum into the gradient --- */
@@ -182,15 +175,11 @@ static void turn_block(const job *j, int64_t panel, int64_t block, char *turned)
     }
 }
 
-static void finish_task(void *context, int64_t slot)
+static void finish_task(void *context, int64_t i, int64_t place)
 {
-    job *j = context;
-    for (;;) {
-        int64_t task = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed);
-        if (task >= j->panels * j->blocks) return;
-        add_shares(j, task / j->blocks, task % j->blocks);
-        turn_block(j, task / j->blocks, task % j->blocks, j->slots + slot * j->slot);
-    }
+    const job *j = context;
+    add_shares(j, i / j->blocks, i % j->blocks);
+    turn_block(j, i / j->blocks, i % j->blocks, j->slots + place * j->slot);
 }
 
 /* --- the implementation --- */
@@ -232,17 +221,12 @@ static const char *refuse_direct_dw(const dh_call *call)
     return NULL;
 }
 
-static int64_t align(int64_t bytes)
-{
-    return (bytes + 63) / 64 * 64;
-}
-
 static void set_slots(job *j)
 {
     int64_t size = j->cut.size, turned = j->cut.nr * BLOCK * j->taps * size;
-    j->slab = align(dh__conv_slab_bound(&j->sweep, j->s->c.n, j->block, size) * size);
-    j->slot = align(j->slab + DH_CONV_PIXELS * j->cut.nr * size);
-    if (j->slot < turned) j->slot = align(turned);
+    j->slab = dh__whole_lines(dh__conv_slab_bound(&j->sweep, j->s->c.n, j->block, size) * size);
+    j->slot = dh__whole_lines(j->slab + DH_CONV_PIXELS * j->cut.nr * size);
+    if (j->slot < turned) j->slot = dh__whole_lines(turned);
 }
 
 static size_t scratch_direct_dw(const dh_call *call)
@@ -250,17 +234,7 @@ static size_t scratch_direct_dw(const dh_call *call)
     dh__conv_sides s = dh__conv_sides_of(call);
     job j = job_of(&s);
     set_slots(&j);
-    return (size_t)(align(j.shares * j.sum * s.size) + dh__cpu_count() * j.slot);
-}
-
-static void run_job(job *j, int64_t threads, int64_t tasks, void (*task)(void *, int64_t))
-{
-    atomic_store(&j->next, 0);
-    threads = dh__at_most(threads, tasks);
-    if (threads > 1)
-        dh__team_run(threads, task, j);
-    else
-        task(j, 0);
+    return (size_t)(dh__whole_lines(j.shares * j.sum * s.size) + dh__cpu_count() * j.slot);
 }
 
 static dh_status run_direct_dw(const dh_call *call)
@@ -277,13 +251,13 @@ static dh_status run_direct_dw(const dh_call *call)
     if (j.shares > j.cut.strips) j.shares = j.cut.strips;
     set_slots(&j);
     j.sums = call->scratch;
-    j.slots = j.sums + align(j.shares * j.sum * s.size);
+    j.slots = j.sums + dh__whole_lines(j.shares * j.sum * s.size);
     double flops =
         2.0 * (double)dh__view_count(&s.small) * (double)s.c.in_channels * (double)j.taps;
-    int64_t threads = flops > SERIAL_FLOPS ? dh__at_most(dh__team_size(), dh__cpu_count()) : 1;
+    int64_t places = flops > SERIAL_FLOPS ? dh__cpu_count() : 1;
     for (j.group = 0; j.group < s.c.groups; j.group++) {
-        run_job(&j, threads, j.shares * j.tasks_of_panels * j.blocks, share_task);
-        run_job(&j, threads, j.panels * j.blocks, finish_task);
+        dh__team_run_placed(places, j.shares * j.tasks_of_panels * j.blocks, share_task, &j);
+        dh__team_run_placed(places, j.panels * j.blocks, finish_task, &j);
     }
     return DH_OK;
 }

@@ -11,6 +11,7 @@ typedef struct dh__conv_sides {
     dh__conv c;
     dh_view large, weight, small;
     const dh_view *bias; /* of the result's channels, or NULL */
+    bool to_large;       /* the result is large */
     int64_t size;        /* bytes of an element */
     dh__gemm_act act;    /* of conv */
     double act_alpha;

@@ -96,7 +96,6 @@ void dh__conv_take(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__con
 /* Weights in the order in which the micro-kernel reads them. */
 typedef struct dh__conv_weights {
     const dh__conv_sides *s;
-    bool to_large;
     int64_t group, in_channels, out_channels; /* of a group; out: of the result */
     int64_t chunk;                            /* input channels that are packed at a time */
 } dh__conv_weights;

@@ -84,7 +84,7 @@ void dh__conv_pack(const dh__conv_weights *w, const dh__conv_sweep *sweep, int64
     j.nr = j.kernels->nr[j.f64];
     j.first = panel * j.nr;
     j.width = dh__at_most(j.nr, w->out_channels - j.first);
-    if (w->to_large)
+    if (w->s->to_large)
         pack_to_large(&j, chunk * w->chunk);
     else
         pack_to_small(&j, chunk * w->chunk);

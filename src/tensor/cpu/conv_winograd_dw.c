@@ -3,8 +3,6 @@
  * cpu_conv_winograd.c, which multiplies transformed tiles of the input and of dy, a quarter of the
  * multiplications, and transforms their sum back once. Images are dealt to shares as in
  * conv_direct_dw.c. */
-#include <stdatomic.h>
-
 #include "cpu.h"
 #include "cut.h"
 #include "gemm_plan.h"
@@ -28,7 +26,6 @@ typedef struct job {
     float *sums;                                  /* [share][panel][block][36][channel][nr] */
     char *slots;
     int64_t tiles_bytes, slot;
-    atomic_int_fast64_t next;
 } job;
 
 typedef struct room {
@@ -118,16 +115,12 @@ static void add_share(const job *j, const room *r, int64_t share, int64_t panels
     }
 }
 
-static void share_task(void *context, int64_t slot)
+static void share_task(void *context, int64_t i, int64_t place)
 {
-    job *j = context;
-    room r = room_of(j, slot);
+    const job *j = context;
+    room r = room_of(j, place);
     int64_t a_share = j->tasks_of_panels * j->blocks;
-    for (;;) {
-        int64_t task = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed);
-        if (task >= j->shares * a_share) return;
-        add_share(j, &r, task / a_share, task % a_share / j->blocks, task % j->blocks);
-    }
+    add_share(j, &r, i / a_share, i % a_share / j->blocks, i % j->blocks);
 }
 
 /* --- the shares' sum into the gradient --- */
@@ -166,7 +159,7 @@ static job job_of(const dh__conv_sides *s)
 {
     job j = {.s = s, .blocks = dh__divide_up(s->c.in_channels, CHANNELS_MAX)};
     j.block = dh__divide_up(s->c.in_channels, j.blocks);
-    j.c = dh__winograd_cut_of(s, false, j.block);
+    j.c = dh__winograd_cut_of(s, j.block);
     j.panels = dh__divide_up(s->c.out_channels, j.c.cut.nr);
     j.tasks_of_panels = dh__divide_up(j.panels, PANELS_A_TASK);
     j.sum = j.panels * j.c.cut.nr * s->c.in_channels * ELEMENTS;
@@ -187,7 +180,7 @@ static const char *refuse_winograd_dw(const dh_call *call)
     const char *reason = dh__conv_direct_dw.refuse(call);
     if (reason) return reason;
     dh__conv_sides s = dh__conv_sides_of(call);
-    return dh__winograd_refuse(&s, false);
+    return dh__winograd_refuse(&s);
 }
 
 static int64_t sums_bytes(const job *j)
@@ -213,10 +206,9 @@ static dh_status run_winograd_dw(const dh_call *call)
     j.shares = dh__at_most(j.shares, j.c.strips);
     j.sums = call->scratch;
     j.slots = (char *)call->scratch + sums_bytes(&j);
-    int64_t threads = dh__at_most(dh__team_size(), dh__cpu_count());
     for (j.group = 0; j.group < s.c.groups; j.group++) {
-        atomic_store(&j.next, 0);
-        dh__team_run(dh__at_most(threads, j.shares * j.tasks_of_panels * j.blocks), share_task, &j);
+        dh__team_run_placed(dh__cpu_count(), j.shares * j.tasks_of_panels * j.blocks, share_task,
+                            &j);
         dh__team_run(j.panels * j.blocks, finish_task, &j);
     }
     return DH_OK;

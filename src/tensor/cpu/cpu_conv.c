@@ -216,8 +216,7 @@ static void fill_bias(const dh__conv_sides *s, const dh_view *view, int64_t n, i
 static void run_group(const dh__conv_sides *s, const dh_call *call, int64_t n, int64_t group)
 {
     const dh__conv *c = &s->c;
-    bool direct = pointwise(s),
-         to_large = call->op == &dh_op_conv_dx || call->op == &dh_op_conv_transpose;
+    bool direct = pointwise(s), to_large = s->to_large;
     int64_t rows = c->in_channels * dh__windows_elements(&c->w);
     int64_t row = direct ? s->large.stride[1] : dh__windows_positions(&c->w);
     columns k = {s, n, group,

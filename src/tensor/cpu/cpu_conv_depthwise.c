@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Depthwise convolution, each group having one channel of x, its gradient for the input and the
  * transposed convolution: tile by tile of a plane (conv_depthwise.h). */
-#include <stdatomic.h>
 #include <string.h>
 
 #include "conv_depthwise.h"
@@ -18,7 +17,6 @@ typedef struct job {
     int64_t depth; /* of the result */
     int64_t units, units_a_task, tasks;
     char *slots;
-    atomic_int_fast64_t next;
 } job;
 
 typedef struct unit {
@@ -130,31 +128,17 @@ static void run_unit(const job *j, const unit *u)
     if (d->across_phases > 1) spread(j, u);
 }
 
-static void run_task(void *context, int64_t slot)
+static void run_task(void *context, int64_t i, int64_t place)
 {
-    job *j = context;
-    for (;;) {
-        int64_t task = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed);
-        if (task >= j->tasks) return;
-        int64_t end = dh__at_most((task + 1) * j->units_a_task, j->units);
-        for (int64_t i = task * j->units_a_task; i < end; i++) {
-            unit u = unit_of(j, i, j->slots + slot * DH_DEPTHWISE_SLOT);
-            run_unit(j, &u);
-        }
+    const job *j = context;
+    int64_t end = dh__at_most((i + 1) * j->units_a_task, j->units);
+    for (int64_t number = i * j->units_a_task; number < end; number++) {
+        unit u = unit_of(j, number, j->slots + place * DH_DEPTHWISE_SLOT);
+        run_unit(j, &u);
     }
 }
 
 /* --- the implementation --- */
-
-static bool goes_to_large(const dh_call *call)
-{
-    return call->op == &dh_op_conv_dx || call->op == &dh_op_conv_transpose;
-}
-
-static const char *refuse_depthwise(const dh_call *call)
-{
-    return dh__depthwise_refuse(call, goes_to_large(call));
-}
 
 static size_t scratch_depthwise(const dh_call *call)
 {
@@ -167,7 +151,7 @@ static dh_status run_depthwise(const dh_call *call)
     dh__conv_sides s = dh__conv_sides_of(call);
     job j = {.slots = call->scratch};
     if (!dh__view_count(&call->out[0])) return DH_OK;
-    dh__depthwise_of(&j.d, &s, goes_to_large(call));
+    dh__depthwise_of(&j.d, &s);
     const dh__conv *c = &s.c;
     j.from = j.d.to_large ? &s.small : &s.large;
     j.to = j.d.to_large ? &s.large : &s.small;
@@ -178,16 +162,11 @@ static dh_status run_depthwise(const dh_call *call)
     j.units_a_task = dh__divide_up(TASK_WORK, work);
     j.tasks = dh__divide_up(j.units, j.units_a_task);
     double flops = 2.0 * (double)dh__view_count(&s.small) * (double)dh__windows_elements(&c->w);
-    int64_t threads = flops > SERIAL_FLOPS ? dh__at_most(dh__team_size(), dh__cpu_count()) : 1;
-    threads = dh__at_most(threads, j.tasks);
-    if (threads > 1)
-        dh__team_run(threads, run_task, &j);
-    else
-        run_task(&j, 0);
+    dh__team_run_placed(flops > SERIAL_FLOPS ? dh__cpu_count() : 1, j.tasks, run_task, &j);
     return DH_OK;
 }
 
 const dh_impl dh__conv_depthwise = {.name = "depthwise",
-                                    .refuse = refuse_depthwise,
+                                    .refuse = dh__depthwise_refuse,
                                     .scratch = scratch_depthwise,
                                     .run = run_depthwise};

@@ -4,7 +4,6 @@
  * GEMM's micro-kernel, A being the pixels of the strip's input and B the weights of the panel. The
  * sum over taps and channels is taken in pieces short enough for the panel's weights to stay in L1
  * while all pixels of the strip pass by. */
-#include <stdatomic.h>
 #include <string.h>
 
 #include "conv_strips.h"
@@ -31,7 +30,6 @@ typedef struct job {
     char *weights; /* [panel][chunk][tap][channel of chunk][nr] */
     char *slots;
     int64_t slab, slot; /* bytes */
-    atomic_int_fast64_t next;
 } job;
 
 static int64_t chunk_length(const job *j, int64_t chunk)
@@ -46,9 +44,10 @@ static int64_t weights_at(const job *j, int64_t panel, int64_t chunk)
     return channels * j->sweep.taps * j->cut.nr;
 }
 
-static void pack_task(void *context, int64_t i)
+static void pack_task(void *context, int64_t i, int64_t place)
 {
     const job *j = context;
+    DH_UNUSED(place);
     int64_t panel = i / j->chunks, chunk = i % j->chunks;
     dh__conv_pack(&j->w, &j->sweep, panel, chunk,
                   j->weights + weights_at(j, panel, chunk) * j->cut.size);
@@ -123,34 +122,25 @@ static void make_panel(const job *j, const dh__conv_strip *t, int64_t panel, con
                      pixels);
 }
 
-static void sum_task(void *context, int64_t slot)
+static void sum_task(void *context, int64_t i, int64_t place)
 {
-    job *j = context;
-    char *slab = j->slots + slot * j->slot, *pixels = slab + j->slab;
-    for (;;) {
-        int64_t task = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed);
-        if (task >= j->cut.strips * j->groups_of_panels) return;
-        int64_t group = task % j->groups_of_panels;
-        dh__conv_strip t = dh__conv_strip_of(&j->sweep, &j->cut, task / j->groups_of_panels);
-        dh__conv_gather(&j->sweep, &j->cut, &t, j->from, j->w.group * j->w.in_channels,
-                        j->w.in_channels, slab);
-        int64_t end = j->panels * (group + 1) / j->groups_of_panels;
-        for (int64_t p = j->panels * group / j->groups_of_panels; p < end; p++)
-            make_panel(j, &t, p, slab, pixels);
-    }
+    const job *j = context;
+    int64_t group = i % j->groups_of_panels;
+    char *slab = j->slots + place * j->slot, *pixels = slab + j->slab;
+    dh__conv_strip t = dh__conv_strip_of(&j->sweep, &j->cut, i / j->groups_of_panels);
+    dh__conv_gather(&j->sweep, &j->cut, &t, j->from, j->w.group * j->w.in_channels,
+                    j->w.in_channels, slab);
+    int64_t end = j->panels * (group + 1) / j->groups_of_panels;
+    for (int64_t p = j->panels * group / j->groups_of_panels; p < end; p++)
+        make_panel(j, &t, p, slab, pixels);
 }
 
 /* --- the implementation --- */
 
-static bool goes_to_large(const dh_call *call)
+static job job_of(const dh__conv_sides *s, int64_t number)
 {
-    return call->op == &dh_op_conv_dx || call->op == &dh_op_conv_transpose;
-}
-
-static job job_of(const dh__conv_sides *s, bool to_large, int64_t number)
-{
-    job j = {.w = {.s = s, .to_large = to_large},
-             .sweep = dh__conv_sweep_of(&s->c.w, to_large, number)};
+    bool to_large = s->to_large;
+    job j = {.w = {.s = s}, .sweep = dh__conv_sweep_of(&s->c.w, to_large, number)};
     const dh__conv_axis *last = &j.sweep.axis[2];
     j.from = to_large ? &s->small : &s->large;
     j.to = to_large ? &s->large : &s->small;
@@ -178,7 +168,7 @@ static const char *refuse_direct(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
     const dh__conv *c = &s.c;
-    bool to_large = goes_to_large(call), f64 = s.large.dtype == DH_F64;
+    bool to_large = s.to_large, f64 = s.large.dtype == DH_F64;
     if (s.large.dtype != DH_F32 && !f64) return "dtype is neither f32 nor f64";
     if (!dh__packed_from(&s.weight, 1)) return "weight is not packed";
     if (!dh__packed_from(&s.small, 2)) return "positions are not packed";
@@ -198,23 +188,18 @@ static const char *refuse_direct(const dh_call *call)
     return NULL;
 }
 
-static int64_t align(int64_t bytes)
-{
-    return (bytes + 63) / 64 * 64;
-}
-
 static int64_t weights_size(const dh__conv_sides *s, const job *j)
 {
-    return align(j->panels * j->cut.nr * j->w.in_channels * dh__windows_elements(&s->c.w) *
-                 s->size);
+    return dh__whole_lines(j->panels * j->cut.nr * j->w.in_channels *
+                           dh__windows_elements(&s->c.w) * s->size);
 }
 
 static void set_slots(const dh__conv_sides *s, job *j)
 {
-    for (int64_t i = 0; i < dh__conv_sweeps(&s->c.w, j->w.to_large); i++) {
-        dh__conv_sweep sweep = dh__conv_sweep_of(&s->c.w, j->w.to_large, i);
-        int64_t slab =
-            align(dh__conv_slab_bound(&sweep, s->c.n, j->w.in_channels, s->size) * s->size);
+    for (int64_t i = 0; i < dh__conv_sweeps(&s->c.w, s->to_large); i++) {
+        dh__conv_sweep sweep = dh__conv_sweep_of(&s->c.w, s->to_large, i);
+        int64_t slab = dh__whole_lines(
+            dh__conv_slab_bound(&sweep, s->c.n, j->w.in_channels, s->size) * s->size);
         if (slab > j->slab) j->slab = slab;
     }
     j->slot = j->slab + DH_CONV_PIXELS * j->cut.nr * s->size;
@@ -223,17 +208,15 @@ static void set_slots(const dh__conv_sides *s, job *j)
 static size_t scratch_direct(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
-    job j = job_of(&s, goes_to_large(call), 0);
+    job j = job_of(&s, 0);
     set_slots(&s, &j);
     return (size_t)(weights_size(&s, &j) + dh__cpu_count() * j.slot);
 }
 
-static void pack_weights(job *j, char *to, bool parallel)
+static void pack_weights(job *j, char *to, int64_t places)
 {
-    int64_t tasks = j->panels * j->chunks;
     j->weights = to;
-    if (parallel) dh__team_run(tasks, pack_task, j);
-    for (int64_t i = 0; i < tasks && !parallel; i++) pack_task(j, i);
+    dh__team_run_placed(places, j->panels * j->chunks, pack_task, j);
 }
 
 /* Of a convolution's groups, one after the other. */
@@ -241,16 +224,16 @@ static size_t packed_direct(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
     if (call->op != &dh_op_conv) return 0;
-    job j = job_of(&s, false, 0);
+    job j = job_of(&s, 0);
     return (size_t)(weights_size(&s, &j) * s.c.groups);
 }
 
 static void pack_direct(const dh_call *call, void *out)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
-    job j = job_of(&s, false, 0);
+    job j = job_of(&s, 0);
     for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++)
-        pack_weights(&j, (char *)out + j.w.group * weights_size(&s, &j), true);
+        pack_weights(&j, (char *)out + j.w.group * weights_size(&s, &j), dh__cpu_count());
 }
 
 static void fill_planes(void *context, int64_t begin, int64_t end)
@@ -272,38 +255,32 @@ static void fill_planes(void *context, int64_t begin, int64_t end)
 static void fill_untouched(job *j)
 {
     bool untouched = false;
-    for (int64_t i = 0; i < dh__conv_sweeps(&j->w.s->c.w, j->w.to_large); i++)
-        untouched |= dh__conv_sweep_of(&j->w.s->c.w, j->w.to_large, i).taps == 0;
+    for (int64_t i = 0; i < dh__conv_sweeps(&j->w.s->c.w, j->w.s->to_large); i++)
+        untouched |= dh__conv_sweep_of(&j->w.s->c.w, j->w.s->to_large, i).taps == 0;
     if (untouched) dh__team_ranges(j->to->shape[0] * j->to->shape[1], 16, fill_planes, j);
 }
 
 static dh_status run_direct(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
-    bool to_large = goes_to_large(call);
+    char *packed = (char *)(uintptr_t)call->packed;
     if (!dh__view_count(&call->out[0])) return DH_OK;
-    for (int64_t number = 0; number < dh__conv_sweeps(&s.c.w, to_large); number++) {
-        job j = job_of(&s, to_large, number);
+    for (int64_t number = 0; number < dh__conv_sweeps(&s.c.w, s.to_large); number++) {
+        job j = job_of(&s, number);
+        int64_t size = weights_size(&s, &j), tasks = j.cut.strips * j.groups_of_panels;
+        double flops =
+            2.0 * (double)dh__view_count(j.to) * (double)j.w.in_channels * (double)j.sweep.taps;
+        int64_t places = flops > SERIAL_FLOPS ? dh__cpu_count() : 1;
         set_slots(&s, &j);
-        char *packed = (char *)(uintptr_t)call->packed;
-        int64_t size = weights_size(&s, &j);
-        if (!number) fill_untouched(&j);
         j.slots = (char *)call->scratch + size;
-        double flops = 2.0 * (double)dh__view_count(j.to) * (double)j.w.in_channels *
-                       (double)(j.sweep.taps ? j.sweep.taps : 1);
-        int64_t tasks = j.cut.strips * j.groups_of_panels, threads = 1;
-        if (flops > SERIAL_FLOPS) threads = dh__at_most(dh__team_size(), dh__cpu_count());
+        if (!number) fill_untouched(&j);
         if (!tasks || !j.sweep.taps) continue;
         for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++) {
-            atomic_store(&j.next, 0);
             if (packed)
                 j.weights = packed + j.w.group * size;
             else
-                pack_weights(&j, call->scratch, threads > 1);
-            if (threads > 1)
-                dh__team_run(dh__at_most(threads, tasks), sum_task, &j);
-            else
-                sum_task(&j, 0);
+                pack_weights(&j, call->scratch, places);
+            dh__team_run_placed(places, tasks, sum_task, &j);
         }
     }
     return DH_OK;

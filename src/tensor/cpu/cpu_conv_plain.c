@@ -22,6 +22,7 @@ dh__conv_sides dh__conv_sides_of(const dh_call *call)
                         .small = roles[r].small < 0 ? call->out[0] : call->in[roles[r].small]};
     bool with_bias = call->op == &dh_op_conv || call->op == &dh_op_conv_transpose;
     s.bias = with_bias && call->in_count > 2 ? &call->in[2] : NULL;
+    s.to_large = roles[r].large < 0;
     s.size = (int64_t)dh_dtype_size(s.large.dtype);
     if (call->op == &dh_op_conv) {
         const dh_conv_attr *attr = call->attr;

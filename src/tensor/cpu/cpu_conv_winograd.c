@@ -2,8 +2,6 @@
 /* Convolution with a 3x3 window in f32 and its gradient for the input by Winograd's minimal
  * filtering F(4x4, 3x3): a quarter of the multiplications, by 36 products of matrices for many
  * tiles of 4x4 results at once (docs/convolution.md, also for the rounding error). */
-#include <stdatomic.h>
-
 #include "cpu.h"
 #include "cut.h"
 #include "gemm_plan.h"
@@ -24,7 +22,6 @@ typedef struct job {
     float *weights; /* [panel][run][36][input channel of the run][nr] */
     char *slots;
     int64_t tiles_bytes, slot;
-    atomic_int_fast64_t next;
 } job;
 
 /* What a thread works in. */
@@ -104,39 +101,31 @@ static void transform_output(const job *j, const dh__winograd_strip *t, const ro
     }
 }
 
-static void strip_task(void *context, int64_t slot)
+static void strip_task(void *context, int64_t i, int64_t place)
 {
-    job *j = context;
-    room r = room_of(j, slot);
-    for (;;) {
-        int64_t task = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed);
-        if (task >= j->c.strips * j->groups_of_panels) return;
-        int64_t group = task % j->groups_of_panels;
-        dh__winograd_strip t = dh__winograd_strip_of(&j->c, task / j->groups_of_panels);
-        dh__winograd_input(&j->c, &t, j->from, j->w.group * j->w.in_channels, r.slab, r.tiles);
-        int64_t end = j->panels * (group + 1) / j->groups_of_panels;
-        for (int64_t p = j->panels * group / j->groups_of_panels; p < end; p++) {
-            multiply(j, &t, &r, p);
-            transform_output(j, &t, &r, p);
-        }
+    const job *j = context;
+    room r = room_of(j, place);
+    int64_t group = i % j->groups_of_panels;
+    dh__winograd_strip t = dh__winograd_strip_of(&j->c, i / j->groups_of_panels);
+    dh__winograd_input(&j->c, &t, j->from, j->w.group * j->w.in_channels, r.slab, r.tiles);
+    int64_t end = j->panels * (group + 1) / j->groups_of_panels;
+    for (int64_t p = j->panels * group / j->groups_of_panels; p < end; p++) {
+        multiply(j, &t, &r, p);
+        transform_output(j, &t, &r, p);
     }
 }
 
 /* --- the implementation --- */
 
-static bool goes_to_large(const dh_call *call)
+static job job_of(const dh__conv_sides *s)
 {
-    return call->op == &dh_op_conv_dx || call->op == &dh_op_conv_transpose;
-}
-
-static job job_of(const dh__conv_sides *s, bool to_large)
-{
-    job j = {.w = {.s = s, .to_large = to_large, .chunk = CHUNK},
+    bool to_large = s->to_large;
+    job j = {.w = {.s = s, .chunk = CHUNK},
              .from = to_large ? &s->small : &s->large,
              .to = to_large ? &s->large : &s->small};
     j.w.in_channels = to_large ? s->c.out_channels : s->c.in_channels;
     j.w.out_channels = to_large ? s->c.in_channels : s->c.out_channels;
-    j.c = dh__winograd_cut_of(s, to_large, j.w.in_channels);
+    j.c = dh__winograd_cut_of(s, j.w.in_channels);
     bool even = j.w.in_channels % CHUNK == 0 && j.w.in_channels / CHUNK <= RUNS_MAX;
     j.run = even ? CHUNK : j.w.in_channels;
     j.panels = dh__divide_up(j.w.out_channels, j.c.cut.nr);
@@ -156,7 +145,7 @@ static const char *refuse_winograd(const dh_call *call)
     /* the same window in two places of a tile differs in its last bits */
     if (call->exact_ties && call->op != &dh_op_conv_dx) return "ties must stay ties";
     dh__conv_sides s = dh__conv_sides_of(call);
-    return dh__winograd_refuse(&s, goes_to_large(call));
+    return dh__winograd_refuse(&s);
 }
 
 static int64_t weights_bytes(const job *j)
@@ -169,7 +158,7 @@ static int64_t weights_bytes(const job *j)
 static size_t scratch_winograd(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
-    job j = job_of(&s, goes_to_large(call));
+    job j = job_of(&s);
     size_t own = (size_t)(weights_bytes(&j) + dh__cpu_count() * j.slot);
     size_t direct = dh__conv_direct.scratch(call);
     return own > direct ? own : direct;
@@ -186,14 +175,14 @@ static size_t packed_winograd(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
     if (call->op != &dh_op_conv) return 0;
-    job j = job_of(&s, false);
+    job j = job_of(&s);
     return (size_t)(weights_bytes(&j) * s.c.groups);
 }
 
 static void pack_winograd(const dh_call *call, void *out)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
-    job j = job_of(&s, false);
+    job j = job_of(&s);
     for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++)
         transform_weights(&j,
                           (float *)out + j.w.group * weights_bytes(&j) / (int64_t)sizeof(float));
@@ -203,17 +192,15 @@ static dh_status run_winograd(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
     if (!dh__view_count(&call->out[0])) return DH_OK;
-    job j = job_of(&s, goes_to_large(call));
+    job j = job_of(&s);
     char *packed = (char *)(uintptr_t)call->packed;
     j.slots = (char *)call->scratch + weights_bytes(&j);
-    int64_t threads = dh__at_most(dh__team_size(), dh__cpu_count());
     for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++) {
-        atomic_store(&j.next, 0);
         if (packed)
             j.weights = (float *)(void *)(packed + j.w.group * weights_bytes(&j));
         else
             transform_weights(&j, call->scratch);
-        dh__team_run(dh__at_most(threads, j.c.strips * j.groups_of_panels), strip_task, &j);
+        dh__team_run_placed(dh__cpu_count(), j.c.strips * j.groups_of_panels, strip_task, &j);
     }
     return DH_OK;
 }

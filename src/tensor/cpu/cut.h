@@ -15,4 +15,10 @@ static inline int64_t dh__at_most(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* Bytes up to whole lines of the cache. */
+static inline int64_t dh__whole_lines(int64_t bytes)
+{
+    return dh__divide_up(bytes, 64) * 64;
+}
+
 #endif

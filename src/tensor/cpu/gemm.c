@@ -23,11 +23,16 @@ int dh__gemm_force_isa(int isa)
     return isa < 0 ? best : isa;
 }
 
+int dh__gemm_isa(void)
+{
+    int isa = atomic_load_explicit(&forced_isa, memory_order_relaxed);
+    return isa < 0 ? (int)dh__cpu_isa() : isa;
+}
+
 const dh__gemm_kernels *dh__gemm_kernels_now(void)
 {
 #if defined(__x86_64__)
-    int isa = atomic_load_explicit(&forced_isa, memory_order_relaxed);
-    if (isa < 0) isa = (int)dh__cpu_isa();
+    int isa = dh__gemm_isa();
     if (isa == DH_ISA_AVX512) return &dh__gemm_kernels_avx512;
     if (isa == DH_ISA_AVX2) return &dh__gemm_kernels_avx2;
 #endif

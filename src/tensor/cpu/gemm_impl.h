@@ -85,7 +85,8 @@ extern const dh__gemm_kernels dh__gemm_kernels_portable;
 extern const dh__gemm_kernels dh__gemm_kernels_avx2, dh__gemm_kernels_avx512;
 #endif
 
-/* Those of this CPU, or of the instruction set that was forced. */
+/* The CPU's instruction set, or the one that was forced (dh__isa); and its kernels. */
+int dh__gemm_isa(void);
 const dh__gemm_kernels *dh__gemm_kernels_now(void);
 
 /* Bytes of a packed panel of B, nr * kc elements; two lie on the stack of each thread. */

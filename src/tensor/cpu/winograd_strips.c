@@ -15,7 +15,7 @@
 static const dh__winograd_kernels *kernels_now(void)
 {
 #if DH_HAVE_X86_ISA
-    dh__isa isa = dh__cpu_isa();
+    int isa = dh__gemm_isa(); /* its tiles are as wide as these transforms make them */
     if (isa == DH_ISA_AVX512) return &dh__winograd_avx512;
     if (isa == DH_ISA_AVX2) return &dh__winograd_avx2;
 #endif
@@ -34,10 +34,10 @@ static int64_t tile_bytes(const dh__winograd_cut *c)
     return DH_WINOGRAD_ELEMENTS * c->pixel * (int64_t)sizeof(float);
 }
 
-dh__winograd_cut dh__winograd_cut_of(const dh__conv_sides *s, bool to_large, int64_t channels)
+dh__winograd_cut dh__winograd_cut_of(const dh__conv_sides *s, int64_t channels)
 {
     const dh__gemm_kernels *gemm = dh__gemm_kernels_now();
-    dh__winograd_cut c = {.sweep = dh__conv_sweep_of(&s->c.w, to_large, 0),
+    dh__winograd_cut c = {.sweep = dh__conv_sweep_of(&s->c.w, s->to_large, 0),
                           .kernels = kernels_now(),
                           .cut = {.kernels = gemm,
                                   .size = sizeof(float),
@@ -69,7 +69,7 @@ int64_t dh__winograd_tiles_bytes(const dh__winograd_cut *c)
     return (dh__at_most(bytes, tile * c->cut.n * c->down * c->across) + 63) / 64 * 64;
 }
 
-const char *dh__winograd_refuse(const dh__conv_sides *s, bool to_large)
+const char *dh__winograd_refuse(const dh__conv_sides *s)
 {
     const char *choice = getenv("DEEPHEALTH_WINOGRAD");
     const dh__windows *w = &s->c.w;
@@ -80,7 +80,7 @@ const char *dh__winograd_refuse(const dh__conv_sides *s, bool to_large)
     for (int i = 1; i < 3; i++)
         if (w->stride[i] != 1 || w->dilation[i] != 1) return "stride or dilation is not 1";
     if (s->c.in_channels < 16 || s->c.out_channels < 16) return "fewer than 16 channels";
-    dh__winograd_cut c = dh__winograd_cut_of(s, to_large, 1);
+    dh__winograd_cut c = dh__winograd_cut_of(s, 1);
     int64_t tiles = c.down * c.across;
     double results = (double)c.sweep.axis[1].count * (double)c.sweep.axis[2].count;
     if (results <= 7.0 * (double)tiles) return "tiles are half empty";

@@ -33,9 +33,9 @@ typedef struct dh__winograd_strip {
 } dh__winograd_strip;
 
 /* Why the call's shapes are not taken, NULL if they are. */
-const char *dh__winograd_refuse(const dh__conv_sides *s, bool to_large);
+const char *dh__winograd_refuse(const dh__conv_sides *s);
 
-dh__winograd_cut dh__winograd_cut_of(const dh__conv_sides *s, bool to_large, int64_t channels);
+dh__winograd_cut dh__winograd_cut_of(const dh__conv_sides *s, int64_t channels);
 dh__winograd_strip dh__winograd_strip_of(const dh__winograd_cut *c, int64_t number);
 /* Bytes that the transformed tiles of a strip take at most; do not grow when an axis shrinks. */
 int64_t dh__winograd_tiles_bytes(const dh__winograd_cut *c);
