@@ -97,6 +97,7 @@ typedef struct op_case {
     uint32_t no_grad;            /* bit i: input i is not differentiated (indices, conditions) */
     bool forward_only;           /* the op has a gradient, but not at these inputs */
     double rtol, atol;           /* f32; 0: the driver's default */
+    double winograd_atol;        /* of the implementation of that name; 0: as the others */
 } op_case;
 
 /* Ended by an entry with op == NULL. */

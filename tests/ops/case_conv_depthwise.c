@@ -2,7 +2,7 @@
 /* Convolutions with one channel of x in a group: rows shorter than a vector, around one and of
  * several, strides and dilations, pads that differ or reach beyond the window, several channels
  * from one, planes in several tiles, one to three axes. */
-#include "case.h"
+#include "case_conv.h"
 
 static const dh_conv_attr one = {.group = 1, .pads = N4(1, 1, 1, 1)};
 static const dh_conv_attr two = {.group = 2, .pads = N4(1, 1, 1, 1)};
@@ -91,45 +91,12 @@ static const dh_conv_attr leaky_volume = {
         M(volume, C(2, 2, 5, 6, 17), C(4, 1, 3, 3, 3), C(2, 4, 5, 6, 17), 4), \
         M(volume_half, C(2, 2, 5, 7, 36), C(2, 1, 3, 3, 3), C(2, 2, 2, 3, 19), 2)
 
-#define C(...) S(__VA_ARGS__)
-#define CONV(ATTR, X, W, Y, O)                                         \
-    {.op = "conv", .in_count = 2, .in = {X, W}, .attr = &ATTR},        \
-    {                                                                  \
-        .op = "conv", .in_count = 3, .in = {X, W, S(O)}, .attr = &ATTR \
-    }
-#define CONV_DX(ATTR, X, W, Y, O)                                                    \
-    {                                                                                \
-        .op = "conv_dx", .in_count = 3, .in = {Y, W, X}, .attr = &ATTR, .no_grad = 4 \
-    }
-#define CONV_DW(ATTR, X, W, Y, O)                                                    \
-    {                                                                                \
-        .op = "conv_dw", .in_count = 3, .in = {X, Y, W}, .attr = &ATTR, .no_grad = 4 \
-    }
-#define LARGE_CONV(ATTR, X, W, Y, O)                                                         \
-    {                                                                                        \
-        .op = "conv", .in_count = 3, .in = {X, W, S(O)}, .attr = &ATTR, .forward_only = true \
-    }
-#define LARGE_DX(ATTR, X, W, Y, O)                                                           \
-    {                                                                                        \
-        .op = "conv_dx", .in_count = 3, .in = {Y, W, X}, .attr = &ATTR, .forward_only = true \
-    }
-/* sums of up to 13,200 terms of up to 4 */
-#define LARGE_DW(ATTR, X, W, Y, O)                                                            \
-    {                                                                                         \
-        .op = "conv_dw", .in_count = 3, .in = {X, Y, W}, .attr = &ATTR, .forward_only = true, \
-        .atol = 1e-3                                                                          \
-    }
+#define LONG_DW(ATTR, X, W, Y, O) LARGE_DW(1e-3, ATTR, X, Y, W) /* up to 13,200 terms */
 
 static const dh_conv_attr up = {.group = 3, .strides = N2(2, 2), .output_padding = N2(1, 0)};
 static const dh_conv_attr up_more = {
     .group = 2, .strides = N2(2, 3), .pads = N4(1, 0, 1, 1), .output_padding = N2(1, 2)};
 static const dh_conv_attr up_line = {.group = 2, .strides = N1(3), .output_padding = N1(1)};
-
-#define TRANSPOSE(ATTR, X, W, O)                                                 \
-    {.op = "conv_transpose", .in_count = 2, .in = {X, W}, .attr = &ATTR},        \
-    {                                                                            \
-        .op = "conv_transpose", .in_count = 3, .in = {X, W, S(O)}, .attr = &ATTR \
-    }
 
 const op_case case_conv_depthwise[] = {
     SHAPES(CONV),
@@ -138,7 +105,7 @@ const op_case case_conv_depthwise[] = {
     ACTED(CONV),
     LARGE(LARGE_CONV),
     LARGE(LARGE_DX),
-    LARGE(LARGE_DW),
+    LARGE(LONG_DW),
     TRANSPOSE(up, C(2, 3, 5, 9), C(3, 1, 3, 3), 3),
     TRANSPOSE(up, C(1, 6, 3, 4), C(6, 1, 2, 2), 3),
     TRANSPOSE(up_more, C(2, 4, 3, 4), C(4, 1, 3, 3), 2),

@@ -88,8 +88,10 @@ typedef struct walk {
 } walk;
 walk walk_begin(const dh_view *v);
 void walk_next(walk *w);
-/* Compares an output with the reference and reports the worst element. */
-bool compare_output(const subject *s, int output, const dh_view *got, const char *how);
+/* Compares an output of the implementation (NULL: of whichever was chosen) with the reference and
+ * reports the worst element. */
+bool compare_output(const subject *s, int output, const dh_view *got, const dh_impl *impl,
+                    const char *how);
 extern const char *const layout_names[LAYOUT_COUNT];
 
 /* --- conform_run.c --- */

@@ -189,7 +189,7 @@ static bool fail_nth(const subject *s, dh_tensor *const *in, uint64_t nth)
         /* random ops draw from the eager API's own position, not from the reference's */
         for (int j = 0; j < s->out_count; j++)
             if (conform_check(out[j]) && !(s->op->flags & DH_OP_RANDOM))
-                compare_output(s, j, &out[j]->view, "eager");
+                compare_output(s, j, &out[j]->view, NULL, "eager");
         for (int j = 0; j < s->out_count; j++) dh_tensor_free(out[j]);
     } else if (!conform_check(status == DH_ENOMEM)) {
         conform_fail(s, "%s: %s: %s", how, dh_status_name(status), dh_error_text());

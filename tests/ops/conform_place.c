@@ -137,12 +137,15 @@ const char *operand_damage(const operand *o, bool elements_may_change)
  *   f16   4e-3:  4 units; computed in f32, so that only the stores round
  *   bf16  3e-2:  4 units
  * A case's own numbers are meant for f32 and scale the others in proportion. */
-static void tolerance(const subject *s, dh_dtype dtype, double *rtol, double *atol)
+static void tolerance(const subject *s, dh_dtype dtype, const dh_impl *impl, double *rtol,
+                      double *atol)
 {
     static const double base[] = {
         [DH_F32] = 2e-5, [DH_F64] = 1e-11, [DH_F16] = 4e-3, [DH_BF16] = 3e-2};
     double r = s->c->rtol > 0 ? s->c->rtol / base[DH_F32] : 1;
     double a = s->c->atol > 0 ? s->c->atol / base[DH_F32] : 1;
+    if (s->c->winograd_atol > 0 && (!impl || !strcmp(impl->name, "winograd")))
+        a = s->c->winograd_atol / base[DH_F32];
     *rtol = base[dtype] * r * s->loose;
     *atol = base[dtype] * a * s->loose;
 }
@@ -159,13 +162,14 @@ static double excess(double got, double want, dh_dtype dtype, double rtol, doubl
     return fabs(got - want) <= allowed ? 0 : fabs(got - want) / allowed;
 }
 
-bool compare_output(const subject *s, int output, const dh_view *got, const char *how)
+bool compare_output(const subject *s, int output, const dh_view *got, const dh_impl *impl,
+                    const char *how)
 {
     const ref_tensor *want = &s->want[output];
     double rtol = 0, atol = 0, worst = 0, worst_want = 0;
     int64_t worst_at = 0, wrong = 0;
     bool is_float = dh_dtype_is_float(got->dtype);
-    if (is_float) tolerance(s, got->dtype, &rtol, &atol);
+    if (is_float) tolerance(s, got->dtype, impl, &rtol, &atol);
     walk here = walk_begin(got);
     for (int64_t k = 0; k < want->count; k++, walk_next(&here)) {
         double w = want->data[k];

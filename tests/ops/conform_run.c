@@ -218,10 +218,10 @@ static bool frame_run(frame *f, const subject *s, const dh_impl *impl, int in_pl
     return !status && !damage && !hurt;
 }
 
-static void compare_all(const subject *s, const frame *f, const char *how)
+static void compare_all(const subject *s, const frame *f, const dh_impl *impl, const char *how)
 {
     for (int j = 0; j < s->out_count; j++)
-        if (!compare_output(s, j, &f->out_view[j], how)) return;
+        if (!compare_output(s, j, &f->out_view[j], impl, how)) return;
 }
 
 static const char *name_run(char *buffer, size_t size, const dh_impl *impl, const char *what)
@@ -255,7 +255,7 @@ static void check_view(const subject *s, const layout *in)
             conform_fail(s, "%s: it leaves its input's memory, offset %lld", how,
                          (long long)offset);
         else
-            compare_output(s, 0, &y, how);
+            compare_output(s, 0, &y, NULL, how);
     }
     frame_end(&f);
 }
@@ -268,7 +268,7 @@ static void run_layouts(const subject *s, const layout *in, layout out, const ch
         frame_begin(&f, s, in, out, -1);
         const char *why = refusal(*impl, &f.call);
         name_run(how, sizeof how, *impl, what);
-        if (!why && frame_run(&f, s, *impl, -1, how)) compare_all(s, &f, how);
+        if (!why && frame_run(&f, s, *impl, -1, how)) compare_all(s, &f, *impl, how);
         if (!impl[1] && !conform_check(!why))
             conform_fail(s, "%s: the last implementation refuses: %s", how, why);
         frame_end(&f);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* Cases of convolutions by the shapes of x, weight and y and the channels of y: one list of shapes
+ * serves a convolution and its gradients. */
+#ifndef DH_TEST_CASE_CONV_H
+#define DH_TEST_CASE_CONV_H
+
+#include "case.h"
+
+#define C(...) S(__VA_ARGS__)
+#define CONV(ATTR, X, W, Y, O)                                         \
+    {.op = "conv", .in_count = 2, .in = {X, W}, .attr = &ATTR},        \
+    {                                                                  \
+        .op = "conv", .in_count = 3, .in = {X, W, S(O)}, .attr = &ATTR \
+    }
+#define CONV_DX(ATTR, X, W, Y, O)                                                    \
+    {                                                                                \
+        .op = "conv_dx", .in_count = 3, .in = {Y, W, X}, .attr = &ATTR, .no_grad = 4 \
+    }
+#define CONV_DW(ATTR, X, W, Y, O)                                                    \
+    {                                                                                \
+        .op = "conv_dw", .in_count = 3, .in = {X, Y, W}, .attr = &ATTR, .no_grad = 4 \
+    }
+
+/* Too large for differences: forward only; more terms in a sum want more tolerance. */
+#define LARGE_CONV(ATTR, X, W, Y, O)                                                         \
+    {                                                                                        \
+        .op = "conv", .in_count = 3, .in = {X, W, S(O)}, .attr = &ATTR, .forward_only = true \
+    }
+#define LARGE_DX(ATTR, X, W, Y, O)                                                           \
+    {                                                                                        \
+        .op = "conv_dx", .in_count = 3, .in = {Y, W, X}, .attr = &ATTR, .forward_only = true \
+    }
+#define LARGE_DW(ATOL, ATTR, ...) /* x, y, weight */                                              \
+    {                                                                                             \
+        .op = "conv_dw", .in_count = 3, .in = {__VA_ARGS__}, .attr = &ATTR, .forward_only = true, \
+        .atol = ATOL                                                                              \
+    }
+
+#define TRANSPOSE(ATTR, X, W, O)                                                 \
+    {.op = "conv_transpose", .in_count = 2, .in = {X, W}, .attr = &ATTR},        \
+    {                                                                            \
+        .op = "conv_transpose", .in_count = 3, .in = {X, W, S(O)}, .attr = &ATTR \
+    }
+
+#endif
