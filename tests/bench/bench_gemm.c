@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fma_peak.h"
 #include "gemm.h"
 #include "team.h"
 
 #define RUNS_MAX   1000000
-#define PEAK_STEPS 200000
 #define PEAK_TRIES 999
 
 static int by_value(const void *a, const void *b)
@@ -34,71 +34,14 @@ static float *random_matrix(int64_t count)
     return x;
 }
 
-/* Twelve sums at once hide the FMA's latency and fit the registers of every instruction set. */
-#define TWELVE(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11)
-#define SUM(i)    vector s##i = x * (float)i;
-#define TOTAL(i)  total += s##i;
-#define PEAK_LOOP(NAME, SIZE, ATTRIBUTE, FMA)                    \
-    ATTRIBUTE static float NAME(int64_t steps)                   \
-    {                                                            \
-        typedef float vector __attribute__((vector_size(SIZE))); \
-        vector x = {0}, y = {0}, total = {0};                    \
-        x += 0.999f;                                             \
-        y += 0.001f;                                             \
-        TWELVE(SUM)                                              \
-        for (int64_t s = 0; s < steps; s++) {                    \
-            TWELVE(FMA)                                          \
-        }                                                        \
-        TWELVE(TOTAL)                                            \
-        return total[0];                                         \
-    }
-#if defined(__x86_64__)
-#define FMA_X86(i) __asm__ volatile("vfmadd213ps %2, %1, %0" : "+v"(s##i) : "v"(x), "v"(y));
-PEAK_LOOP(peak_avx512, 64, __attribute__((target("avx512f"))), FMA_X86)
-PEAK_LOOP(peak_avx2, 32, __attribute__((target("avx2,fma"))), FMA_X86)
-#endif
-#if defined(__aarch64__)
-#define FMA_ANY(i) __asm__ volatile("fmla %0.4s, %1.4s, %2.4s" : "+w"(s##i) : "w"(x), "w"(y));
-#else
-#define FMA_ANY(i) s##i = s##i * x + y;
-#endif
-PEAK_LOOP(peak_portable, 16, , FMA_ANY)
-
-static volatile float sink;
-
-static void peak_task(void *context, int64_t i)
-{
-    DH_UNUSED(context);
-    DH_UNUSED(i);
-#if defined(__x86_64__)
-    if (dh__cpu_isa() == DH_ISA_AVX512) {
-        sink = peak_avx512(PEAK_STEPS);
-        return;
-    }
-    if (dh__cpu_isa() == DH_ISA_AVX2) {
-        sink = peak_avx2(PEAK_STEPS);
-        return;
-    }
-#endif
-    sink = peak_portable(PEAK_STEPS);
-}
-
 static int measure_peak(int threads)
 {
-    static const int lanes[] = {4, 8, 16};
-    double times[PEAK_TRIES];
+    double best = 0;
     (void)dh__team_limit(threads);
-    for (int i = 0; i < PEAK_TRIES; i++) {
-        double start = dh__now();
-        dh__team_run(threads, peak_task, NULL);
-        times[i] = dh__now() - start;
-    }
-    qsort(times, PEAK_TRIES, sizeof *times, by_value);
-    double flops = 2.0 * 12 * PEAK_STEPS * lanes[dh__cpu_isa()] * threads;
+    double median = dh__fma_peak(PEAK_TRIES, &best);
     printf("{\"what\": \"fma_peak\", \"threads\": %d, \"gflops\": %.1f, \"gflops_best\": %.1f, "
            "\"isa\": \"%s\", \"cpu\": \"%s\"}\n",
-           threads, flops / times[PEAK_TRIES / 2] * 1e-9, flops / times[0] * 1e-9,
-           dh__isa_name(dh__cpu_isa()), dh__cpu_model());
+           threads, median * 1e-9, best * 1e-9, dh__isa_name(dh__cpu_isa()), dh__cpu_model());
     return 0;
 }
 

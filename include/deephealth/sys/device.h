@@ -24,6 +24,10 @@ typedef struct dh_device {
 
     /* Implementations of an op, best first, ended by NULL; NULL if the device lacks the op. */
     const dh_impl *const *(*impls)(const struct dh_device *device, int op);
+
+    /* FLOP/s in f32 that nothing exceeds with the threads the caller has, measured in some
+     * milliseconds; NULL, or 0 from it: not known. */
+    double (*peak)(struct dh_device *device);
 } dh_device;
 
 /* The device of a name, opened at first use; borrowed, lives as long as the process. NULL name: the

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cpu.h"
+#include "fma_peak.h"
 
 static const dh_impl *const *const table[DH_OP_COUNT] = {
 #define DH_PICK_YES(kernels)             kernels
@@ -45,6 +46,12 @@ static const dh_impl *const *cpu_impls(const dh_device *device, int op)
     return table[op];
 }
 
+static double cpu_peak(dh_device *device)
+{
+    DH_UNUSED(device);
+    return dh__fma_peak(15, NULL);
+}
+
 dh_device *dh__cpu(void)
 {
     static dh_device cpu = {.name = "cpu",
@@ -54,6 +61,7 @@ dh_device *dh__cpu(void)
                             .copy_in = cpu_copy,
                             .copy_out = cpu_copy,
                             .wait = cpu_wait,
-                            .impls = cpu_impls};
+                            .impls = cpu_impls,
+                            .peak = cpu_peak};
     return &cpu;
 }
