@@ -21,6 +21,25 @@ typedef struct dh_work_report {
 /* Of all layers that the model has now, built or not; nothing is allocated for them. */
 DH_API DH_NODISCARD dh_status dh_model_work(dh_work_report *out, const dh_model *model);
 
+/* --- where the time goes --- */
+
+/* Of the steps that dh_model_profile had timed: a table, by mode (training; evaluation and
+ * prediction) and layer, of the ops that ran and the implementation that was chosen for each, with
+ * milliseconds a step and share of them, GFLOP/s and their part of the peak (multiply-adds on
+ * registers with the model's threads, measured before the first such step), the MB of the
+ * arguments and results and GB/s, and why each better implementation was refused. Through the log,
+ * or into *text, which dh_text_free frees. DH_ESTATE where no step was timed. */
+DH_API dh_status dh_profile(const dh_model *model);
+DH_API DH_NODISCARD dh_status dh_profile_text(char **text, const dh_model *model);
+/* The last step of each kind as a timeline in Chrome's trace event format (about:tracing, Perfetto),
+ * JSON, written atomically: an event for each op with its layer, phase, implementation, shapes,
+ * GFLOP/s and bytes. DH_ESTATE where no step was timed.
+ *
+ * DEEPHEALTH_PROFILE=1 in the environment profiles every model from its birth and tells the table
+ * when it is freed; a value that is neither 0 nor 1 names the file where the trace goes as well, of
+ * the model that is freed last. */
+DH_API DH_NODISCARD dh_status dh_profile_trace(const dh_model *model, const char *path);
+
 /* --- architecture --- */
 
 /* Layers in the order in which they were made, each with its kind, name, inputs, the arguments that

@@ -52,6 +52,8 @@ dh_status dh__named(dh_status status, const char *from, const char *to);
 /* --- log (log.c) --- */
 
 void dh__log(dh_log_level level, const char *format, ...) DH_PRINTF(2, 3);
+/* A text of any length, as DH_LOG_INFO. */
+void dh__log_lines(const char *text);
 /* True where DH_LOG_PROGRESS text goes to a terminal through the default callback. */
 bool dh__log_is_terminal(void);
 

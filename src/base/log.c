@@ -164,3 +164,12 @@ void dh__log(dh_log_level level, const char *format, ...)
     if (*line || line == text) send(level, line);
     errno = saved;
 }
+
+void dh__log_lines(const char *text)
+{
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        dh__log(DH_LOG_INFO, "%.*s", (int)length, text);
+        text += length + (text[length] == '\n');
+    }
+}

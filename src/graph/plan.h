@@ -28,12 +28,19 @@ typedef struct dh__slot { /* where a value lies */
     int first, last;      /* nodes between which a base is alive */
 } dh__slot;
 
+typedef struct dh__spent { /* while profiling, of all runs */
+    int64_t runs;
+    double seconds, flops, bytes;
+    double began; /* the last one: dh__now() */
+    double last;  /* seconds of it */
+} dh__spent;
+
 typedef struct dh__step_call {
     dh_call call;
     const dh_impl *impl;        /* NULL: a view, nothing to run */
     size_t scratch, scratch_at; /* bytes, and offset in the arena */
     dh__derived *derived;       /* of a weight, in plans that only predict; or NULL */
-    double seconds;             /* while profiling */
+    dh__spent spent;
 } dh__step_call;
 
 typedef struct dh__plan {

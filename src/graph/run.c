@@ -6,15 +6,33 @@
 #include "plan.h"
 #include "team.h"
 
+static double bytes_of(const dh_view *views, int count)
+{
+    double bytes = 0;
+    for (int i = 0; i < count; i++)
+        bytes += (double)dh__view_count(&views[i]) * (double)dh_dtype_size(views[i].dtype);
+    return bytes;
+}
+
+static dh_status run_timed(dh__step_call *c)
+{
+    dh__spent *s = &c->spent;
+    const dh_call *call = &c->call;
+    s->began = dh__now();
+    dh_status status = c->impl->run(call);
+    s->last = dh__now() - s->began;
+    s->runs++;
+    s->seconds += s->last;
+    s->flops += dh__op_flops(call);
+    s->bytes += bytes_of(call->in, call->in_count) + bytes_of(call->out, call->out_count);
+    return status;
+}
+
 static dh_status run_node(dh__plan *plan, int i)
 {
     dh__step_call *c = &plan->calls[i];
     if (!c->impl) return DH_OK;
-    if (!plan->profile) return c->impl->run(&c->call);
-    double start = dh__now();
-    dh_status status = c->impl->run(&c->call);
-    c->seconds += dh__now() - start;
-    return status;
+    return plan->profile ? run_timed(c) : c->impl->run(&c->call);
 }
 
 typedef struct stretch { /* nodes run in one session of the team */

@@ -28,6 +28,7 @@ dh_model *(dh_model_new)(const dh_model_args *args)
     dh_model *model = dh__calloc(1, sizeof *model);
     if (!model) return NULL;
     atomic_init(&model->references, 1);
+    dh__profile_ask(model);
     dh_status status = DH_OK;
     if (a.share)
         dh__params_retain(store = a.share->net.store);
@@ -44,6 +45,7 @@ dh_model *(dh_model_new)(const dh_model_args *args)
 void dh_model_free(dh_model *model)
 {
     if (!model || atomic_fetch_sub(&model->references, 1) != 1) return;
+    dh__profile_tell(model);
     dh__params *store = model->net.store;
     if (store && store->gradients_of == model)
         store->gradients_of = store; /* no model's: the next one may get this address */

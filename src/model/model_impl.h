@@ -83,7 +83,9 @@ struct dh_model {
     dh__stage *stages;
     dh__stage *current; /* holds the last forward's values */
     bool have_gradients, forward_training, need_targets;
-    bool profile; /* of the steps to come */
+    bool profile;       /* of the steps to come */
+    bool profile_asked; /* by the environment: told when the model is freed */
+    double peak;        /* FLOP/s of the device, once a step was profiled; 0: not known */
     int64_t last_rows;
     dh__key gradients_of; /* the plan that made the gradients, while there are any */
     int64_t gradient_rows;
@@ -165,7 +167,19 @@ void dh__leave(int before);
 dh_status dh__predict_rows(dh_tensor **outs, const dh_model *model, dh__stage *stage,
                            const dh__data *data, int64_t begin);
 
+/* --- profile_table.c --- */
+const char *dh__phase_name(dh__phase phase);
+/* The layer that a node belongs to, or what it is for. */
+const char *dh__scope_name(const dh_model *model, const dh__node *node);
+
+/* --- profile_trace.c --- */
+/* What DEEPHEALTH_PROFILE asks for: when the model is made, and when it is freed. */
+void dh__profile_ask(dh_model *model);
+void dh__profile_tell(const dh_model *model);
+
 /* --- profile.c --- */
+/* Before a step that is profiled. */
+void dh__profile_start(dh_model *model);
 typedef struct dh__times { /* seconds a step; update: running statistics too */
     double forward, backward, update;
 } dh__times;

@@ -2,15 +2,24 @@
 /* Time by layer, from what the plans have measured of their calls. */
 #include "model_impl.h"
 
+static void begin_anew(dh__plan *plan)
+{
+    plan->runs = 0;
+    for (int i = 0; i < plan->graph->node_count; i++) plan->calls[i].spent = (dh__spent){0};
+}
+
 dh_status dh_model_profile(dh_model *model, bool on)
 {
     DH_NEED(model, "model_profile", "model");
     model->profile = on;
-    for (dh__stage *s = model->stages; s && on; s = s->next) {
-        s->plan->runs = 0;
-        for (int i = 0; i < s->plan->graph->node_count; i++) s->plan->calls[i].seconds = 0;
-    }
+    for (dh__stage *s = model->stages; s && on; s = s->next) begin_anew(s->plan);
     return DH_OK;
+}
+
+void dh__profile_start(dh_model *model)
+{
+    dh_device *device = model->arena->device;
+    if (!model->peak && device->peak) model->peak = device->peak(device);
 }
 
 static void add_calls(dh__profile *p, const dh_model *model, const dh__plan *plan,
@@ -18,7 +27,7 @@ static void add_calls(dh__profile *p, const dh_model *model, const dh__plan *pla
 {
     for (int i = 0; i < plan->graph->node_count; i++) {
         const dh__node *n = plan->graph->nodes[i];
-        double seconds = plan->calls[i].seconds;
+        double seconds = plan->calls[i].spent.seconds;
         dh__times *t = n->scope >= 0 && listed[n->scope] ? &p->rows[n->scope]
                        : n->phase == DH_UPDATE           ? &p->rows[model->net.count + 1]
                                                          : &p->rows[model->net.count];

@@ -270,12 +270,7 @@ dh_status dh_summary(dh_model *model, int batch_size)
 {
     char *text;
     DH_TRY(dh_summary_text(&text, model, batch_size));
-    for (char *line = text; line && *line;) {
-        char *end = strchr(line, '\n');
-        if (end) *end = 0;
-        dh__log(DH_LOG_INFO, "%s", line);
-        line = end ? end + 1 : NULL;
-    }
+    dh__log_lines(text);
     dh_text_free(text);
     return DH_OK;
 }

@@ -166,9 +166,31 @@ static void work(void **state)
     free_parts(&p);
 }
 
+static void profile(void **state)
+{
+    (void)state;
+    parts p = make_parts();
+    char *text = NULL;
+    CALL(dh_profile(NULL), "profile: model is NULL");
+    CALL(dh_profile_text(NULL, p.net), "profile_text: text is NULL");
+    CALL(dh_profile_text(&text, NULL), "profile_text: model is NULL");
+    CALL(dh_profile_text(&text, p.net),
+         "profile_text: model \"net\" has no step that was timed; dh_model_profile(model, true) "
+         "begins it");
+    CALL(dh_profile_trace(NULL, "t.json"), "profile_trace: model is NULL");
+    CALL(dh_profile_trace(p.net, NULL), "profile_trace: path is NULL");
+    CALL(dh_profile_trace(p.net, "t.json"),
+         "profile_trace: model \"net\" has no step that was timed; dh_model_profile(model, true) "
+         "begins it");
+    assert_null(text);
+    none_wrong();
+    free_parts(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(json_texts), cmocka_unit_test(json_calls),
-                                       cmocka_unit_test(pictures), cmocka_unit_test(work)};
+                                       cmocka_unit_test(pictures), cmocka_unit_test(work),
+                                       cmocka_unit_test(profile)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
