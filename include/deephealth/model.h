@@ -282,8 +282,9 @@ DH_API void dh_text_free(char *text);
 
 /* on: from now on each layer's calls are timed in the steps of this model (its sessions' are not),
  * and dh_summary tells milliseconds a step, forward, backward and update, and each layer's share:
- * of training, or where none was timed, of evaluations and predictions. Each true begins anew;
- * false, the default, costs nothing and keeps what was measured until the next dh_build. */
+ * of training, or where none was timed, of evaluations and predictions. The very first step takes
+ * its memory from the system and does not count where there are more. Each true begins anew; false,
+ * the default, costs nothing and keeps what was measured until the next dh_build. */
 DH_API dh_status dh_model_profile(dh_model *model, bool on);
 
 /* Losses and metrics of all epochs as a PNG picture, 960 x 400; written atomically. */

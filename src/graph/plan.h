@@ -58,7 +58,8 @@ typedef struct dh__plan {
     void *bound_arena;
     dh_step step;
     bool profile;
-    int64_t runs; /* while profiling */
+    int64_t runs;   /* while profiling */
+    bool ran, cold; /* ran: ever; cold: the one run profiled so far was the first of all */
 } dh__plan;
 
 /* Takes graph over (also on failure). For training, level decides what backward computes again. */
@@ -73,7 +74,11 @@ dh_status dh__plan_resize(dh__plan *plan, int64_t rows);
 dh_status dh__plan_bind(dh__plan *plan);
 const dh_view *dh__plan_view(const dh__plan *plan, dh_value value);
 
-/* Runs the nodes of phases first..last. */
+/* Forgets what was measured. */
+void dh__plan_forget(dh__plan *plan);
+
+/* Runs the nodes of phases first..last. The first run of all takes its memory from the system, page
+ * by page, so a profile has it only until there is a second one. */
 dh_status dh__plan_run(dh__plan *plan, dh__phase first, dh__phase last);
 
 /* After a run whose loss was not finite: the scope of the first node, in order, whose output holds

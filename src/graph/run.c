@@ -47,6 +47,23 @@ static void run_stretch(void *context)
     for (int i = s->begin; i < s->end && !s->status; i++) s->status = run_node(s->plan, i);
 }
 
+void dh__plan_forget(dh__plan *plan)
+{
+    plan->runs = 0;
+    plan->cold = false;
+    for (int i = 0; i < plan->graph->node_count; i++) plan->calls[i].spent = (dh__spent){0};
+}
+
+static void count_run(dh__plan *plan)
+{
+    if (plan->profile && plan->cold) dh__plan_forget(plan);
+    if (plan->profile) {
+        plan->cold = !plan->ran;
+        plan->runs++;
+    }
+    plan->ran = true;
+}
+
 dh_status dh__plan_run(dh__plan *plan, dh__phase first, dh__phase last)
 {
     DH_TRY(dh__plan_bind(plan));
@@ -54,7 +71,7 @@ dh_status dh__plan_run(dh__plan *plan, dh__phase first, dh__phase last)
                  .begin = first > 0 ? plan->phase_end[first - 1] : 0,
                  .end = plan->phase_end[last]};
     plan->arena->owner = plan;
-    if (plan->profile && first == DH_FORWARD) plan->runs++;
+    if (first == DH_FORWARD) count_run(plan);
     uint64_t before = dh__float_mode_get();
     dh__float_mode_set(dh__float_mode_fast());
     for (int i = s.begin; i < s.end; i++) {

@@ -2,17 +2,11 @@
 /* Time by layer, from what the plans have measured of their calls. */
 #include "model_impl.h"
 
-static void begin_anew(dh__plan *plan)
-{
-    plan->runs = 0;
-    for (int i = 0; i < plan->graph->node_count; i++) plan->calls[i].spent = (dh__spent){0};
-}
-
 dh_status dh_model_profile(dh_model *model, bool on)
 {
     DH_NEED(model, "model_profile", "model");
     model->profile = on;
-    for (dh__stage *s = model->stages; s && on; s = s->next) begin_anew(s->plan);
+    for (dh__stage *s = model->stages; s && on; s = s->next) dh__plan_forget(s->plan);
     return DH_OK;
 }
 

@@ -83,7 +83,7 @@ static void the_table_names_what_ran_and_what_did_not(void **state)
     fit(net, 2);
     assert_ok(dh_profile_text(&text, net));
     assert_non_null(strstr(text, "model \"net\", training: "));
-    assert_non_null(strstr(text, " ms a step, mean of 4; "));
+    assert_non_null(strstr(text, " ms a step, mean of 3; "));
     assert_non_null(strstr(text, "; 1 threads, "));
     figures f = figures_of(text, "conv", "forward", "conv");
     /* 8 images of 16 x 144, 16 x 16 windows of 9; x, y and the weights in f32 */
