@@ -264,6 +264,7 @@ dh_status dh__graph_repeat(dh__graph *graph, const dh__node *like, const dh_valu
     n->phase = like->phase;
     n->scope = like->scope;
     n->stream = like->stream;
+    n->exact_ties = like->exact_ties;
     for (int i = 0; i < n->out_count && i < DH_OP_MAX_OUT; i++)
         views[i] = graph->values[like->out[i]].view;
     return append(graph, n, views, out);
@@ -314,6 +315,7 @@ dh_status dh__graph_clone(dh__graph **out, const dh__graph *graph)
         n->phase = from->phase;
         n->scope = from->scope;
         n->stream = from->stream;
+        n->exact_ties = from->exact_ties;
         g->nodes[g->node_count++] = n;
     }
     if (!status && graph->const_count &&

@@ -15,6 +15,7 @@ typedef struct dh__node {
     dh__phase phase;
     int scope;       /* index of the layer it came from, -1 outside */
     uint64_t stream; /* of random ops */
+    bool exact_ties; /* of its call */
     int in_count, out_count;
     dh_value *in, *out;
     void *attr; /* all three lie in the node's own block */
@@ -73,7 +74,7 @@ dh_status dh__graph_backward(dh__graph *graph, int roots, const dh_value *root, 
 const dh_view *dh__graph_view(const dh__graph *graph, dh_value value);
 
 /* --- passes ---
- * Each leaves an equal graph. Order: sort, fuse, prune, recompute, plan. */
+ * Each leaves an equal graph. Order: sort, fuse, prune, mark ties, recompute, plan. */
 
 /* Puts the nodes in the order of their phases, which stays theirs inside each. */
 dh_status dh__graph_sort(dh__graph *graph);
@@ -82,6 +83,8 @@ dh_status dh__graph_sort(dh__graph *graph);
 dh_status dh__graph_fuse(dh__graph *graph);
 /* Drops nodes that reach neither a kept value nor an update. */
 dh_status dh__graph_prune(dh__graph *graph);
+/* Sets exact_ties in the nodes on the way to one that selects, if a gradient flows through that. */
+dh_status dh__graph_mark_ties(dh__graph *graph);
 
 /* A copy, node for node; the store is shared. */
 dh_status dh__graph_clone(dh__graph **out, const dh__graph *graph);

@@ -134,3 +134,34 @@ dh_status dh__graph_prune(dh__graph *graph)
     dh__free(live);
     return DH_OK;
 }
+
+/* By value, which reach an update or a gradient in the store. */
+static void mark_learning(const dh__graph *graph, bool *learns)
+{
+    for (int i = graph->node_count - 1; i >= 0; i--) {
+        const dh__node *n = graph->nodes[i];
+        bool any = writes_store(graph, n);
+        for (int k = 0; k < n->out_count; k++) any |= learns[n->out[k]];
+        for (int k = 0; k < n->in_count && any; k++) learns[n->in[k]] = true;
+    }
+}
+
+dh_status dh__graph_mark_ties(dh__graph *graph)
+{
+    size_t count = (size_t)graph->value_count + 1;
+    bool *learns = dh__calloc(2 * count, sizeof *learns), *tied = learns + count;
+    if (!learns) return DH_ENOMEM;
+    mark_learning(graph, learns);
+    for (int i = graph->node_count - 1; i >= 0; i--) {
+        dh__node *n = graph->nodes[i];
+        bool selects = false;
+        n->exact_ties = false;
+        for (int k = 0; k < n->out_count; k++) {
+            selects |= (dh__ops[n->op]->flags & DH_OP_SELECTS) && learns[n->out[k]];
+            n->exact_ties |= tied[n->out[k]];
+        }
+        for (int k = 0; k < n->in_count && (selects || n->exact_ties); k++) tied[n->in[k]] = true;
+    }
+    dh__free(learns);
+    return DH_OK;
+}

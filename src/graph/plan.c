@@ -173,8 +173,6 @@ static void fill_tables(dh__plan *plan)
 {
     const dh__graph *g = plan->graph;
     dh_view *next = plan->call_views;
-    bool trains = false;
-    for (int i = 0; i < g->node_count; i++) trains |= g->nodes[i]->phase == DH_BACKWARD;
     for (int v = 0; v < g->value_count; v++) {
         plan->views[v] = g->values[v].view;
         plan->slots[v].base = v;
@@ -190,7 +188,7 @@ static void fill_tables(dh__plan *plan)
                                         .in = next,
                                         .out = next + n->in_count,
                                         .step = &plan->step,
-                                        .exact_ties = trains,
+                                        .exact_ties = n->exact_ties,
                                         .stream = n->stream};
         next += n->in_count + n->out_count;
         for (int p = n->phase; p < DH_PHASES; p++) plan->phase_end[p] = i + 1;
@@ -281,6 +279,7 @@ dh_status dh__plan_new(dh__plan **out, dh__graph *graph_take, dh__arena *arena, 
     if (!status) status = dh__graph_sort(graph_take);
     if (!status) status = dh__graph_fuse(graph_take);
     if (!status) status = dh__graph_prune(graph_take);
+    if (!status) status = dh__graph_mark_ties(graph_take);
     if (status) {
         dh__graph_free(graph_take);
         return status;

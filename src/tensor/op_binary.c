@@ -123,26 +123,26 @@ static dh_status atan2_backward(dh_grad *g)
     return g->to->status;
 }
 
-#define ARITHMETIC(name_, onnx_, rule, mask)                              \
-    const dh_op dh_op_##name_ = {.name = #name_,                          \
-                                 .onnx = onnx_,                           \
-                                 .in_min = 2,                             \
-                                 .in_max = 2,                             \
-                                 .dtypes = mask,                          \
-                                 .flags = DH_OP_SAME_DTYPE | DH_OP_CHEAP, \
-                                 .inplace = 3,                            \
-                                 .infer = binary_infer,                   \
+#define ARITHMETIC(name_, onnx_, rule, mask, ...)                                       \
+    const dh_op dh_op_##name_ = {.name = #name_,                                        \
+                                 .onnx = onnx_,                                         \
+                                 .in_min = 2,                                           \
+                                 .in_max = 2,                                           \
+                                 .dtypes = mask,                                        \
+                                 .flags = DH_OP_SAME_DTYPE | DH_OP_CHEAP | __VA_ARGS__, \
+                                 .inplace = 3,                                          \
+                                 .infer = binary_infer,                                 \
                                  .backward = rule}
-ARITHMETIC(add, "Add", add_backward, DH_MASK_NUMBER);
-ARITHMETIC(sub, "Sub", sub_backward, DH_MASK_NUMBER);
-ARITHMETIC(mul, "Mul", mul_backward, DH_MASK_NUMBER);
-ARITHMETIC(div, "Div", div_backward, DH_MASK_NUMBER);
-ARITHMETIC(pow, "Pow", pow_backward, DH_MASK_NUMBER);
-ARITHMETIC(maximum, "Max", select_backward, DH_MASK_NUMBER);
-ARITHMETIC(minimum, "Min", select_backward, DH_MASK_NUMBER);
-ARITHMETIC(mod, NULL, mod_backward, DH_MASK_NUMBER);
-ARITHMETIC(remainder, NULL, mod_backward, DH_MASK_NUMBER);
-ARITHMETIC(atan2, NULL, atan2_backward, DH_MASK_FLOAT);
+ARITHMETIC(add, "Add", add_backward, DH_MASK_NUMBER, 0);
+ARITHMETIC(sub, "Sub", sub_backward, DH_MASK_NUMBER, 0);
+ARITHMETIC(mul, "Mul", mul_backward, DH_MASK_NUMBER, 0);
+ARITHMETIC(div, "Div", div_backward, DH_MASK_NUMBER, 0);
+ARITHMETIC(pow, "Pow", pow_backward, DH_MASK_NUMBER, 0);
+ARITHMETIC(maximum, "Max", select_backward, DH_MASK_NUMBER, DH_OP_SELECTS);
+ARITHMETIC(minimum, "Min", select_backward, DH_MASK_NUMBER, DH_OP_SELECTS);
+ARITHMETIC(mod, NULL, mod_backward, DH_MASK_NUMBER, 0);
+ARITHMETIC(remainder, NULL, mod_backward, DH_MASK_NUMBER, 0);
+ARITHMETIC(atan2, NULL, atan2_backward, DH_MASK_FLOAT, 0);
 
 #define COMPARISON(name_, onnx_)                                          \
     const dh_op dh_op_##name_ = {.name = #name_,                          \

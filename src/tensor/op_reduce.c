@@ -244,9 +244,9 @@ REDUCE(mean, "ReduceMean", DH_MASK_FLOAT, infer_shape, .fields = reduce_fields,
 REDUCE(prod, "ReduceProd", DH_MASK_ANY, infer_sum, .fields = reduce_fields, .flops = input_flops,
        .backward = kernel_backward);
 REDUCE(max, "ReduceMax", DH_MASK_ANY, infer_extreme, .fields = reduce_fields, .flops = input_flops,
-       .backward = kernel_backward);
+       .flags = DH_OP_SELECTS, .backward = kernel_backward);
 REDUCE(min, "ReduceMin", DH_MASK_ANY, infer_extreme, .fields = reduce_fields, .flops = input_flops,
-       .backward = kernel_backward);
+       .flags = DH_OP_SELECTS, .backward = kernel_backward);
 REDUCE(argmax, NULL, DH_MASK_ANY, infer_arg, .fields = reduce_fields, .flops = input_flops,
        .no_grad = "an index is piecewise constant");
 REDUCE(argmin, NULL, DH_MASK_ANY, infer_arg, .fields = reduce_fields, .flops = input_flops,

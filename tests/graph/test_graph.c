@@ -281,30 +281,60 @@ static void test_fuse_others(void **state)
     dh__params_release(store);
 }
 
-/* A training step compares what convolutions give, also where it makes them again; a prediction may
- * round equal windows differently. */
+/* conv a, of which `select` takes elements, conv b behind it; and their gradients. */
+static dh__graph *ties_net(dh__params *store, int select)
+{
+    dh__graph *g = new_graph(store);
+    float ones[16 * 16 * 9];
+    for (int i = 0; i < 16 * 16 * 9; i++) ones[i] = 1;
+    dh_value x = dh__graph_input(g, DH_F32, SHAPE(24, 16, 8, 8)), w[2], grads[2];
+    w[0] = weight(g, "a", SHAPE(16, 16, 3, 3), ones);
+    w[1] = weight(g, "b", SHAPE(16, 16, 3, 3), ones);
+    dh_conv_attr conv = {.group = 1, .pads = {4, {1, 1, 1, 1}}};
+    dh_pool_attr pool = {.kernel_shape = {2, {3, 3}}, .pads = {4, {1, 1, 1, 1}}};
+    dh_reduce_attr all = {.keepdims = true};
+    dh_value a =
+        dh_emit1(&g->emitter, DH_OP_TANH, NULL, dh_emit2(&g->emitter, DH_OP_CONV, &conv, x, w[0]));
+    keep(g, a);
+    if (select == DH_OP_MAX_POOL) a = dh_emit1(&g->emitter, select, &pool, a);
+    if (select == DH_OP_MAX) a = op2(g, DH_OP_ADD, a, dh_emit1(&g->emitter, select, &all, a));
+    if (select == DH_OP_MAXIMUM) a = op2(g, select, a, x);
+    dh_value b = dh_emit2(&g->emitter, DH_OP_CONV, &conv, a, w[1]);
+    keep(g, dh_emit1(&g->emitter, DH_OP_MAX, &all, b)); /* of which no gradient flows */
+    assert_ok(dh__graph_backward(g, 1, &b, &x, 2, w, grads));
+    for (int i = 0; i < 2; i++)
+        dh__graph_place(g, grads[i], dh__graph_segment(g, i, DH_HOME_GRAD, 0));
+    return g;
+}
+
+/* Where a gradient flows to one of equals, what they were computed from must keep them equal, also
+ * where it is computed again; elsewhere equal windows may be rounded differently. */
 static void test_exact_ties(void **state)
 {
     (void)state;
-    for (int train = 0; train < 2; train++) {
-        dh__params *store = new_store();
-        dh__graph *g = new_graph(store);
-        float ones[16 * 16 * 9];
-        for (int i = 0; i < 16 * 16 * 9; i++) ones[i] = 1;
-        dh_value x = dh__graph_input(g, DH_F32, SHAPE(24, 16, 8, 8));
-        dh_value w = weight(g, "w", SHAPE(16, 16, 3, 3), ones);
-        dh_conv_attr conv = {.group = 1};
-        keep(g, dh_emit2(&g->emitter, DH_OP_CONV, &conv, x, w));
-        if (train) g->phase = DH_BACKWARD;
-        keep(g, dh_emit2(&g->emitter, DH_OP_CONV, &conv, x, w));
-        dh__arena *arena = new_arena();
-        dh__plan *plan = new_plan(g, arena, DH_FULL_MEM);
-        for (int i = 0; i < 2; i++)
-            assert_string_equal(plan->calls[i].impl->name, train ? "direct" : "winograd");
-        dh__plan_free(plan);
-        dh__arena_free(arena);
-        dh__params_release(store);
-    }
+    static const int selects[] = {DH_OP_TANH, DH_OP_MAX_POOL, DH_OP_MAX, DH_OP_MAXIMUM};
+    for (int s = 0; s < 4; s++)
+        for (int level = DH_FULL_MEM; level <= DH_LOW_MEM; level++) {
+            dh__params *store = new_store();
+            dh__graph *g = ties_net(store, selects[s]);
+            dh__arena *arena = new_arena();
+            dh__plan *plan = new_plan(g, arena, (dh__memory)level);
+            int convs = 0;
+            for (int i = 0; i < plan->graph->node_count; i++) {
+                const dh__node *n = plan->graph->nodes[i];
+                bool first = n->op == DH_OP_CONV && plan->graph->values[n->in[0]].node < 0;
+                convs += n->op == DH_OP_CONV;
+                if (n->op == DH_OP_CONV)
+                    assert_int_equal(plan->calls[i].call.exact_ties, s > 0 && first);
+                if (n->op == DH_OP_CONV)
+                    assert_string_equal(plan->calls[i].impl->name,
+                                        s > 0 && first ? "direct" : "winograd");
+            }
+            assert_true(convs >= 2);
+            dh__plan_free(plan);
+            dh__arena_free(arena);
+            dh__params_release(store);
+        }
 }
 
 int main(void)

@@ -47,8 +47,8 @@ typedef struct dh_call {
     const void *packed; /* what the implementation's pack() made; NULL: not kept */
     const dh_step *step;
     uint64_t stream; /* of random ops */
-    bool exact_ties; /* what is no gradient must give equal outputs for equal inputs, wherever they
-                        stand: in a training step a maximum passes on to the first of equals */
+    bool exact_ties; /* equal inputs must give equal outputs, wherever they stand: on the way to an
+                        op that selects, whose gradient would go to another of equals */
 } dh_call;
 
 /* --- gradient rules --- */
@@ -101,7 +101,8 @@ DH_API dh_status dh_emit(dh_emitter *to, int op, const void *attr, int in_count,
 typedef enum dh_op_flag {
     DH_OP_SAME_DTYPE = 1, /* all inputs have one dtype; the eager API promotes them first */
     DH_OP_CHEAP = 2,      /* worth computing again in backward rather than keeping (mid_mem) */
-    DH_OP_RANDOM = 4      /* reads step and stream */
+    DH_OP_RANDOM = 4,     /* reads step and stream */
+    DH_OP_SELECTS = 8     /* its gradient goes to some of the input's elements, by comparing them */
 } dh_op_flag;
 
 typedef struct dh_op {

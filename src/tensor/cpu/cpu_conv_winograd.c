@@ -143,7 +143,7 @@ static const char *refuse_winograd(const dh_call *call)
     const char *reason = dh__conv_direct.refuse(call);
     if (reason) return reason;
     /* the same window in two places of a tile differs in its last bits */
-    if (call->exact_ties && call->op != &dh_op_conv_dx) return "ties must stay ties";
+    if (call->exact_ties) return "ties must stay ties";
     dh__conv_sides s = dh__conv_sides_of(call);
     return dh__winograd_refuse(&s);
 }
