@@ -14,6 +14,7 @@ static dh_model *made(void)
     dh_layer *x = dh_input(net, {16, 12, 12});
     x = dh_conv2d(x, 16, {3, 3}, .padding = "same", .name = "conv");
     x = dh_relu(dh_batch_normalization(x, .name = "norm"), .name = "act");
+    x = dh_max_pool2d(x, {2, 2}); /* before which ties must stay */
     x = dh_softmax(dh_dense(dh_flatten(x), 4, .name = "out"));
     assert_ok(dh_build(net, x, .loss = "cross_entropy", .optimizer = dh_sgd(0.01f),
                        .device = dh_cs_cpu(.threads = 1), .seed = 1));

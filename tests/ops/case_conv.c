@@ -80,6 +80,27 @@ static const dh_conv_attr leaky_same = {
 
 #define DIRECT_DW(ATTR, X, W, Y, O) LARGE_DW(2e-4, ATTR, X, Y, W) /* up to 2200 terms */
 
+/* Windows of one element: a plane in several blocks, several planes in one, last panels of all
+ * widths, tiles of rows, strides, more channels than a panel holds. */
+static const dh_conv_attr wide_steps = {.group = 1, .strides = N2(1, 3)};
+static const dh_conv_attr point_relu = {.group = 1, .act = 1};
+static const dh_conv_attr point_leaky = {.group = 2, .act = 2, .alpha = 0.25};
+static const dh_conv_attr point_series = {.group = 1, .strides = N1(2)};
+static const dh_conv_attr point_volume = {.group = 1, .strides = N3(2, 1, 2)};
+
+#define POINTS(M)                                                             \
+    M(plain, C(2, 5, 33, 35), C(3, 5, 1, 1), C(2, 3, 33, 35), 3),             \
+        M(plain, C(19, 6, 8, 8), C(30, 6, 1, 1), C(19, 30, 8, 8), 30),        \
+        M(plain, C(35, 3, 7, 7), C(17, 3, 1, 1), C(35, 17, 7, 7), 17),        \
+        M(plain, C(3, 300, 14, 14), C(29, 300, 1, 1), C(3, 29, 14, 14), 29),  \
+        M(plain, C(1, 9, 40, 41), C(120, 9, 1, 1), C(1, 120, 40, 41), 120),   \
+        M(plain, C(2, 4100, 5, 3), C(2, 4100, 1, 1), C(2, 2, 5, 3), 2),       \
+        M(groups_2, C(3, 18, 9, 7), C(32, 9, 1, 1), C(3, 32, 9, 7), 32),      \
+        M(point_stride, C(3, 9, 15, 17), C(15, 9, 1, 1), C(3, 15, 8, 9), 15), \
+        M(wide_steps, C(2, 7, 30, 70), C(15, 7, 1, 1), C(2, 15, 30, 24), 15), \
+        M(point_series, C(2, 7, 1300), C(15, 7, 1), C(2, 15, 650), 15),       \
+        M(point_volume, C(2, 7, 6, 5, 9), C(15, 7, 1, 1, 1), C(2, 15, 3, 5, 5), 15)
+
 /* 3x3 windows, tiles of 4x4 that are whole or not, with many images or in several strips, any
  * padding, more channels than are taken at once. The sums have up to 1440 terms of up to 4; the
  * error of Winograd's filtering is about 1e-5 of the largest result. */
@@ -114,11 +135,18 @@ const op_case case_conv[] = {
     LARGE_CONV(leaky, C(17, 9, 6, 4), C(34, 9, 3, 3), C(17, 34, 3, 4), 34),
     NEAR_CONV(relu, C(25, 16, 5, 6), C(17, 16, 3, 3), C(25, 17, 5, 6), 17),
     NEAR_CONV(leaky_same, C(2, 20, 17, 16), C(40, 20, 3, 3), C(2, 40, 17, 16), 40),
+    POINTS(LARGE_CONV),
+    LARGE_CONV(point_relu, C(3, 16, 6, 8), C(17, 16, 1, 1), C(3, 17, 6, 8), 17),
+    LARGE_CONV(point_leaky, C(3, 16, 9, 8), C(18, 8, 1, 1), C(3, 18, 9, 8), 18),
+    POINTS(LARGE_DX),
     DIRECT(LARGE_DX),
     DIRECT(DIRECT_DW),
+    POINTS(DIRECT_DW),
     WINOGRAD(NEAR_CONV),
     WINOGRAD(NEAR_DX),
     WINOGRAD(NEAR_DW),
+    TRANSPOSE(plain, C(2, 16, 9, 15), C(16, 17, 1, 1), 17),
+    TRANSPOSE(groups_2, C(9, 16, 6, 8), C(16, 9, 1, 1), 18),
     TRANSPOSE(up, C(2, 16, 5, 4), C(16, 9, 2, 2), 9),
     TRANSPOSE(up, C(1, 8, 5, 1), C(8, 8, 3, 1), 8), /* a stride along an axis of length one */
     {.op = "conv_dx",

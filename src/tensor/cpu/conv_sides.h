@@ -38,7 +38,7 @@ static inline char *dh__conv_plane(const dh__conv_sides *s, const dh_view *view,
 /* Elements of axes [from, ndim) lie one after the other. */
 bool dh__packed_from(const dh_view *v, int from);
 
-extern const dh_impl dh__conv_winograd, dh__conv_winograd_dw, dh__conv_direct, dh__conv_direct_dw,
-    dh__conv_plain;
+extern const dh_impl dh__conv_winograd, dh__conv_winograd_dw, dh__conv_pointwise, dh__conv_direct,
+    dh__conv_direct_dw, dh__conv_plain;
 
 #endif

@@ -23,7 +23,8 @@ typedef struct dh__gemm_tile {
     const dh__gemm_at *runs; /* NULL: one, at a and b */
     int64_t run_count;       /* with runs; 0 gives a sum over nothing */
     double alpha, beta;
-    const void *bias; /* of the first column, or NULL */
+    const void *bias;     /* of the first column, or NULL */
+    const void *row_bias; /* of the first row, or NULL */
     dh__gemm_act act;
     double act_alpha;
     /* What the kernel prefetches, a line per four steps of k: fetch_sets times fetch_count lines

@@ -21,6 +21,7 @@ static __attribute__((noinline)) void F(finish_tile)(const dh__gemm_tile *t, con
             V x = alpha * F(dh__load)(sums + (i * nv + v) * W);
             if (t->beta != 0) x = F(dh__fma)(beta, F(dh__load_part)(c, width), x);
             if (t->bias) x += bias;
+            if (t->row_bias) x += F(dh__set)(((const T *)t->row_bias)[i]);
             if (t->act == DH_GEMM_ACT_RELU) x = F(dh__negative)(x, zero);
             if (t->act == DH_GEMM_ACT_LEAKY_RELU) x = F(dh__negative)(x, slope * x);
             if (width == W)
@@ -146,7 +147,7 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
         left = t->k;
         ROWS(A_ROW)
     }
-    if (t->cols < nv * W || t->bias || t->act != DH_GEMM_ACT_NONE) {
+    if (t->cols < nv * W || t->bias || t->row_bias || t->act != DH_GEMM_ACT_NONE) {
         _Alignas(64) T sums[MR * 2 * W];
         ROWS(KEEP)
         F(finish_tile)(t, sums, h, nv);

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/* Convolution with a window of one element, its gradient for the input and the transposed one: a
+ * product of the weights and the image as it lies, [channels, pixels]. Pixels of one image or of
+ * several are copied into panels as wide as the GEMM's micro-kernel, which then makes rows of the
+ * result where they belong: nothing is transposed. */
+#include <string.h>
+
+#include "conv_sides.h"
+#include "cpu.h"
+#include "cut.h"
+#include "gemm_plan.h"
+#include "team.h"
+
+#define SLAB         524288 /* bytes of a block's panels, about: a part of L2 */
+#define PIXELS       512    /* of a block, at most: runs of a row long enough to prefetch */
+#define TASKS_WANTED 16
+#define LEAST_TILES  4 /* of rows in a task, which packs the pixels for itself */
+#define SERIAL_FLOPS 2e6
+
+typedef struct job {
+    const dh__conv_sides *s;
+    const dh_view *from, *to;
+    const dh__gemm_kernels *kernels;
+    bool f64;
+    int64_t size, nr, lanes;                  /* bytes of an element; columns of the micro-kernel */
+    int64_t group, in_channels, out_channels; /* of a group; out: of the result */
+    int64_t plane;                            /* pixels of the result */
+    int64_t pixels, parts;                    /* of an image in a block, blocks of an image; or */
+    int64_t images;                           /* whole images in a block */
+    int64_t blocks, row_groups;
+    dh__gemm_rows rows;
+    char *weights; /* [tile of rows][input channel][row] */
+    char *slots;
+    int64_t slot; /* bytes */
+} job;
+
+typedef struct block { /* pixels [begin, end) of each image */
+    int64_t n, images, begin, end, panels;
+} block;
+
+static block block_of(const job *j, int64_t number)
+{
+    block b = {.n = number / j->parts * j->images, .begin = number % j->parts * j->pixels};
+    b.images = dh__at_most(j->images, j->s->c.n - b.n);
+    b.end = dh__at_most(b.begin + j->pixels, j->plane);
+    b.panels = dh__divide_up(b.end - b.begin, j->nr);
+    return b;
+}
+
+/* --- pixels --- */
+
+/* Elements from pixel to pixel of the input are not one: row by row of the result. */
+#define GATHER(T)                                                                                \
+    for (int64_t i = 0, p = b->begin; p < b->end; p++, i++) {                                    \
+        int64_t x = p % w->out[2], y = p / w->out[2] % w->out[1], z = p / w->out[2] / w->out[1]; \
+        int64_t at =                                                                             \
+            (z * w->stride[0] * w->in[1] + y * w->stride[1]) * w->in[2] + x * w->stride[2];      \
+        ((T *)(void *)out)[i / j->nr * panel + i % j->nr] = ((const T *)(const void *)from)[at]; \
+    }
+
+static void gather(const job *j, const block *b, const char *from, char *out)
+{
+    const dh__windows *w = &j->s->c.w;
+    int64_t panel = j->in_channels * j->nr;
+    if (j->f64)
+        GATHER(double)
+    else
+        GATHER(float)
+}
+
+static bool dense(const job *j)
+{
+    return j->s->c.w.stride[0] == 1 && j->s->c.w.stride[1] == 1 && j->s->c.w.stride[2] == 1;
+}
+
+/* One image's pixels of the block into panels [input channel][nr]. Channel by channel, because that
+ * is how they lie; what is missing in the last panel is made zero. */
+static void pack_pixels(const job *j, const block *b, int64_t n, char *out)
+{
+    int64_t row = j->nr * j->size, panel = j->in_channels * j->nr;
+    int64_t whole = (b->end - b->begin) / j->nr, rest = (b->end - b->begin) % j->nr;
+    char *last = out + whole * panel * j->size;
+    if (rest) memset(last, 0, (size_t)(panel * j->size));
+    for (int64_t c = 0; c < j->in_channels; c++, out += row, last += row) {
+        const char *from = dh__conv_plane(j->s, j->from, n, j->group * j->in_channels + c);
+        if (!dense(j)) {
+            gather(j, b, from, out);
+            continue;
+        }
+        from += b->begin * j->size;
+        j->kernels->pack_copy[j->f64](out, panel, from, j->nr, (int)j->nr, (int)j->nr, whole);
+        if (rest) memcpy(last, from + whole * row, (size_t)(rest * j->size));
+    }
+}
+
+/* --- rows of the result --- */
+
+static void make_rows(const job *j, const block *b, int64_t n, int64_t tile_number,
+                      const char *panels)
+{
+    int64_t first = dh__gemm_tile_row(&j->rows, tile_number);
+    int64_t h = dh__gemm_tile_row(&j->rows, tile_number + 1) - first;
+    int64_t channel = j->group * j->out_channels + first;
+    const dh_view *bias = j->s->bias;
+    dh__gemm_tile t = {.a = j->weights + first * j->in_channels * j->size,
+                       .a_step = h,
+                       .b = panels,
+                       .b_step = j->nr,
+                       .c = dh__conv_plane(j->s, j->to, n, channel) + b->begin * j->size,
+                       .c_row = j->to->stride[1],
+                       .k = j->in_channels,
+                       .alpha = 1,
+                       .act = j->s->act,
+                       .act_alpha = j->s->act_alpha,
+                       .fetch_count = 1};
+    if (bias) t.row_bias = (const char *)bias->data + channel * j->size;
+    for (int64_t p = 0; p < b->panels; p++) {
+        t.cols = dh__at_most(j->nr, b->end - b->begin - p * j->nr);
+        t.fetch = t.c;
+        j->kernels->tile[j->f64][1](&t, (int)h);
+        t.b = (const char *)t.b + j->in_channels * j->nr * j->size;
+        t.c = (char *)t.c + j->nr * j->size;
+    }
+}
+
+static void sum_task(void *context, int64_t i, int64_t place)
+{
+    const job *j = context;
+    block b = block_of(j, i / j->row_groups);
+    int64_t group = i % j->row_groups, image = b.panels * j->nr * j->in_channels * j->size;
+    char *slot = j->slots + place * j->slot;
+    for (int64_t n = 0; n < b.images; n++) pack_pixels(j, &b, b.n + n, slot + n * image);
+    int64_t end = j->rows.tiles * (group + 1) / j->row_groups;
+    for (int64_t t = j->rows.tiles * group / j->row_groups; t < end; t++)
+        for (int64_t n = 0; n < b.images; n++) make_rows(j, &b, b.n + n, t, slot + n * image);
+}
+
+static void pack_task(void *context, int64_t t, int64_t place)
+{
+    const job *j = context;
+    const dh_view *weight = &j->s->weight;
+    int64_t first = dh__gemm_tile_row(&j->rows, t), step = weight->stride[0];
+    int h = (int)(dh__gemm_tile_row(&j->rows, t + 1) - first);
+    const char *from = weight->data;
+    char *to = j->weights + first * j->in_channels * j->size;
+    DH_UNUSED(place);
+    if (j->s->to_large)
+        j->kernels->pack_copy[j->f64](to, h,
+                                      from + (j->group * j->in_channels * step + first) * j->size,
+                                      step, h, h, j->in_channels);
+    else
+        j->kernels->pack_turn[j->f64](to, h,
+                                      from + (j->group * j->out_channels + first) * step * j->size,
+                                      step, h, h, j->in_channels);
+}
+
+/* --- the implementation --- */
+
+static int64_t panel_bytes(const job *j)
+{
+    return j->in_channels * j->nr * j->size;
+}
+
+static job job_of(const dh__conv_sides *s)
+{
+    bool f64 = s->size == 8;
+    job j = {.s = s, .kernels = dh__gemm_kernels_now(), .f64 = f64, .size = s->size};
+    j.from = s->to_large ? &s->small : &s->large;
+    j.to = s->to_large ? &s->large : &s->small;
+    j.in_channels = s->to_large ? s->c.out_channels : s->c.in_channels;
+    j.out_channels = s->to_large ? s->c.in_channels : s->c.out_channels;
+    j.nr = j.kernels->nr[f64];
+    j.lanes = j.nr / 2;
+    j.plane = dh__windows_positions(&s->c.w);
+    int64_t all = j.in_channels ? dh__at_most(PIXELS / j.nr, SLAB / panel_bytes(&j)) : 1;
+    if (all < 1) all = 1; /* panels of a block */
+    int64_t panels = dh__divide_up(j.plane, j.nr);
+    j.parts = panels > all ? dh__divide_up(panels, all) : 1;
+    j.pixels = dh__divide_up(panels, j.parts) * j.nr;
+    j.images = panels && panels < all ? all / panels : 1;
+    j.blocks = dh__divide_up(s->c.n, j.images) * j.parts;
+    if (j.out_channels) j.rows = dh__gemm_cut_rows(j.out_channels, j.kernels->mr[f64]);
+    j.row_groups = 1;
+    if (j.blocks && j.blocks < TASKS_WANTED)
+        j.row_groups = dh__at_most(dh__divide_up(j.rows.tiles, LEAST_TILES),
+                                   dh__divide_up(TASKS_WANTED, j.blocks));
+    j.slot = dh__at_most(panel_bytes(&j) > SLAB ? panel_bytes(&j) : SLAB,
+                         s->c.n * panels * panel_bytes(&j));
+    j.slot = dh__whole_lines(j.slot);
+    return j;
+}
+
+static const char *refuse_pointwise(const dh_call *call)
+{
+    dh__conv_sides s = dh__conv_sides_of(call);
+    const dh__windows *w = &s.c.w;
+    bool f64 = s.large.dtype == DH_F64;
+    for (int i = 0; i < 3; i++) {
+        if (w->size[i] != 1) return "window is not one element";
+        if (w->begin[i] || (w->out[i] - 1) * w->stride[i] >= w->in[i]) return "padded";
+        if (s.to_large && w->in[i] != w->out[i]) return "strided";
+    }
+    if (s.large.dtype != DH_F32 && !f64) return "dtype is neither f32 nor f64";
+    if (!dh__packed_from(&s.weight, 1)) return "weight is not packed";
+    if (!dh__packed_from(&s.small, 2)) return "positions are not packed";
+    if (!dh__packed_from(&s.large, 2)) return "images are not packed";
+    if (s.bias && s.bias->stride[0] != 1) return "bias is not packed";
+    if (s.c.in_channels < 1 || s.c.out_channels < 1) return "no channels";
+    job j = job_of(&s);
+    /* else lines across images leave fewer lanes idle */
+    if (5 * j.plane < 4 * dh__divide_up(j.plane, j.lanes) * j.lanes) return "few pixels";
+    return NULL;
+}
+
+/* Of a group, in whole lines. */
+static int64_t weights_bytes(const job *j)
+{
+    return dh__whole_lines(j->out_channels * j->in_channels * j->size);
+}
+
+static size_t scratch_pointwise(const dh_call *call)
+{
+    dh__conv_sides s = dh__conv_sides_of(call);
+    job j = job_of(&s);
+    return (size_t)(weights_bytes(&j) + dh__cpu_count() * j.slot);
+}
+
+static void pack_weights(job *j, char *to, int64_t places)
+{
+    j->weights = to;
+    dh__team_run_placed(places, j->rows.tiles, pack_task, j);
+}
+
+static size_t packed_pointwise(const dh_call *call)
+{
+    dh__conv_sides s = dh__conv_sides_of(call);
+    if (call->op != &dh_op_conv) return 0;
+    job j = job_of(&s);
+    return (size_t)(weights_bytes(&j) * s.c.groups);
+}
+
+static void pack_pointwise(const dh_call *call, void *out)
+{
+    dh__conv_sides s = dh__conv_sides_of(call);
+    job j = job_of(&s);
+    for (j.group = 0; j.group < s.c.groups; j.group++)
+        pack_weights(&j, (char *)out + j.group * weights_bytes(&j), dh__cpu_count());
+}
+
+static dh_status run_pointwise(const dh_call *call)
+{
+    dh__conv_sides s = dh__conv_sides_of(call);
+    job j = job_of(&s);
+    char *packed = (char *)(uintptr_t)call->packed;
+    if (!dh__view_count(&call->out[0])) return DH_OK;
+    j.slots = (char *)call->scratch + weights_bytes(&j);
+    double flops = 2.0 * (double)dh__view_count(j.to) * (double)j.in_channels;
+    int64_t places = flops > SERIAL_FLOPS ? dh__cpu_count() : 1;
+    for (j.group = 0; j.group < s.c.groups; j.group++) {
+        if (packed)
+            j.weights = packed + j.group * weights_bytes(&j);
+        else
+            pack_weights(&j, call->scratch, places);
+        dh__team_run_placed(places, j.blocks * j.row_groups, sum_task, &j);
+    }
+    return DH_OK;
+}
+
+const dh_impl dh__conv_pointwise = {.name = "pointwise",
+                                    .refuse = refuse_pointwise,
+                                    .scratch = scratch_pointwise,
+                                    .packed = packed_pointwise,
+                                    .pack = pack_pointwise,
+                                    .run = run_pointwise};
