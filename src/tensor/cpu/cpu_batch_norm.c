@@ -7,18 +7,27 @@
 #include "cpu.h"
 #include "element.h"
 #include "norm_table.h"
+#include "stream.h"
 #include "team.h"
 
-#define PIECE 32768 /* elements whose sums are one partial result, about */
+#define PIECE          32768 /* elements whose sums are one partial result, about */
+#define CHANNEL_BYTES  1e6   /* of all it reads and writes: it stays in L2 */
+#define CHANNELS_LEAST 16    /* groups of channels are tasks */
+#define GROUP          16
+#define RUN            4096 /* elements that lie one after the other */
+#define BUFFER         ((int64_t)(DH_STREAM_PIECE / sizeof(float)))
 
 typedef struct batch {
     const dh_view *dy, *x, *mean, *var, *gamma, *beta;
     const dh_view *out, *dgamma, *dbeta;
+    bool frozen;  /* dx with mean and variance given */
+    bool streams; /* rows of y past the cache */
     const dh__norm_kernels *kernels;
     int64_t outer, channels, inner;
     double epsilon, count; /* count: elements of a channel */
     int64_t piece, pieces; /* of the outer range */
     int64_t terms;         /* sums of a channel: 2 forward, 3 backward */
+    int64_t group;         /* channels of a task that does all passes */
     int act;               /* that follows: none|relu|leaky_relu */
     double act_alpha;
     double *sums;               /* [pieces][terms][channels]; joined in [0] */
@@ -34,6 +43,7 @@ static batch batch_of(const dh_call *call)
         .x = &call->in[dx], .out = &call->out[0], .epsilon = attr->epsilon, .outer = 1, .inner = 1};
     bool affine = call->in_count == (train ? 3 : 5);
     if (dx) {
+        n.frozen = call->op == &dh_op_batch_norm_frozen_dx;
         n.dy = &call->in[0];
         n.mean = &call->in[2];
         n.var = &call->in[3];
@@ -60,6 +70,8 @@ static batch batch_of(const dh_call *call)
     n.act_alpha = n.act == 2 ? attr->alpha : 0;
     n.kernels = dh__norm_table();
     n.terms = dx ? 3 : 2;
+    n.streams = !dx && n.inner > 1 && n.out->data != n.x->data &&
+                dh__streams(n.count * (double)n.channels * sizeof(float));
     n.sums = call->scratch;
     n.m = (float *)(n.sums + n.terms * n.pieces * n.channels);
     n.k = n.m + n.channels;
@@ -116,23 +128,37 @@ static void column_sum_tasks(void *context, int64_t begin, int64_t end)
     }
 }
 
+/* Of channels [begin, end), at most GROUP of them, in the order in which they lie. */
+static void sum_rows(const batch *n, int64_t piece, int64_t begin, int64_t end)
+{
+    double sum[GROUP][3] = {{0}};
+    for (int64_t o = piece * n->piece; o < (piece + 1) * n->piece && o < n->outer; o++)
+        for (int64_t c = begin; c < end; c++) {
+            int64_t at = (o * n->channels + c) * n->inner;
+            if (n->dy)
+                n->kernels->row_sums(sum[c - begin], floats(n->dy) + at, floats(n->x) + at,
+                                     n->inner, floats(n->mean)[c]);
+            else
+                n->kernels->row_moments(sum[c - begin], floats(n->x) + at, n->inner, n->m[c]);
+        }
+    for (int64_t c = begin; c < end; c++)
+        for (int64_t k = 0; k < n->terms; k++)
+            n->sums[(n->terms * piece + k) * n->channels + c] = sum[c - begin][k];
+}
+
 static void row_sum_tasks(void *context, int64_t begin, int64_t end)
 {
     const batch *n = context;
-    for (int64_t t = begin; t < end; t++) {
-        int64_t piece = t / n->channels, c = t % n->channels;
-        double sum[3] = {0, 0, 0};
-        for (int64_t o = piece * n->piece; o < (piece + 1) * n->piece && o < n->outer; o++) {
-            int64_t at = (o * n->channels + c) * n->inner;
-            if (n->dy)
-                n->kernels->row_sums(sum, floats(n->dy) + at, floats(n->x) + at, n->inner,
-                                     floats(n->mean)[c]);
-            else
-                n->kernels->row_moments(sum, floats(n->x) + at, n->inner, n->m[c]);
-        }
+    for (int64_t t = begin; t < end; t++)
+        sum_rows(n, t / n->channels, t % n->channels, t % n->channels + 1);
+}
+
+/* A channel's sums, into those of the first piece. */
+static void join_pieces(const batch *n, int64_t c)
+{
+    for (int64_t p = 1; p < n->pieces; p++)
         for (int64_t k = 0; k < n->terms; k++)
-            n->sums[(n->terms * piece + k) * n->channels + c] = sum[k];
-    }
+            n->sums[k * n->channels + c] += n->sums[(p * n->terms + k) * n->channels + c];
 }
 
 static void channel_sums(batch *n)
@@ -142,38 +168,47 @@ static void channel_sums(batch *n)
     else
         dh__team_ranges(n->pieces * n->channels, n->inner * n->piece < 4096 ? 8 : 1, row_sum_tasks,
                         n);
-    for (int64_t p = 1; p < n->pieces; p++)
-        for (int64_t i = 0; i < n->terms * n->channels; i++)
-            n->sums[i] += n->sums[p * n->terms * n->channels + i];
+    for (int64_t c = 0; c < n->channels; c++) join_pieces(n, c);
 }
 
 /* --- the last pass --- */
+
+/* Row number `line` of [outer x channels]. */
+static void apply_row(const batch *n, int64_t line)
+{
+    const float alpha = (float)n->act_alpha, *slope = n->act ? &alpha : NULL;
+    int64_t c = line % n->channels, at = line * n->inner;
+    float *out = (float *)n->out->data + at;
+    const float *x = floats(n->x) + at;
+    if (n->dy)
+        n->kernels->row_dx(out, floats(n->dy) + at, x, n->inner, n->m[c], n->k[c], n->m0[c],
+                           n->m1[c]);
+    else if (!n->streams)
+        n->kernels->row_apply(out, x, n->inner, n->m[c], n->k[c], n->b[c], slope);
+    for (int64_t i = 0; i < n->inner && n->streams; i += BUFFER) {
+        float made[BUFFER];
+        int64_t count = n->inner - i < BUFFER ? n->inner - i : BUFFER;
+        n->kernels->row_apply(made, x + i, count, n->m[c], n->k[c], n->b[c], slope);
+        dh__stream(out + i, made, (size_t)count * sizeof *made);
+    }
+}
 
 /* Lines: rows of all columns where inner is 1, else [inner] of one channel. */
 static void apply_tasks(void *context, int64_t begin, int64_t end)
 {
     const batch *n = context;
-    float *out = n->out->data;
-    const float *x = floats(n->x), *dy = floats(n->dy);
     const float alpha = (float)n->act_alpha, *slope = n->act ? &alpha : NULL;
-    if (n->inner == 1) {
-        int64_t at = begin * n->channels, rows = end - begin;
-        if (dy)
-            n->kernels->column_dx(out + at, dy + at, x + at, n->channels, rows, n->channels, n->m,
-                                  n->k, n->m0, n->m1);
-        else
-            n->kernels->column_apply(out + at, x + at, n->channels, rows, n->channels, n->m, n->k,
-                                     n->b, slope);
-        return;
-    }
-    for (int64_t line = begin; line < end; line++) {
-        int64_t c = line % n->channels, at = line * n->inner;
-        if (dy)
-            n->kernels->row_dx(out + at, dy + at, x + at, n->inner, n->m[c], n->k[c], n->m0[c],
-                               n->m1[c]);
-        else
-            n->kernels->row_apply(out + at, x + at, n->inner, n->m[c], n->k[c], n->b[c], slope);
-    }
+    int64_t at = begin * n->channels, rows = end - begin;
+    float *out = (float *)n->out->data + at;
+    const float *x = floats(n->x) + at;
+    for (int64_t line = begin; line < end && n->inner > 1; line++) apply_row(n, line);
+    if (n->streams) dh__stream_end();
+    if (n->inner > 1) return;
+    if (n->dy)
+        n->kernels->column_dx(out, floats(n->dy) + at, x, n->channels, rows, n->channels, n->m,
+                              n->k, n->m0, n->m1);
+    else
+        n->kernels->column_apply(out, x, n->channels, rows, n->channels, n->m, n->k, n->b, slope);
 }
 
 static void apply(batch *n)
@@ -196,21 +231,84 @@ static double prepare(batch *n, int64_t c, double mean, double var)
     return rstd;
 }
 
+/* From a channel's sums its moments, and what the last pass applies. */
+static void finish_train(batch *n, int64_t c)
+{
+    double mean, var;
+    dh__norm_moments(&mean, &var, (double[]){n->sums[c], n->sums[n->channels + c]}, n->count,
+                     n->m[c]);
+    ((float *)n->mean->data)[c] = (float)mean;
+    ((float *)n->var->data)[c] = (float)var;
+    prepare(n, c, mean, var);
+}
+
+static void finish_dx(batch *n, int64_t c)
+{
+    double *s = n->sums + c, sum[3] = {s[0], s[n->channels], s[2 * n->channels]};
+    double rest = n->frozen ? 0 : dh__norm_rest(sum, n->count);
+    double rstd = prepare(n, c, (double)floats(n->mean)[c], (double)floats(n->var)[c]);
+    double m1 = sum[1] / n->count * rstd * rstd;
+    n->m0[c] = n->frozen ? 0 : (float)(sum[0] / n->count - rest * m1);
+    n->m1[c] = n->frozen ? 0 : (float)m1;
+    ((float *)n->dgamma->data)[c] = (float)(sum[1] * rstd);
+    ((float *)n->dbeta->data)[c] = (float)sum[0];
+}
+
+static void finish(batch *n, int64_t c)
+{
+    if (n->dy)
+        finish_dx(n, c);
+    else
+        finish_train(n, c);
+}
+
+/* All passes over some channels after each other, while they stay in the cache. */
+static void group_tasks(void *context, int64_t first, int64_t last)
+{
+    batch *n = context;
+    int64_t begin = first * n->group, end = last * n->group;
+    if (end > n->channels) end = n->channels;
+    for (int64_t piece = 0; piece < n->pieces; piece++) sum_rows(n, piece, begin, end);
+    for (int64_t c = begin; c < end; c++) {
+        join_pieces(n, c);
+        finish(n, c);
+    }
+    for (int64_t o = 0; o < n->outer; o++)
+        for (int64_t c = begin; c < end; c++) apply_row(n, o * n->channels + c);
+    if (n->streams) dh__stream_end();
+}
+
+/* Channels that are taken together: as many as make a run of memory, and stay in L2; 0 where one is
+ * too much or there are few. */
+static int64_t group_of(const batch *n)
+{
+    double bytes = n->count * (n->dy ? 3 : 2) * (double)sizeof(float);
+    if (n->inner < 2 || n->channels < CHANNELS_LEAST || bytes > CHANNEL_BYTES) return 0;
+    int64_t group = RUN / n->inner + 1, most = n->channels / CHANNELS_LEAST;
+    if (group > GROUP) group = GROUP;
+    if (group > most) group = most;
+    double fit = CHANNEL_BYTES / (bytes + 1);
+    return (double)group <= fit ? group : fit > 1 ? (int64_t)fit : 1;
+}
+
+static void sum_and_apply(batch *n)
+{
+    n->group = group_of(n);
+    if (n->group) {
+        dh__team_ranges((n->channels + n->group - 1) / n->group, 1, group_tasks, n);
+        return;
+    }
+    channel_sums(n);
+    for (int64_t c = 0; c < n->channels; c++) finish(n, c);
+    apply(n);
+}
+
 static dh_status packed_train_run(const dh_call *call)
 {
     batch n = batch_of(call);
     for (int64_t c = 0; c < n.channels; c++)
         n.m[c] = n.count > 0 ? dh__norm_shift(floats(n.x)[c * n.inner]) : 0;
-    channel_sums(&n);
-    for (int64_t c = 0; c < n.channels; c++) {
-        double mean, var;
-        dh__norm_moments(&mean, &var, (double[]){n.sums[c], n.sums[n.channels + c]}, n.count,
-                         n.m[c]);
-        ((float *)n.mean->data)[c] = (float)mean;
-        ((float *)n.var->data)[c] = (float)var;
-        prepare(&n, c, mean, var);
-    }
-    apply(&n);
+    sum_and_apply(&n);
     return DH_OK;
 }
 
@@ -226,19 +324,7 @@ static dh_status packed_infer_run(const dh_call *call)
 static dh_status packed_dx_run(const dh_call *call)
 {
     batch n = batch_of(call);
-    bool frozen = call->op == &dh_op_batch_norm_frozen_dx;
-    channel_sums(&n);
-    for (int64_t c = 0; c < n.channels; c++) {
-        double *s = n.sums + c, sum[3] = {s[0], s[n.channels], s[2 * n.channels]};
-        double rest = frozen ? 0 : dh__norm_rest(sum, n.count);
-        double rstd = prepare(&n, c, (double)floats(n.mean)[c], (double)floats(n.var)[c]);
-        double m1 = sum[1] / n.count * rstd * rstd;
-        n.m0[c] = frozen ? 0 : (float)(sum[0] / n.count - rest * m1);
-        n.m1[c] = frozen ? 0 : (float)m1;
-        ((float *)n.dgamma->data)[c] = (float)(sum[1] * rstd);
-        ((float *)n.dbeta->data)[c] = (float)sum[0];
-    }
-    apply(&n);
+    sum_and_apply(&n);
     return DH_OK;
 }
 
