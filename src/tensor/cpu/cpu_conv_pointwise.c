@@ -14,7 +14,7 @@
 #define SLAB         524288 /* bytes of a block's panels, about: a part of L2 */
 #define PIXELS       512    /* of a block, at most: runs of a row long enough to prefetch */
 #define TASKS_WANTED 16
-#define LEAST_TILES  4 /* of rows in a task, which packs the pixels for itself */
+#define LEAST_TILES  4 /* of rows in a task */
 #define SERIAL_FLOPS 2e6
 
 typedef struct job {
@@ -30,8 +30,8 @@ typedef struct job {
     int64_t blocks, row_groups;
     dh__gemm_rows rows;
     char *weights; /* [tile of rows][input channel][row] */
-    char *slots;
-    int64_t slot; /* bytes */
+    char *slots;   /* panels, of a block of one's own or shared by the tasks of its rows */
+    int64_t slot;  /* bytes */
 } job;
 
 typedef struct block { /* pixels [begin, end) of each image */
@@ -47,21 +47,34 @@ static block block_of(const job *j, int64_t number)
     return b;
 }
 
+/* Several tasks make the rows of a block: its pixels are packed before them, once. */
+static bool shared(const job *j)
+{
+    return j->row_groups > 1;
+}
+
 /* --- pixels --- */
 
-/* Elements from pixel to pixel of the input are not one: row by row of the result. */
-#define GATHER(T)                                                                                \
-    for (int64_t i = 0, p = b->begin; p < b->end; p++, i++) {                                    \
-        int64_t x = p % w->out[2], y = p / w->out[2] % w->out[1], z = p / w->out[2] / w->out[1]; \
-        int64_t at =                                                                             \
-            (z * w->stride[0] * w->in[1] + y * w->stride[1]) * w->in[2] + x * w->stride[2];      \
-        ((T *)(void *)out)[i / j->nr * panel + i % j->nr] = ((const T *)(const void *)from)[at]; \
+/* Pixels of a channel, row by row of the result, its strides apart in the input. */
+#define GATHER(T)                                                                   \
+    for (int64_t run; count > 0; count -= run, x = 0) {                             \
+        const T *row = (const T *)(const void *)from +                              \
+                       (z * w->stride[0] * w->in[1] + y * w->stride[1]) * w->in[2]; \
+        T *to = (T *)(void *)out;                                                   \
+        run = dh__at_most(w->out[2] - x, count);                                    \
+        for (int64_t i = 0; i < run; i++) to[i] = row[(x + i) * step];              \
+        out += run * (int64_t)sizeof(T);                                            \
+        if (++y == w->out[1]) {                                                     \
+            y = 0;                                                                  \
+            z++;                                                                    \
+        }                                                                           \
     }
 
 static void gather(const job *j, const block *b, const char *from, char *out)
 {
     const dh__windows *w = &j->s->c.w;
-    int64_t panel = j->in_channels * j->nr;
+    int64_t x = b->begin % w->out[2], y = b->begin / w->out[2] % w->out[1];
+    int64_t z = b->begin / w->out[2] / w->out[1], count = b->end - b->begin, step = w->stride[2];
     if (j->f64)
         GATHER(double)
     else
@@ -73,24 +86,45 @@ static bool dense(const job *j)
     return j->s->c.w.stride[0] == 1 && j->s->c.w.stride[1] == 1 && j->s->c.w.stride[2] == 1;
 }
 
-/* One image's pixels of the block into panels [input channel][nr]. Channel by channel, because that
- * is how they lie; what is missing in the last panel is made zero. */
-static void pack_pixels(const job *j, const block *b, int64_t n, char *out)
+/* Channels [c, end) of one image's pixels of the block into panels [input channel][nr]. Channel by
+ * channel, because that is how they lie; what is missing in the last panel is made zero. */
+static void pack_pixels(const job *j, const block *b, int64_t n, int64_t c, int64_t end, char *out)
 {
     int64_t row = j->nr * j->size, panel = j->in_channels * j->nr;
     int64_t whole = (b->end - b->begin) / j->nr, rest = (b->end - b->begin) % j->nr;
-    char *last = out + whole * panel * j->size;
-    if (rest) memset(last, 0, (size_t)(panel * j->size));
-    for (int64_t c = 0; c < j->in_channels; c++, out += row, last += row) {
+    _Alignas(64) char gathered[PIXELS * sizeof(double)];
+    char *last = out + whole * panel * j->size + c * row;
+    for (out += c * row; c < end; c++, out += row, last += row) {
         const char *from = dh__conv_plane(j->s, j->from, n, j->group * j->in_channels + c);
-        if (!dense(j)) {
-            gather(j, b, from, out);
-            continue;
+        if (dense(j)) {
+            from += b->begin * j->size;
+        } else {
+            gather(j, b, from, gathered);
+            from = gathered;
         }
-        from += b->begin * j->size;
         j->kernels->pack_copy[j->f64](out, panel, from, j->nr, (int)j->nr, (int)j->nr, whole);
-        if (rest) memcpy(last, from + whole * row, (size_t)(rest * j->size));
+        if (!rest) continue;
+        memcpy(last, from + whole * row, (size_t)(rest * j->size));
+        memset(last + rest * j->size, 0, (size_t)((j->nr - rest) * j->size));
     }
+}
+
+static int64_t image_bytes(const job *j, const block *b)
+{
+    return b->panels * j->nr * j->in_channels * j->size;
+}
+
+/* A part of the channels of a block, into the block's own slot. */
+static void pack_block_task(void *context, int64_t i, int64_t place)
+{
+    const job *j = context;
+    block b = block_of(j, i / j->row_groups);
+    int64_t part = i % j->row_groups;
+    char *slot = j->slots + i / j->row_groups * j->slot;
+    DH_UNUSED(place);
+    for (int64_t n = 0; n < b.images; n++)
+        pack_pixels(j, &b, b.n + n, j->in_channels * part / j->row_groups,
+                    j->in_channels * (part + 1) / j->row_groups, slot + n * image_bytes(j, &b));
 }
 
 /* --- rows of the result --- */
@@ -127,9 +161,10 @@ static void sum_task(void *context, int64_t i, int64_t place)
 {
     const job *j = context;
     block b = block_of(j, i / j->row_groups);
-    int64_t group = i % j->row_groups, image = b.panels * j->nr * j->in_channels * j->size;
-    char *slot = j->slots + place * j->slot;
-    for (int64_t n = 0; n < b.images; n++) pack_pixels(j, &b, b.n + n, slot + n * image);
+    int64_t group = i % j->row_groups, image = image_bytes(j, &b);
+    char *slot = j->slots + (shared(j) ? i / j->row_groups : place) * j->slot;
+    for (int64_t n = 0; n < b.images && !shared(j); n++)
+        pack_pixels(j, &b, b.n + n, 0, j->in_channels, slot + n * image);
     int64_t end = j->rows.tiles * (group + 1) / j->row_groups;
     for (int64_t t = j->rows.tiles * group / j->row_groups; t < end; t++)
         for (int64_t n = 0; n < b.images; n++) make_rows(j, &b, b.n + n, t, slot + n * image);
@@ -222,7 +257,8 @@ static size_t scratch_pointwise(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
     job j = job_of(&s);
-    return (size_t)(weights_bytes(&j) + dh__cpu_count() * j.slot);
+    int64_t slots = dh__cpu_count() > TASKS_WANTED ? dh__cpu_count() : TASKS_WANTED;
+    return (size_t)(weights_bytes(&j) + dh__at_most(slots, j.blocks) * j.slot);
 }
 
 static void pack_weights(job *j, char *to, int64_t places)
@@ -261,6 +297,7 @@ static dh_status run_pointwise(const dh_call *call)
             j.weights = packed + j.group * weights_bytes(&j);
         else
             pack_weights(&j, call->scratch, places);
+        if (shared(&j)) dh__team_run_placed(places, j.blocks * j.row_groups, pack_block_task, &j);
         dh__team_run_placed(places, j.blocks * j.row_groups, sum_task, &j);
     }
     return DH_OK;
