@@ -13,7 +13,7 @@ dh_status dh_model_profile(dh_model *model, bool on)
 void dh__profile_start(dh_model *model)
 {
     dh_device *device = model->arena->device;
-    if (!model->peak && device->peak) model->peak = device->peak(device);
+    if (model->peak <= 0 && device->peak) model->peak = device->peak(device);
 }
 
 static void add_calls(dh__profile *p, const dh_model *model, const dh__plan *plan,
