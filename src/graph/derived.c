@@ -3,11 +3,14 @@
 
 #include <string.h>
 
-static bool same(const dh__derived *d, const dh_impl *impl, const dh_call *call, int64_t offset,
-                 size_t bytes)
+static bool same(const dh__derived *d, const dh_impl *impl, const dh_call *call,
+                 const dh__derived_from *from, int count, size_t bytes)
 {
     const dh_view *w = &call->in[1];
-    return d->impl == impl && d->op == call->op && d->offset == offset && d->bytes == bytes &&
+    bool places = d->count == count;
+    for (int i = 0; i < count && places; i++)
+        places = d->from[i].home == from[i].home && d->from[i].offset == from[i].offset;
+    return places && d->impl == impl && d->op == call->op && d->bytes == bytes &&
            d->ndim == w->ndim &&
            !memcmp(d->shape, w->shape, sizeof w->shape[0] * (size_t)w->ndim) &&
            (!call->op->attr_size || !memcmp(d->attr, call->attr, call->op->attr_size));
@@ -21,12 +24,13 @@ static void free_one(dh__params *store, dh__derived *d)
 }
 
 static dh_status make(dh__derived **out, dh__params *store, const dh_impl *impl,
-                      const dh_call *call, int64_t offset, size_t bytes)
+                      const dh_call *call, const dh__derived_from *from, int count, size_t bytes)
 {
     size_t attr_size = call->op->attr_size;
     dh__derived *d = dh__calloc(1, sizeof *d);
     if (!d) return DH_ENOMEM;
-    *d = (dh__derived){.impl = impl, .op = call->op, .offset = offset, .bytes = bytes};
+    *d = (dh__derived){.impl = impl, .op = call->op, .count = count, .bytes = bytes};
+    memcpy(d->from, from, (size_t)count * sizeof *from);
     d->ndim = call->in[1].ndim;
     memcpy(d->shape, call->in[1].shape, sizeof d->shape);
     d->attr = dh__alloc(attr_size ? attr_size : 1);
@@ -41,7 +45,7 @@ static dh_status make(dh__derived **out, dh__params *store, const dh_impl *impl,
 }
 
 dh_status dh__derived_get(dh__derived **out, dh__params *store, const dh_impl *impl,
-                          const dh_call *call, int64_t offset)
+                          const dh_call *call, const dh__derived_from *from, int count)
 {
     *out = NULL;
     size_t bytes = impl->packed ? impl->packed(call) : 0;
@@ -49,9 +53,9 @@ dh_status dh__derived_get(dh__derived **out, dh__params *store, const dh_impl *i
     dh_status status = DH_OK;
     pthread_mutex_lock(&store->derived_lock);
     dh__derived *d = store->derived;
-    while (d && !same(d, impl, call, offset, bytes)) d = d->next;
+    while (d && !same(d, impl, call, from, count, bytes)) d = d->next;
     if (!d) {
-        status = make(&d, store, impl, call, offset, bytes);
+        status = make(&d, store, impl, call, from, count, bytes);
         if (!status) {
             d->next = store->derived;
             store->derived = d;
@@ -82,6 +86,7 @@ const void *dh__derived_data(dh__params *store, dh__derived *derived, const dh_c
 {
     pthread_mutex_lock(&store->derived_lock);
     int holders = atomic_load(&store->weights->references) - 1 - atomic_load(&store->readers);
+    if (store->states) holders += atomic_load(&store->states->references) - 1;
     if (!holders && derived->generation != store->generation) {
         derived->impl->pack(call, derived->data);
         derived->generation = store->generation;

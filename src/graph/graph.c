@@ -270,6 +270,22 @@ dh_status dh__graph_repeat(dh__graph *graph, const dh__node *like, const dh_valu
     return append(graph, n, views, out);
 }
 
+dh__node *dh__graph_with_inputs(dh__graph *graph, int index, int in_count, const dh_value *in)
+{
+    dh__node *old = graph->nodes[index], *n = new_node(old->op, in_count, old->out_count);
+    if (!n) return NULL;
+    if (n->attr) memcpy(n->attr, old->attr, dh__ops[old->op]->attr_size);
+    memcpy(n->in, in, (size_t)in_count * sizeof *in);
+    memcpy(n->out, old->out, (size_t)old->out_count * sizeof *n->out);
+    n->phase = old->phase;
+    n->scope = old->scope;
+    n->stream = old->stream;
+    n->exact_ties = old->exact_ties;
+    dh__free(old);
+    graph->nodes[index] = n;
+    return n;
+}
+
 /* True where the producer can write the value anywhere: it makes it itself, whole. */
 static bool movable(const dh__graph *graph, dh_value value)
 {

@@ -74,10 +74,13 @@ dh_status dh__graph_backward(dh__graph *graph, int roots, const dh_value *root, 
 const dh_view *dh__graph_view(const dh__graph *graph, dh_value value);
 
 /* --- passes ---
- * Each leaves an equal graph. Order: sort, fuse, prune, mark ties, recompute, plan. */
+ * Each leaves an equal graph. Order: sort, fold, fuse, prune, mark ties, recompute, plan. */
 
 /* Puts the nodes in the order of their phases, which stays theirs inside each. */
 dh_status dh__graph_sort(dh__graph *graph);
+/* Where nothing learns, a convolution + batch_norm with given statistics, where nothing else reads
+ * between: one node, which scales the weights instead of the results. */
+dh_status dh__graph_fold(dh__graph *graph);
 /* An op that can apply an activation last (its fields act and alpha) + relu or leaky_relu, where
  * nothing else reads between: one node. */
 dh_status dh__graph_fuse(dh__graph *graph);
@@ -92,5 +95,8 @@ dh_status dh__graph_clone(dh__graph **out, const dh__graph *graph);
 /* For passes: a node like `like` with other inputs and outputs, appended. */
 dh_status dh__graph_repeat(dh__graph *graph, const dh__node *like, const dh_value *in,
                            dh_value *out);
+/* For passes: in the place of node index one that is like it but for its inputs; NULL, and nothing
+ * changed, where memory lacks. */
+dh__node *dh__graph_with_inputs(dh__graph *graph, int index, int in_count, const dh_value *in);
 
 #endif

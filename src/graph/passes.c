@@ -50,6 +50,65 @@ static void drop_empty(dh__graph *graph)
     graph->node_count = kept;
 }
 
+/* The convolution whose results the node normalises, as it could itself; -1: there is none. */
+static int folds_into(const dh__graph *graph, const dh__node *norm, const int *readers)
+{
+    if (norm->op != DH_OP_BATCH_NORM || norm->in_count != 5) return -1;
+    const dh__val *sum = &graph->values[norm->in[0]];
+    const dh_norm_attr *attr = norm->attr;
+    if (sum->node < 0 || sum->home != DH_HOME_ARENA || readers[norm->in[0]] != 1) return -1;
+    const dh__node *conv = graph->nodes[sum->node];
+    if (conv->op != DH_OP_CONV || conv->in_count > 3) return -1;
+    if (((const dh_conv_attr *)conv->attr)->act) return -1;
+    if (attr->axis != 1 && attr->axis + sum->view.ndim != 1) return -1;
+    for (int k = 1; k < 5; k++) {
+        const dh__val *v = &graph->values[norm->in[k]];
+        if (v->node >= 0 || v->view.dtype != sum->view.dtype) return -1;
+    }
+    return sum->node;
+}
+
+/* Puts convolution number `index` in the place of itself and the node that normalises its results,
+ * which is freed. */
+static dh_status fold(dh__graph *graph, int index, dh__node *norm)
+{
+    const dh__node *old = graph->nodes[index];
+    dh_value in[7], sum = old->out[0], out = norm->out[0];
+    const dh_norm_attr *attr = norm->attr;
+    int count = old->in_count;
+    memcpy(in, old->in, (size_t)count * sizeof *in);
+    memcpy(in + count, norm->in + 1, 4 * sizeof *in);
+    dh__node *conv = dh__graph_with_inputs(graph, index, count + 4, in);
+    if (!conv) return DH_ENOMEM;
+    dh_conv_attr *to = conv->attr;
+    to->epsilon = attr->epsilon;
+    to->act = attr->act;
+    to->alpha = attr->alpha;
+    conv->out[0] = out;
+    graph->values[sum].node = -1; /* nothing makes it any more */
+    graph->values[out].node = index;
+    dh__free(norm);
+    return DH_OK;
+}
+
+dh_status dh__graph_fold(dh__graph *graph)
+{
+    for (int i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i]->phase != DH_FORWARD) return DH_OK;
+    int *readers = count_readers(graph);
+    if (!readers) return DH_ENOMEM;
+    dh_status status = DH_OK;
+    for (int i = 0; i < graph->node_count && !status; i++) {
+        int conv = folds_into(graph, graph->nodes[i], readers);
+        if (conv < 0) continue;
+        status = fold(graph, conv, graph->nodes[i]);
+        if (!status) graph->nodes[i] = NULL;
+    }
+    drop_empty(graph);
+    dh__free(readers);
+    return status;
+}
+
 dh_status dh__graph_fuse(dh__graph *graph)
 {
     int *readers = count_readers(graph);

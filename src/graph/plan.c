@@ -102,12 +102,19 @@ static dh_status settle_derived(dh__plan *plan, int i)
     c->derived = NULL;
     c->call.packed = NULL;
     if (!predicts || !c->impl->packed || n->in_count < 2) return DH_OK;
-    const dh__slot *slot = &plan->slots[n->in[1]];
-    const dh__val *base = &g->values[slot->base];
-    if (base->home != DH_HOME_WEIGHT || slot->shift || !dh__view_contiguous(&c->call.in[1]))
-        return DH_OK;
+    dh__derived_from from[DH_DERIVED_FROM];
+    int count = n->in_count - 1;
+    for (int k = 0; k < count && count <= DH_DERIVED_FROM; k++) {
+        const dh__slot *slot = &plan->slots[n->in[k + 1]];
+        const dh__val *base = &g->values[slot->base];
+        bool kept = base->home == DH_HOME_WEIGHT || base->home == DH_HOME_STATE;
+        if (!kept || slot->shift || !dh__view_contiguous(&c->call.in[k + 1])) return DH_OK;
+        from[k] = (dh__derived_from){base->home, base->offset};
+    }
     /* without memory for it each run makes it anew */
-    if (dh__derived_get(&c->derived, g->store, c->impl, &c->call, base->offset)) dh_error_clear();
+    if (count <= DH_DERIVED_FROM &&
+        dh__derived_get(&c->derived, g->store, c->impl, &c->call, from, count))
+        dh_error_clear();
     return DH_OK;
 }
 
@@ -277,6 +284,7 @@ dh_status dh__plan_new(dh__plan **out, dh__graph *graph_take, dh__arena *arena, 
     dh__plan *best;
     dh_status status = graph_take->emitter.status;
     if (!status) status = dh__graph_sort(graph_take);
+    if (!status) status = dh__graph_fold(graph_take);
     if (!status) status = dh__graph_fuse(graph_take);
     if (!status) status = dh__graph_prune(graph_take);
     if (!status) status = dh__graph_mark_ties(graph_take);

@@ -80,7 +80,7 @@ dh_status dh__plan_run(dh__plan *plan, dh__phase first, dh__phase last)
     }
     dh__team_session(run_stretch, &s);
     dh__float_mode_set(before);
-    if (last >= DH_UPDATE) plan->graph->store->generation++;
+    if (last >= DH_COMMIT) plan->graph->store->generation++;
     return s.status;
 }
 

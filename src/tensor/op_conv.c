@@ -57,14 +57,17 @@ static void small_side(dh_view *y, const dh__conv *c, const dh_view *like)
     for (int i = 0; i < c->w.ndim; i++) y->shape[2 + i] = c->w.out[3 - c->w.ndim + i];
 }
 
-static dh_status check_bias(const dh_call *call, int64_t channels, const char *who)
+/* Input k has one number for each of the result's channels. */
+static dh_status check_bias(const dh_call *call, int k, int64_t channels, const char *who)
 {
+    static const char *const norms[] = {"gamma", "beta", "mean", "var"};
     char text[DH_SHAPE_TEXT];
-    if (call->in_count < 3) return DH_OK;
-    const dh_view *bias = &call->in[2];
-    DH_REQUIRE(bias->ndim == 1 && bias->shape[0] == channels, DH_ESHAPE,
-               "%s: bias is %s, needs one axis of %lld", who,
-               dh__shape_text(text, sizeof text, bias->ndim, bias->shape), (long long)channels);
+    const dh_view *v = &call->in[k];
+    int norm = k - (call->in_count - 4);
+    DH_REQUIRE(v->ndim == 1 && v->shape[0] == channels, DH_ESHAPE,
+               "%s: %s is %s, needs one axis of %lld", who,
+               call->in_count > 3 && norm >= 0 ? norms[norm] : "bias",
+               dh__shape_text(text, sizeof text, v->ndim, v->shape), (long long)channels);
     return DH_OK;
 }
 
@@ -72,7 +75,10 @@ static dh_status infer_conv(dh_call *call)
 {
     dh__conv c;
     DH_TRY(dh__conv_shape(&c, call->attr, &call->in[0], &call->in[1], "conv"));
-    DH_TRY(check_bias(call, c.out_channels * c.groups, "conv"));
+    DH_REQUIRE(call->in_count < 4 || call->in_count > 5, DH_EINVAL,
+               "conv: has %d inputs, must be 2 or 3, or 4 more", call->in_count);
+    for (int k = 2; k < call->in_count; k++)
+        DH_TRY(check_bias(call, k, c.out_channels * c.groups, "conv"));
     small_side(&call->out[0], &c, &call->in[0]);
     return DH_OK;
 }
@@ -171,7 +177,7 @@ static dh_status infer_conv_transpose(dh_call *call)
     DH_REQUIRE(dh__mul_int64(weight->shape[1], attr->group, &y->shape[1]), DH_EOVERFLOW,
                "conv_transpose: %d groups of %lld channels do not fit", attr->group,
                (long long)weight->shape[1]);
-    DH_TRY(check_bias(call, y->shape[1], "conv_transpose"));
+    if (call->in_count > 2) DH_TRY(check_bias(call, 2, y->shape[1], "conv_transpose"));
     return transposed_lengths(y, x, weight, attr);
 }
 
@@ -195,6 +201,8 @@ static dh_value bias_gradient(dh_grad *g, dh_value dz)
 static dh_status backward_conv(dh_grad *g)
 {
     const dh_conv_attr *attr = g->call->attr;
+    DH_REQUIRE(g->call->in_count <= 3, DH_EUNSUPPORTED,
+               "conv: normalised by the way it has no gradient; batch_norm behind it has one");
     dh_value x = g->in[0], weight = g->in[1], dz = dh__act_dx(g, attr->act, attr->alpha);
     if (g->need[0]) g->dx[0] = emit_like(g, DH_OP_CONV_DX, dz, weight, x);
     if (g->need[1]) g->dx[1] = emit_like(g, DH_OP_CONV_DW, x, dz, weight);
@@ -259,6 +267,7 @@ static const dh_field conv_fields[] = {
     DH_FIELD(dh_conv_attr, group, "group", 1, 1, 1e9, "channels are dealt to so many"),
     DH_FIELD_NAMED(dh_conv_attr, act, NULL, "none|relu|leaky_relu", "what follows the sum"),
     DH_FIELD(dh_conv_attr, alpha, NULL, 0.01, 0, 1e300, "slope of leaky_relu below 0"),
+    DH_FIELD(dh_conv_attr, epsilon, NULL, 1e-5, 0, 1e9, "added to the variance, if there is one"),
     {0}};
 
 static const dh_field gradient_fields[] = {
@@ -276,10 +285,10 @@ static const dh_field transpose_fields[] = {
     DH_FIELD(dh_conv_attr, group, "group", 1, 1, 1e9, "channels are dealt to so many"),
     {0}};
 
-#define CONV_OP(id, fields_, in_min_, ...)                       \
+#define CONV_OP(id, fields_, in_min_, in_max_, ...)              \
     const dh_op dh_op_##id = {.name = #id,                       \
                               .in_min = in_min_,                 \
-                              .in_max = 3,                       \
+                              .in_max = in_max_,                 \
                               .dtypes = DH_MASK_FLOAT,           \
                               .flags = DH_OP_SAME_DTYPE,         \
                               .attr_size = sizeof(dh_conv_attr), \
@@ -288,10 +297,13 @@ static const dh_field transpose_fields[] = {
                               .backward = backward_##id,         \
                               __VA_ARGS__}
 
-CONV_OP(conv, conv_fields, 2, .onnx = "Conv", .flops = flops_conv, .in_names = "x|weight|bias");
-CONV_OP(conv_dx, gradient_fields, 3, .like = 1u << 2, .flops = flops_conv_dx,
+/* With gamma, beta, mean and var the sum is normalised by them before the activation; a bias, if
+ * there is one, comes before them all. */
+CONV_OP(conv, conv_fields, 2, 7, .onnx = "Conv", .flops = flops_conv,
+        .in_names = "x|weight|bias|gamma|beta|mean|var");
+CONV_OP(conv_dx, gradient_fields, 3, 3, .like = 1u << 2, .flops = flops_conv_dx,
         .in_names = "dy|weight|x");
-CONV_OP(conv_dw, gradient_fields, 3, .like = 1u << 2, .flops = flops_conv_dw,
+CONV_OP(conv_dw, gradient_fields, 3, 3, .like = 1u << 2, .flops = flops_conv_dw,
         .in_names = "x|dy|weight");
-CONV_OP(conv_transpose, transpose_fields, 2, .onnx = "ConvTranspose", .flops = flops_conv_dx,
+CONV_OP(conv_transpose, transpose_fields, 2, 3, .onnx = "ConvTranspose", .flops = flops_conv_dx,
         .in_names = "x|weight|bias");

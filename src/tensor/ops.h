@@ -192,7 +192,7 @@ typedef struct dh_conv_attr {
     dh_ints strides, dilations, pads;
     dh_ints output_padding; /* conv_transpose: more positions at the end of each axis */
     int group, act;         /* act: of conv, as in dh_linear_attr */
-    double alpha;
+    double alpha, epsilon;  /* epsilon: of conv with statistics */
 } dh_conv_attr;
 
 /* Lists as in dh_conv_attr. Either kernel_shape is given, or bins: then each spatial axis is dealt to

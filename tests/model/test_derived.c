@@ -78,6 +78,60 @@ static void test_changes(void **state)
     dh_model_free(net);
 }
 
+/* Of a convolution with a normalisation behind: weights, and all that they are scaled by. */
+static void test_normalised(void **state)
+{
+    (void)state;
+    static const char *const parameters[] = {"bn/gamma", "bn/running_mean", "bn/running_var",
+                                             "deep.bn/beta"};
+    dh_tensor *x, *y, *p, *out;
+    float now[ROWS * 3], before[ROWS * 3];
+    assert_ok(dh_tensor_random_normal(&x, {ROWS, 3, 9, 9}, .seed = 5));
+    assert_ok(dh_tensor_random_normal(&y, {ROWS, 3}, .seed = 7));
+    dh_model *net = dh_model_new("net");
+    dh_layer *h = dh_conv2d(dh_input(net, {3, 9, 9}), 16, {3, 3}, .name = "first");
+    h = dh_relu(dh_batch_normalization(h, .momentum = 0.5, .name = "bn"));
+    dh_layer *deep = dh_depthwise_conv2d(h, {3, 3}, .padding = "same", .no_bias = true);
+    h = dh_batch_normalization(deep, .name = "deep.bn");
+    h = dh_conv2d(h, 24, {1, 1});
+    h = dh_dense(dh_global_average_pool(dh_relu(dh_batch_normalization(h))), 3);
+    assert_ok(dh_build(net, h, .loss = "mse", .optimizer = dh_sgd(0.5f), .seed = 3));
+    check(now, net, x);
+    for (const dh__stage *s = net->stages; s; s = s->next)
+        for (int i = 0; i < s->plan->graph->node_count; i++)
+            assert_string_not_equal(s->plan->calls[i].call.op->name, "batch_norm");
+    /* running statistics change before the parameters do */
+    memcpy(before, now, sizeof before);
+    assert_ok(dh_forward(net, (const dh_tensor *[]){x}, true));
+    assert_ok(dh_backward(net, (const dh_tensor *[]){y}, NULL));
+    check(now, net, x);
+    assert_false(same(now, before));
+    memcpy(before, now, sizeof before);
+    assert_ok(dh_fit(net, x, y, .batch_size = ROWS, .epochs = 1, .quiet = true));
+    check(now, net, x);
+    assert_false(same(now, before));
+    for (int i = 0; i < 4; i++) {
+        memcpy(before, now, sizeof before);
+        assert_ok(dh_model_parameter(&p, net, parameters[i]));
+        predict(now, net, x);
+        assert_true(same(now, before));
+        for (int64_t k = 0; k < dh_tensor_count(p); k++) ((float *)dh_tensor_data(p))[k] += 0.25f;
+        predict(now, net, x); /* while it is held */
+        assert_false(same(now, before));
+        dh_tensor_free(p);
+        check(now, net, x);
+    }
+    /* the same without folding: what is kept can't be folded away */
+    assert_ok(dh_predict(&out, net, x, .batch_size = ROWS));
+    assert_ok(dh_build(net, h, .loss = "mse", .optimizer = dh_sgd(0.5f), .keep = {deep}));
+    predict(before, net, x);
+    for (int i = 0; i < ROWS * 3; i++)
+        assert_near(((float *)dh_tensor_data(out))[i], before[i], 1e-4);
+    dh_tensor *all[] = {x, y, out};
+    for (int i = 0; i < 3; i++) dh_tensor_free(all[i]);
+    dh_model_free(net);
+}
+
 /* Sessions and their model keep one copy of what is packed, and the last gives it back. */
 static void test_shared(void **state)
 {
@@ -155,6 +209,7 @@ int main(void)
     if (dh_set_allocator(&counted)) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_normalised),
         cmocka_unit_test(test_shared),
         cmocka_unit_test(test_no_memory),
     };

@@ -36,6 +36,22 @@
         .atol = ATOL                                                                              \
     }
 
+/* A normalisation behind, with a bias before it or not. */
+#define NORMALISED(ATTR, X, W, O)                                                               \
+    {.op = "conv",                                                                              \
+     .in_count = 6,                                                                             \
+     .in = {X, W, S(O), S(O), S(O), S(O)},                                                      \
+     .attr = &ATTR,                                                                             \
+     .fill = {0, 0, 0, 0, 0, FILL_POSITIVE},                                                    \
+     .forward_only = true,                                                                      \
+     .atol = 1e-4,                                                                              \
+     .winograd_atol = 2e-3},                                                                    \
+    {                                                                                           \
+        .op = "conv", .in_count = 7, .in = {X, W, S(O), S(O), S(O), S(O), S(O)}, .attr = &ATTR, \
+        .fill = {0, 0, 0, 0, 0, 0, FILL_POSITIVE}, .forward_only = true, .atol = 1e-4,          \
+        .winograd_atol = 2e-3                                                                   \
+    }
+
 #define TRANSPOSE(ATTR, X, W, O)                                                 \
     {.op = "conv_transpose", .in_count = 2, .in = {X, W}, .attr = &ATTR},        \
     {                                                                            \

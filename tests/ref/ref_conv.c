@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Convolutions by their definition: every pair of an element of x and one of y that a weight joins
  * is visited once. */
+#include <math.h>
+
 #include "ref.h"
 
 typedef struct geometry {
@@ -93,9 +95,24 @@ static void add_bias(const ref_call *c)
 {
     ref_tensor *y = &c->out[0];
     int64_t area = 1;
-    if (c->in_count < 3) return;
+    if (c->in_count % 4 != 3) return;
     for (int i = 2; i < y->ndim; i++) area *= y->shape[i];
     for (int64_t i = 0; i < y->count; i++) y->data[i] += c->in[2].data[i / area % y->shape[1]];
+}
+
+/* gamma, beta, mean, var are the last four of more than three inputs */
+static void normalise(const ref_call *c, double epsilon)
+{
+    ref_tensor *y = &c->out[0];
+    const ref_tensor *norm = &c->in[c->in_count - 4];
+    int64_t area = 1;
+    if (c->in_count < 4) return;
+    for (int i = 2; i < y->ndim; i++) area *= y->shape[i];
+    for (int64_t i = 0; i < y->count; i++) {
+        int64_t k = i / area % y->shape[1];
+        double rstd = 1 / sqrt(norm[3].data[k] + epsilon);
+        y->data[i] = (y->data[i] - norm[2].data[k]) * rstd * norm[0].data[k] + norm[1].data[k];
+    }
 }
 
 static void conv(const ref_call *c)
@@ -108,6 +125,7 @@ static void conv(const ref_call *c)
     all(&g, x->data, w->data, c->out[0].data, take_y);
     add_bias(c);
     const dh_conv_attr *attr = c->attr;
+    normalise(c, attr->epsilon);
     for (int64_t i = 0; i < c->out[0].count; i++)
         if (attr->act && c->out[0].data[i] < 0)
             c->out[0].data[i] *= attr->act == 1 ? 0 : attr->alpha;

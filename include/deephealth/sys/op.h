@@ -145,8 +145,8 @@ typedef struct dh_impl {
     const char *(*refuse)(const dh_call *call);
     /* Bytes of scratch; NULL: none. Must not grow when an axis shrinks. */
     size_t (*scratch)(const dh_call *call);
-    /* What is made of input 1 alone, a weight, and may be kept while that stays as it is: bytes,
-     * by shapes and attributes only, and the making. run() makes it itself, in scratch, where
+    /* What is made of the inputs behind the first, weights and states, and may be kept while they
+     * stay as they are: bytes, by shapes and attributes only, and the making. run() makes it itself, in scratch, where
      * call->packed is NULL. Both NULL: nothing. */
     size_t (*packed)(const dh_call *call);
     void (*pack)(const dh_call *call, void *out);

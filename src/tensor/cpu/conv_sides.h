@@ -11,13 +11,30 @@ typedef struct dh__conv_sides {
     dh__conv c;
     dh_view large, weight, small;
     const dh_view *bias; /* of the result's channels, or NULL */
-    bool to_large;       /* the result is large */
-    int64_t size;        /* bytes of an element */
-    dh__gemm_act act;    /* of conv */
+    const dh_view *norm; /* gamma, beta, mean and var of the result's channels, or NULL */
+    double epsilon;
+    dh_view shift;    /* what dh__conv_fold made of bias and norm */
+    bool to_large;    /* the result is large */
+    int64_t size;     /* bytes of an element */
+    dh__gemm_act act; /* of conv */
     double act_alpha;
 } dh__conv_sides;
 
 dh__conv_sides dh__conv_sides_of(const dh_call *call);
+
+/* A normalised sum is the sum of scaled weights and a shift, of each channel of the result. */
+double dh__conv_scale(const dh__conv_sides *s, int64_t channel); /* 1 without norm */
+double dh__conv_shift(const dh__conv_sides *s, int64_t channel);
+/* The shifts come first in what an implementation keeps packed, or in its scratch, with so many
+ * bytes (0 without norm). dh__conv_pack_shifts puts them there; dh__conv_fold puts them in the
+ * place of the bias, from call->packed or made in *scratch, and returns what is packed behind them,
+ * or NULL: s may not move any more. */
+int64_t dh__conv_shift_bytes(const dh__conv_sides *s);
+void dh__conv_pack_shifts(const dh__conv_sides *s, void *memory);
+char *dh__conv_fold(dh__conv_sides *s, const dh_call *call, char **scratch);
+/* count rows of width values, step apart, times the scales of as many channels from first on. */
+void dh__conv_scale_rows(const dh__conv_sides *s, void *rows, int64_t count, int64_t step,
+                         int64_t width, int64_t first);
 
 /* An element of a window in one channel: the positions [first, last) at which it lies inside. */
 typedef struct dh__conv_tap {

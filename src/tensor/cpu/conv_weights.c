@@ -88,4 +88,6 @@ void dh__conv_pack(const dh__conv_weights *w, const dh__conv_sweep *sweep, int64
         pack_to_large(&j, chunk * w->chunk);
     else
         pack_to_small(&j, chunk * w->chunk);
+    dh__conv_scale_rows(w->s, out, sweep->taps * j.length, j.nr, j.width,
+                        w->group * w->out_channels + j.first);
 }

@@ -135,8 +135,8 @@ static dh__gemm product_of(const dh__conv_sides *s, const dh_op *op, int64_t n, 
         g.b_col = 1;
         g.c = small;
         g.c_row = s->small.stride[1];
-        g.beta = s->bias ? 1 : 0;
-        g.act = s->act;
+        g.beta = s->bias && !s->norm ? 1 : 0;
+        g.act = s->norm ? DH_GEMM_ACT_NONE : s->act;
         g.act_alpha = s->act_alpha;
     } else if (op == &dh_op_conv_dw) { /* weight += small columns^T */
         g.m = c->out_channels;
@@ -213,6 +213,30 @@ static void fill_bias(const dh__conv_sides *s, const dh_view *view, int64_t n, i
     }
 }
 
+#define NORMALISE(T)                                               \
+    for (int64_t i = 0; i < count; i++) {                          \
+        T v = (T)(((T *)(void *)to)[i] * (T)scale + (T)shift);     \
+        ((T *)(void *)to)[i] = s->act && v < 0 ? (T)slope * v : v; \
+    }
+
+/* Planes of the small side that have their sums. */
+static void normalise_planes(void *context, int64_t begin, int64_t end)
+{
+    const columns *c = context;
+    const dh__conv_sides *s = c->s;
+    int64_t count = dh__windows_positions(&s->c.w);
+    double slope = s->act == DH_GEMM_ACT_RELU ? 0 : s->act_alpha;
+    for (int64_t index = begin; index < end; index++) {
+        int64_t channel = c->group * s->c.out_channels + index;
+        double scale = dh__conv_scale(s, channel), shift = dh__conv_shift(s, channel);
+        char *to = dh__conv_plane(s, &s->small, c->n, channel);
+        if (s->size == 8)
+            NORMALISE(double)
+        else
+            NORMALISE(float)
+    }
+}
+
 static void run_group(const dh__conv_sides *s, const dh_call *call, int64_t n, int64_t group)
 {
     const dh__conv *c = &s->c;
@@ -222,13 +246,14 @@ static void run_group(const dh__conv_sides *s, const dh_call *call, int64_t n, i
     columns k = {s, n, group,
                  direct ? dh__conv_plane(s, &s->large, n, group * c->in_channels) : call->scratch};
     if (!direct && !to_large) dh__team_ranges(rows, 65536 / (row + 1) + 1, gather_rows, &k);
-    if (s->bias && call->op == &dh_op_conv)
+    if (s->bias && !s->norm && call->op == &dh_op_conv)
         fill_bias(s, &s->small, n, group * c->out_channels, c->out_channels);
     if (s->bias && to_large && direct)
         fill_bias(s, &s->large, n, group * c->in_channels, c->in_channels);
     dh__gemm g = product_of(s, call->op, n, group, k.data, row);
     dh__gemm_run(&g, (char *)call->scratch + columns_size(s));
     if (!direct && to_large) dh__team_ranges(c->in_channels, 1, scatter_planes, &k);
+    if (s->norm) dh__team_ranges(c->out_channels, 4, normalise_planes, &k);
 }
 
 static dh_status run_gemm(const dh_call *call)

@@ -210,7 +210,7 @@ static size_t scratch_direct(const dh_call *call)
     dh__conv_sides s = dh__conv_sides_of(call);
     job j = job_of(&s, 0);
     set_slots(&s, &j);
-    return (size_t)(weights_size(&s, &j) + dh__cpu_count() * j.slot);
+    return (size_t)(dh__conv_shift_bytes(&s) + weights_size(&s, &j) + dh__cpu_count() * j.slot);
 }
 
 static void pack_weights(job *j, char *to, int64_t places)
@@ -225,15 +225,17 @@ static size_t packed_direct(const dh_call *call)
     dh__conv_sides s = dh__conv_sides_of(call);
     if (call->op != &dh_op_conv) return 0;
     job j = job_of(&s, 0);
-    return (size_t)(weights_size(&s, &j) * s.c.groups);
+    return (size_t)(dh__conv_shift_bytes(&s) + weights_size(&s, &j) * s.c.groups);
 }
 
 static void pack_direct(const dh_call *call, void *out)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
     job j = job_of(&s, 0);
+    char *weights = (char *)out + dh__conv_shift_bytes(&s);
+    dh__conv_pack_shifts(&s, out);
     for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++)
-        pack_weights(&j, (char *)out + j.w.group * weights_size(&s, &j), dh__cpu_count());
+        pack_weights(&j, weights + j.w.group * weights_size(&s, &j), dh__cpu_count());
 }
 
 static void fill_planes(void *context, int64_t begin, int64_t end)
@@ -263,8 +265,8 @@ static void fill_untouched(job *j)
 static dh_status run_direct(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
-    char *packed = (char *)(uintptr_t)call->packed;
     if (!dh__view_count(&call->out[0])) return DH_OK;
+    char *scratch, *packed = dh__conv_fold(&s, call, &scratch);
     for (int64_t number = 0; number < dh__conv_sweeps(&s.c.w, s.to_large); number++) {
         job j = job_of(&s, number);
         int64_t size = weights_size(&s, &j), tasks = j.cut.strips * j.groups_of_panels;
@@ -272,14 +274,14 @@ static dh_status run_direct(const dh_call *call)
             2.0 * (double)dh__view_count(j.to) * (double)j.w.in_channels * (double)j.sweep.taps;
         int64_t places = flops > SERIAL_FLOPS ? dh__cpu_count() : 1;
         set_slots(&s, &j);
-        j.slots = (char *)call->scratch + size;
+        j.slots = scratch + size;
         if (!number) fill_untouched(&j);
         if (!tasks || !j.sweep.taps) continue;
         for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++) {
             if (packed)
                 j.weights = packed + j.w.group * size;
             else
-                pack_weights(&j, call->scratch, places);
+                pack_weights(&j, scratch, places);
             dh__team_run_placed(places, tasks, sum_task, &j);
         }
     }

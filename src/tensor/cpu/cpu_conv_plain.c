@@ -3,6 +3,7 @@
  * strides and for any dtype. */
 #include "conv_sides.h"
 #include "cpu.h"
+#include "cut.h"
 #include "element.h"
 #include "team.h"
 
@@ -21,17 +22,79 @@ dh__conv_sides dh__conv_sides_of(const dh_call *call)
                         .weight = roles[r].weight < 0 ? call->out[0] : call->in[roles[r].weight],
                         .small = roles[r].small < 0 ? call->out[0] : call->in[roles[r].small]};
     bool with_bias = call->op == &dh_op_conv || call->op == &dh_op_conv_transpose;
-    s.bias = with_bias && call->in_count > 2 ? &call->in[2] : NULL;
+    s.bias = with_bias && call->in_count % 4 == 3 ? &call->in[2] : NULL;
+    s.norm = with_bias && call->in_count > 3 ? &call->in[call->in_count - 4] : NULL;
     s.to_large = roles[r].large < 0;
     s.size = (int64_t)dh_dtype_size(s.large.dtype);
     if (call->op == &dh_op_conv) {
         const dh_conv_attr *attr = call->attr;
         s.act = dh__gemm_act_of(attr->act);
         s.act_alpha = attr->alpha;
+        s.epsilon = attr->epsilon;
     }
     /* infer has checked it */
     if (dh__conv_shape(&s.c, call->attr, &s.large, &s.weight, call->op->name)) dh_error_clear();
     return s;
+}
+
+/* --- normalisation --- */
+
+static double number(const dh_view *view, int64_t channel)
+{
+    int64_t at = channel * view->stride[0] * (int64_t)dh_dtype_size(view->dtype);
+    return dh__load(view->dtype, (const char *)view->data + at);
+}
+
+double dh__conv_scale(const dh__conv_sides *s, int64_t channel)
+{
+    return s->norm ? number(&s->norm[0], channel) / sqrt(number(&s->norm[3], channel) + s->epsilon)
+                   : 1;
+}
+
+double dh__conv_shift(const dh__conv_sides *s, int64_t channel)
+{
+    double bias = s->bias ? number(s->bias, channel) : 0;
+    if (!s->norm) return bias;
+    return (bias - number(&s->norm[2], channel)) * dh__conv_scale(s, channel) +
+           number(&s->norm[1], channel);
+}
+
+int64_t dh__conv_shift_bytes(const dh__conv_sides *s)
+{
+    return s->norm ? dh__whole_lines(s->norm[0].shape[0] * s->size) : 0;
+}
+
+void dh__conv_pack_shifts(const dh__conv_sides *s, void *memory)
+{
+    for (int64_t c = 0; s->norm && c < s->norm[0].shape[0]; c++)
+        dh__store(s->large.dtype, (char *)memory + c * s->size, dh__conv_shift(s, c));
+}
+
+char *dh__conv_fold(dh__conv_sides *s, const dh_call *call, char **scratch)
+{
+    char *packed = (char *)(uintptr_t)call->packed, *shifts = packed ? packed : call->scratch;
+    int64_t bytes = dh__conv_shift_bytes(s);
+    *scratch = (char *)call->scratch + (packed ? 0 : bytes);
+    if (!s->norm) return packed;
+    if (!packed) dh__conv_pack_shifts(s, shifts);
+    s->shift = (dh_view){.dtype = s->large.dtype,
+                         .ndim = 1,
+                         .shape = {s->norm[0].shape[0]},
+                         .stride = {1},
+                         .data = shifts};
+    s->bias = &s->shift;
+    return packed ? packed + bytes : NULL;
+}
+
+void dh__conv_scale_rows(const dh__conv_sides *s, void *rows, int64_t count, int64_t step,
+                         int64_t width, int64_t first)
+{
+    for (int64_t i = 0; i < width && s->norm; i++) {
+        double scale = dh__conv_scale(s, first + i);
+        for (int64_t r = 0; r < count && s->size == 8; r++) ((double *)rows)[r * step + i] *= scale;
+        for (int64_t r = 0; r < count && s->size == 4; r++)
+            ((float *)rows)[r * step + i] *= (float)scale;
+    }
 }
 
 /* Positions [*first, *last) of axis i whose element k lies inside. */
@@ -93,7 +156,7 @@ static const char *weight_at(const job *j, int64_t out, int64_t in)
 
 static double start(const job *j, int64_t channel)
 {
-    const dh_view *bias = j->s.bias;
+    const dh_view *bias = j->s.norm ? NULL : j->s.bias;
     return bias ? value(j, bias->data, channel * bias->stride[0]) : 0;
 }
 
@@ -109,8 +172,9 @@ static bool place(const dh__windows *w, const int64_t position[3], const int64_t
     return in;
 }
 
-static double activated(const job *j, double sum)
+static double finished(const job *j, double sum, int64_t channel)
 {
+    if (j->s.norm) sum = sum * dh__conv_scale(&j->s, channel) + dh__conv_shift(&j->s, channel);
     if (!(sum < 0) || j->s.act == DH_GEMM_ACT_NONE) return sum;
     return j->s.act == DH_GEMM_ACT_RELU ? 0 : j->s.act_alpha * sum;
 }
@@ -195,7 +259,8 @@ static void make_planes(void *context, int64_t begin, int64_t end)
         int64_t row = i / y->shape[1], column = i % y->shape[1];
         for (int64_t e = 0; e < area; e++) {
             unravel(at, e, shape);
-            double sum = j->call->op == &dh_op_conv ? activated(j, sum_small(j, row, column, at))
+            double sum = j->call->op == &dh_op_conv
+                             ? finished(j, sum_small(j, row, column, at), column)
                          : j->call->op == &dh_op_conv_dw ? sum_weight(j, row, column, at)
                                                          : sum_large(j, row, column, at);
             dh__put(y, i * area + e, sum);

@@ -187,6 +187,7 @@ static void pack_task(void *context, int64_t t, int64_t place)
         j->kernels->pack_turn[j->f64](to, h,
                                       from + (j->group * j->out_channels + first) * step * j->size,
                                       step, h, h, j->in_channels);
+    dh__conv_scale_rows(j->s, to, j->in_channels, h, h, j->group * j->out_channels + first);
 }
 
 /* --- the implementation --- */
@@ -258,7 +259,8 @@ static size_t scratch_pointwise(const dh_call *call)
     dh__conv_sides s = dh__conv_sides_of(call);
     job j = job_of(&s);
     int64_t slots = dh__cpu_count() > TASKS_WANTED ? dh__cpu_count() : TASKS_WANTED;
-    return (size_t)(weights_bytes(&j) + dh__at_most(slots, j.blocks) * j.slot);
+    return (size_t)(dh__conv_shift_bytes(&s) + weights_bytes(&j) +
+                    dh__at_most(slots, j.blocks) * j.slot);
 }
 
 static void pack_weights(job *j, char *to, int64_t places)
@@ -272,31 +274,33 @@ static size_t packed_pointwise(const dh_call *call)
     dh__conv_sides s = dh__conv_sides_of(call);
     if (call->op != &dh_op_conv) return 0;
     job j = job_of(&s);
-    return (size_t)(weights_bytes(&j) * s.c.groups);
+    return (size_t)(dh__conv_shift_bytes(&s) + weights_bytes(&j) * s.c.groups);
 }
 
 static void pack_pointwise(const dh_call *call, void *out)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
     job j = job_of(&s);
+    char *weights = (char *)out + dh__conv_shift_bytes(&s);
+    dh__conv_pack_shifts(&s, out);
     for (j.group = 0; j.group < s.c.groups; j.group++)
-        pack_weights(&j, (char *)out + j.group * weights_bytes(&j), dh__cpu_count());
+        pack_weights(&j, weights + j.group * weights_bytes(&j), dh__cpu_count());
 }
 
 static dh_status run_pointwise(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
     job j = job_of(&s);
-    char *packed = (char *)(uintptr_t)call->packed;
     if (!dh__view_count(&call->out[0])) return DH_OK;
-    j.slots = (char *)call->scratch + weights_bytes(&j);
+    char *scratch, *packed = dh__conv_fold(&s, call, &scratch);
+    j.slots = scratch + weights_bytes(&j);
     double flops = 2.0 * (double)dh__view_count(j.to) * (double)j.in_channels;
     int64_t places = flops > SERIAL_FLOPS ? dh__cpu_count() : 1;
     for (j.group = 0; j.group < s.c.groups; j.group++) {
         if (packed)
             j.weights = packed + j.group * weights_bytes(&j);
         else
-            pack_weights(&j, call->scratch, places);
+            pack_weights(&j, scratch, places);
         if (shared(&j)) dh__team_run_placed(places, j.blocks * j.row_groups, pack_block_task, &j);
         dh__team_run_placed(places, j.blocks * j.row_groups, sum_task, &j);
     }

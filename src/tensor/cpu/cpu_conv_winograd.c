@@ -159,7 +159,7 @@ static size_t scratch_winograd(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
     job j = job_of(&s);
-    size_t own = (size_t)(weights_bytes(&j) + dh__cpu_count() * j.slot);
+    size_t own = (size_t)(dh__conv_shift_bytes(&s) + weights_bytes(&j) + dh__cpu_count() * j.slot);
     size_t direct = dh__conv_direct.scratch(call);
     return own > direct ? own : direct;
 }
@@ -176,16 +176,17 @@ static size_t packed_winograd(const dh_call *call)
     dh__conv_sides s = dh__conv_sides_of(call);
     if (call->op != &dh_op_conv) return 0;
     job j = job_of(&s);
-    return (size_t)(weights_bytes(&j) * s.c.groups);
+    return (size_t)(dh__conv_shift_bytes(&s) + weights_bytes(&j) * s.c.groups);
 }
 
 static void pack_winograd(const dh_call *call, void *out)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
     job j = job_of(&s);
+    char *weights = (char *)out + dh__conv_shift_bytes(&s);
+    dh__conv_pack_shifts(&s, out);
     for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++)
-        transform_weights(&j,
-                          (float *)out + j.w.group * weights_bytes(&j) / (int64_t)sizeof(float));
+        transform_weights(&j, (float *)(void *)(weights + j.w.group * weights_bytes(&j)));
 }
 
 static dh_status run_winograd(const dh_call *call)
@@ -193,13 +194,13 @@ static dh_status run_winograd(const dh_call *call)
     dh__conv_sides s = dh__conv_sides_of(call);
     if (!dh__view_count(&call->out[0])) return DH_OK;
     job j = job_of(&s);
-    char *packed = (char *)(uintptr_t)call->packed;
-    j.slots = (char *)call->scratch + weights_bytes(&j);
+    char *scratch, *packed = dh__conv_fold(&s, call, &scratch);
+    j.slots = scratch + weights_bytes(&j);
     for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++) {
         if (packed)
             j.weights = (float *)(void *)(packed + j.w.group * weights_bytes(&j));
         else
-            transform_weights(&j, call->scratch);
+            transform_weights(&j, (float *)(void *)scratch);
         dh__team_run_placed(dh__cpu_count(), j.c.strips * j.groups_of_panels, strip_task, &j);
     }
     return DH_OK;
