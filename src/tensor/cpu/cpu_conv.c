@@ -103,16 +103,6 @@ static bool pointwise(const dh__conv_sides *s)
     return same;
 }
 
-bool dh__packed_from(const dh_view *v, int from)
-{
-    int64_t want = 1;
-    for (int i = v->ndim - 1; i >= from; i--) {
-        if (v->shape[i] != 1 && v->stride[i] != want) return false;
-        want *= v->shape[i];
-    }
-    return true;
-}
-
 /* The product of one group of one image. columns: [window x channels, positions], or the image */
 static dh__gemm product_of(const dh__conv_sides *s, const dh_op *op, int64_t n, int64_t group,
                            const void *matrix, int64_t matrix_row)

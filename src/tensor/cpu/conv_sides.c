@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* What every implementation of a convolution asks of its call: the three tensors, where a window's
+ * element lies, and the normalisation that scales the weights. */
+#include "conv_sides.h"
+
+#include "cpu.h"
+#include "cut.h"
+
+bool dh__packed_from(const dh_view *v, int from)
+{
+    int64_t want = 1;
+    for (int i = v->ndim - 1; i >= from; i--) {
+        if (v->shape[i] != 1 && v->stride[i] != want) return false;
+        want *= v->shape[i];
+    }
+    return true;
+}
+
+dh__conv_sides dh__conv_sides_of(const dh_call *call)
+{
+    static const struct {
+        const dh_op *op;
+        int large, weight, small; /* input, or -1: the output */
+    } roles[] = {{&dh_op_conv, 0, 1, -1},
+                 {&dh_op_conv_dx, -1, 1, 0},
+                 {&dh_op_conv_dw, 0, -1, 1},
+                 {&dh_op_conv_transpose, -1, 1, 0}};
+    int r = 0;
+    while (roles[r].op != call->op) r++;
+    dh__conv_sides s = {.large = roles[r].large < 0 ? call->out[0] : call->in[roles[r].large],
+                        .weight = roles[r].weight < 0 ? call->out[0] : call->in[roles[r].weight],
+                        .small = roles[r].small < 0 ? call->out[0] : call->in[roles[r].small]};
+    bool with_bias = call->op == &dh_op_conv || call->op == &dh_op_conv_transpose;
+    s.bias = with_bias && call->in_count % 4 == 3 ? &call->in[2] : NULL;
+    s.norm = with_bias && call->in_count > 3 ? &call->in[call->in_count - 4] : NULL;
+    s.to_large = roles[r].large < 0;
+    s.size = (int64_t)dh_dtype_size(s.large.dtype);
+    if (call->op == &dh_op_conv) {
+        const dh_conv_attr *attr = call->attr;
+        s.act = dh__gemm_act_of(attr->act);
+        s.act_alpha = attr->alpha;
+        s.epsilon = attr->epsilon;
+    }
+    /* infer has checked it */
+    if (dh__conv_shape(&s.c, call->attr, &s.large, &s.weight, call->op->name)) dh_error_clear();
+    return s;
+}
+
+/* --- normalisation --- */
+
+static double number(const dh_view *view, int64_t channel)
+{
+    int64_t at = channel * view->stride[0] * (int64_t)dh_dtype_size(view->dtype);
+    return dh__load(view->dtype, (const char *)view->data + at);
+}
+
+double dh__conv_scale(const dh__conv_sides *s, int64_t channel)
+{
+    return s->norm ? number(&s->norm[0], channel) / sqrt(number(&s->norm[3], channel) + s->epsilon)
+                   : 1;
+}
+
+double dh__conv_shift(const dh__conv_sides *s, int64_t channel)
+{
+    double bias = s->bias ? number(s->bias, channel) : 0;
+    if (!s->norm) return bias;
+    return (bias - number(&s->norm[2], channel)) * dh__conv_scale(s, channel) +
+           number(&s->norm[1], channel);
+}
+
+int64_t dh__conv_shift_bytes(const dh__conv_sides *s)
+{
+    return s->norm ? dh__whole_lines(s->norm[0].shape[0] * s->size) : 0;
+}
+
+void dh__conv_pack_shifts(const dh__conv_sides *s, void *memory)
+{
+    for (int64_t c = 0; s->norm && c < s->norm[0].shape[0]; c++)
+        dh__store(s->large.dtype, (char *)memory + c * s->size, dh__conv_shift(s, c));
+}
+
+char *dh__conv_fold(dh__conv_sides *s, const dh_call *call, char **scratch)
+{
+    char *packed = (char *)(uintptr_t)call->packed, *shifts = packed ? packed : call->scratch;
+    int64_t bytes = dh__conv_shift_bytes(s);
+    *scratch = (char *)call->scratch + (packed ? 0 : bytes);
+    if (!s->norm) return packed;
+    if (!packed) dh__conv_pack_shifts(s, shifts);
+    s->shift = (dh_view){.dtype = s->large.dtype,
+                         .ndim = 1,
+                         .shape = {s->norm[0].shape[0]},
+                         .stride = {1},
+                         .data = shifts};
+    s->bias = &s->shift;
+    return packed ? packed + bytes : NULL;
+}
+
+void dh__conv_scale_rows(const dh__conv_sides *s, void *rows, int64_t count, int64_t step,
+                         int64_t width, int64_t first)
+{
+    for (int64_t i = 0; i < width && s->norm; i++) {
+        double scale = dh__conv_scale(s, first + i);
+        for (int64_t r = 0; r < count && s->size == 8; r++) ((double *)rows)[r * step + i] *= scale;
+        for (int64_t r = 0; r < count && s->size == 4; r++)
+            ((float *)rows)[r * step + i] *= (float)scale;
+    }
+}
+
+/* Positions [*first, *last) of axis i whose element k lies inside. */
+static void inside(const dh__windows *w, int i, int64_t k, int64_t *first, int64_t *last)
+{
+    int64_t at = k * w->dilation[i] - w->begin[i], step = w->stride[i];
+    int64_t from = at >= 0 ? 0 : (-at + step - 1) / step;
+    int64_t to = w->in[i] > at ? (w->in[i] - 1 - at) / step + 1 : 0;
+    *last = to < w->out[i] ? to : w->out[i];
+    *first = from < *last ? from : *last;
+}
+
+dh__conv_tap dh__conv_tap_of(const dh__conv_sides *s, int64_t index)
+{
+    const dh__windows *w = &s->c.w;
+    int64_t strides[3];
+    dh__conv_tap t = {.k = {index / (w->size[1] * w->size[2]), index / w->size[2] % w->size[1],
+                            index % w->size[2]}};
+    dh__spatial_strides(strides, &s->large);
+    for (int i = 0; i < 3; i++) {
+        inside(w, i, t.k[i], &t.first[i], &t.last[i]);
+        t.origin += (t.k[i] * w->dilation[i] - w->begin[i]) * strides[i];
+        t.step[i] = w->stride[i] * strides[i];
+    }
+    return t;
+}
