@@ -82,15 +82,25 @@ void dh__derived_drop(dh__params *store, dh__derived *derived)
     pthread_mutex_unlock(&store->derived_lock);
 }
 
-const void *dh__derived_data(dh__params *store, dh__derived *derived, const dh_call *call)
+const void *dh__derived_pin(dh__params *store, dh__derived *derived, const dh_call *call)
 {
     pthread_mutex_lock(&store->derived_lock);
     int holders = atomic_load(&store->weights->references) - 1 - atomic_load(&store->readers);
     if (store->states) holders += atomic_load(&store->states->references) - 1;
-    if (!holders && derived->generation != store->generation) {
+    bool stale = derived->generation != store->generation, usable = !holders;
+    if (stale && derived->pins) usable = false;
+    if (usable && stale) {
         derived->impl->pack(call, derived->data);
         derived->generation = store->generation;
     }
+    derived->pins += usable;
     pthread_mutex_unlock(&store->derived_lock);
-    return holders ? NULL : derived->data;
+    return usable ? derived->data : NULL;
+}
+
+void dh__derived_unpin(dh__params *store, dh__derived *derived)
+{
+    pthread_mutex_lock(&store->derived_lock);
+    derived->pins--;
+    pthread_mutex_unlock(&store->derived_lock);
 }

@@ -19,6 +19,7 @@ typedef struct dh__derived_from { /* where such an input lies in the store */
 typedef struct dh__derived {
     struct dh__derived *next;
     int users; /* plans */
+    int pins;  /* runs that read data now */
     const dh_impl *impl;
     const dh_op *op;
     void *attr;
@@ -37,8 +38,10 @@ dh_status dh__derived_get(dh__derived **out, dh__params *store, const dh_impl *i
                           const dh_call *call, const dh__derived_from *from, int count);
 void dh__derived_drop(dh__params *store, dh__derived *derived); /* NULL is fine */
 
-/* Its data, made anew if weights have changed; NULL while someone else than plans and sessions can
- * write to the weights, for then nobody knows when they change. */
-const void *dh__derived_data(dh__params *store, dh__derived *derived, const dh_call *call);
+/* Its data for a run, made anew if weights have changed, to be unpinned behind the run. NULL where
+ * that can't be: while someone else than plans and sessions can write to the weights, for then
+ * nobody knows when they change, and while another run still reads what is to be made anew. */
+const void *dh__derived_pin(dh__params *store, dh__derived *derived, const dh_call *call);
+void dh__derived_unpin(dh__params *store, dh__derived *derived);
 
 #endif

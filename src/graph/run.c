@@ -64,6 +64,23 @@ static void count_run(dh__plan *plan)
     plan->ran = true;
 }
 
+static void pin(dh__plan *plan, int begin, int end)
+{
+    for (int i = begin; i < end; i++) {
+        dh__step_call *c = &plan->calls[i];
+        if (c->derived) c->call.packed = dh__derived_pin(plan->graph->store, c->derived, &c->call);
+    }
+}
+
+static void unpin(dh__plan *plan, int begin, int end)
+{
+    for (int i = begin; i < end; i++) {
+        dh__step_call *c = &plan->calls[i];
+        if (c->call.packed) dh__derived_unpin(plan->graph->store, c->derived);
+        c->call.packed = NULL;
+    }
+}
+
 dh_status dh__plan_run(dh__plan *plan, dh__phase first, dh__phase last)
 {
     DH_TRY(dh__plan_bind(plan));
@@ -74,11 +91,9 @@ dh_status dh__plan_run(dh__plan *plan, dh__phase first, dh__phase last)
     if (first == DH_FORWARD) count_run(plan);
     uint64_t before = dh__float_mode_get();
     dh__float_mode_set(dh__float_mode_fast());
-    for (int i = s.begin; i < s.end; i++) {
-        dh__step_call *c = &plan->calls[i];
-        if (c->derived) c->call.packed = dh__derived_data(plan->graph->store, c->derived, &c->call);
-    }
+    pin(plan, s.begin, s.end);
     dh__team_session(run_stretch, &s);
+    unpin(plan, s.begin, s.end);
     dh__float_mode_set(before);
     if (last >= DH_COMMIT) plan->graph->store->generation++;
     return s.status;

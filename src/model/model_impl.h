@@ -85,6 +85,7 @@ struct dh_model {
     bool have_gradients, forward_training, need_targets;
     bool profile;       /* of the steps to come */
     bool profile_asked; /* by the environment: told when the model is freed */
+    bool peak_asked;    /* since the profile or the model's device began */
     double peak;        /* FLOP/s of the device, once a step was profiled; 0: not known */
     int64_t last_rows;
     dh__key gradients_of; /* the plan that made the gradients, while there are any */

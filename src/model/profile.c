@@ -6,6 +6,7 @@ dh_status dh_model_profile(dh_model *model, bool on)
 {
     DH_NEED(model, "model_profile", "model");
     model->profile = on;
+    if (on) model->peak_asked = false;
     for (dh__stage *s = model->stages; s && on; s = s->next) dh__plan_forget(s->plan);
     return DH_OK;
 }
@@ -13,7 +14,12 @@ dh_status dh_model_profile(dh_model *model, bool on)
 void dh__profile_start(dh_model *model)
 {
     dh_device *device = model->arena->device;
-    if (model->peak <= 0 && device->peak) model->peak = device->peak(device);
+    dh__error saved;
+    if (model->peak_asked || !device->peak) return;
+    model->peak_asked = true;
+    dh__error_save(&saved);
+    model->peak = device->peak(device); /* 0 where memory lacks: then it is not known */
+    dh__error_restore(&saved);
 }
 
 static void add_calls(dh__profile *p, const dh_model *model, const dh__plan *plan,

@@ -164,6 +164,9 @@ static dh_status make_text(char **text, const dh_model *model, const char *who)
     dh_status status = write_mode(&t, model, true);
     if (!status) status = write_mode(&t, model, false);
     if (!status) status = dh__text_status(&t);
+    if (!status && !t.length)
+        status =
+            dh_fail(DH_ESTATE, "no time has passed in the steps of model \"%s\"", model->net.name);
     if (status)
         dh__text_free(&t);
     else

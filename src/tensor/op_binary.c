@@ -150,7 +150,7 @@ ARITHMETIC(atan2, NULL, atan2_backward, DH_MASK_FLOAT, 0);
                                  .in_min = 2,                             \
                                  .in_max = 2,                             \
                                  .dtypes = DH_MASK_ANY,                   \
-                                 .flags = DH_OP_SAME_DTYPE | DH_OP_CHEAP, \
+                                 .flags = DH_OP_SAME_DTYPE | DH_OP_CHEAP | DH_OP_SELECTS, \
                                  .infer = compare_infer,                  \
                                  .no_grad = "not differentiable: its values are true and false"}
 COMPARISON(equal, "Equal");

@@ -248,9 +248,9 @@ REDUCE(max, "ReduceMax", DH_MASK_ANY, infer_extreme, .fields = reduce_fields, .f
 REDUCE(min, "ReduceMin", DH_MASK_ANY, infer_extreme, .fields = reduce_fields, .flops = input_flops,
        .flags = DH_OP_SELECTS, .backward = kernel_backward);
 REDUCE(argmax, NULL, DH_MASK_ANY, infer_arg, .fields = reduce_fields, .flops = input_flops,
-       .no_grad = "an index is piecewise constant");
+       .flags = DH_OP_SELECTS, .no_grad = "an index is piecewise constant");
 REDUCE(argmin, NULL, DH_MASK_ANY, infer_arg, .fields = reduce_fields, .flops = input_flops,
-       .no_grad = "an index is piecewise constant");
+       .flags = DH_OP_SELECTS, .no_grad = "an index is piecewise constant");
 REDUCE(var, NULL, DH_MASK_FLOAT, infer_shape, .fields = var_fields, .flops = var_flops,
        .backward = kernel_backward);
 REDUCE(norm, "ReduceL2", DH_MASK_FLOAT, infer_shape, .fields = reduce_fields, .flops = input_flops,

@@ -299,6 +299,8 @@ static dh__graph *ties_net(dh__params *store, int select)
     if (select == DH_OP_MAX_POOL) a = dh_emit1(&g->emitter, select, &pool, a);
     if (select == DH_OP_MAX) a = op2(g, DH_OP_ADD, a, dh_emit1(&g->emitter, select, &all, a));
     if (select == DH_OP_MAXIMUM) a = op2(g, select, a, x);
+    if (select == DH_OP_GREATER)
+        a = dh_emit3(&g->emitter, DH_OP_WHERE, NULL, op2(g, select, a, x), a, x);
     dh_value b = dh_emit2(&g->emitter, DH_OP_CONV, &conv, a, w[1]);
     keep(g, dh_emit1(&g->emitter, DH_OP_MAX, &all, b)); /* of which no gradient flows */
     assert_ok(dh__graph_backward(g, 1, &b, &x, 2, w, grads));
@@ -312,8 +314,9 @@ static dh__graph *ties_net(dh__params *store, int select)
 static void test_exact_ties(void **state)
 {
     (void)state;
-    static const int selects[] = {DH_OP_TANH, DH_OP_MAX_POOL, DH_OP_MAX, DH_OP_MAXIMUM};
-    for (int s = 0; s < 4; s++)
+    static const int selects[] = {DH_OP_TANH, DH_OP_MAX_POOL, DH_OP_MAX, DH_OP_MAXIMUM,
+                                  DH_OP_GREATER};
+    for (int s = 0; s < 5; s++)
         for (int level = DH_FULL_MEM; level <= DH_LOW_MEM; level++) {
             dh__params *store = new_store();
             dh__graph *g = ties_net(store, selects[s]);

@@ -249,6 +249,37 @@ static void the_environment_asks_for_it(void **state)
     assert_string_equal(dh_error_text(), ""); /* a call that succeeds leaves no error */
 }
 
+/* The peak is of the threads that the model has now; and if memory lacks for it, that is no error
+ * of what was profiled. */
+static void the_peak_belongs_to_the_threads(void **state)
+{
+    (void)state;
+    dh_tensor *x, *y;
+    dh_model *net = dh_model_new("net");
+    dh_layer *out = dh_dense(dh_input(net, {8}), 4);
+    assert_ok(dh_tensor_zeros(&x, {2, 8}));
+    assert_ok(dh_model_profile(net, true));
+    for (int threads = 1; threads < 3; threads++) {
+        assert_ok(dh_build(net, out, .device = dh_cs_cpu(.threads = threads)));
+        net->peak = -1;
+        assert_ok(dh_predict(&y, net, x));
+        assert_true(net->peak > 0);
+        dh_tensor_free(y);
+    }
+    for (uint64_t n = 1; n < 60; n++) {
+        assert_ok(dh_model_profile(net, true)); /* asks anew */
+        dh_error_clear();
+        dh_alloc_fail_at(n);
+        dh_status status = dh_predict(&y, net, x);
+        dh_alloc_fail_at(0);
+        if (status) continue;
+        assert_string_equal(dh_error_text(), "");
+        dh_tensor_free(y);
+    }
+    dh_tensor_free(x);
+    dh_model_free(net);
+}
+
 static void any_allocation_may_fail(void **state)
 {
     const fixture *f = *state;
@@ -282,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_names_what_ran_and_what_did_not),
         cmocka_unit_test(each_mode_has_its_table),
+        cmocka_unit_test(the_peak_belongs_to_the_threads),
         cmocka_unit_test_setup_teardown(a_trace_is_a_timeline, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_environment_asks_for_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(any_allocation_may_fail, set_up, tear_down),

@@ -137,7 +137,8 @@ static void *work(void *context)
     return NULL;
 }
 
-/* The model itself may predict meanwhile, here in the main thread. */
+/* The model itself may predict meanwhile, here in the main thread, and its parameters may be read.
+ */
 static void from_many_threads(served *s)
 {
     pthread_t threads[THREADS];
@@ -151,6 +152,9 @@ static void from_many_threads(served *s)
     dh_status status = DH_OK;
     for (int k = 0; k < ROUNDS && !status; k++) {
         int j = k % SIZES;
+        dh_tensor *parameter;
+        assert_ok(dh_model_parameter(&parameter, s->net, dh_model_parameter_name(s->net, 0)));
+        dh_tensor_free(parameter);
         status = dh_predict(.outs = again, .model = s->net, .xs = {s->x[j][0], s->x[j][1]},
                             .batch_size = BATCH);
         for (int o = 0; o < s->outputs && !status; o++) {

@@ -52,6 +52,14 @@
         .winograd_atol = 2e-3                                                                   \
     }
 
+/* Sums of infinities behind it and an activation: no NaN where there was none. The fill of x has
+ * infinities of both signs, so windows are of one element. */
+#define INFINITE(ATTR, X, W, O)                                                           \
+    {                                                                                     \
+        .op = "conv", .in_count = 6, .in = {X, W, S(O), S(O), S(O), S(O)}, .attr = &ATTR, \
+        .fill = {FILL_SPECIAL, 0, 0, 0, 0, FILL_POSITIVE}, .forward_only = true           \
+    }
+
 #define TRANSPOSE(ATTR, X, W, O)                                                 \
     {.op = "conv_transpose", .in_count = 2, .in = {X, W}, .attr = &ATTR},        \
     {                                                                            \

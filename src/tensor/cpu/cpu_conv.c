@@ -203,10 +203,11 @@ static void fill_bias(const dh__conv_sides *s, const dh_view *view, int64_t n, i
     }
 }
 
-#define NORMALISE(T)                                               \
-    for (int64_t i = 0; i < count; i++) {                          \
-        T v = (T)(((T *)(void *)to)[i] * (T)scale + (T)shift);     \
-        ((T *)(void *)to)[i] = s->act && v < 0 ? (T)slope * v : v; \
+#define NORMALISE(T)                                            \
+    for (int64_t i = 0; i < count; i++) {                       \
+        T v = (T)(((T *)(void *)to)[i] * (T)scale + (T)shift);  \
+        if (s->act && v < 0) v = slope == 0 ? 0 : (T)slope * v; \
+        ((T *)(void *)to)[i] = v;                               \
     }
 
 /* Planes of the small side that have their sums. */
