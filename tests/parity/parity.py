@@ -22,9 +22,14 @@ CURVE_BAR, FIRST_BAR, GRADIENT_BAR, RATIO_BAR = 1e-3, 1e-5, 1e-4, 2.0
 RUNS = {"mlp": ("mlp", "sgd_momentum", 50, 100, 1),
         "mnist_cnn": ("mnist_cnn", "sgd_momentum", 10, 32, 5),
         "resnet18": ("resnet18", "sgd_slow", 10, 32, 5)}
+# what -> network, optimiser, steps, batch, images for training, images that no training saw
+UNSEEN = {"mlp": ("mlp", "sgd_momentum", 600, 100, 60000, 10000),
+          "mnist_cnn": ("mnist_cnn", "sgd_momentum", 600, 32, 60000, 10000),
+          "resnet18": ("resnet18", "sgd_momentum", 150, 32, 8000, 2000)}
+UNSEEN_SEEDS = 3
 PARAMETERS = {"small": 52650, "mlp": 2913290, "mnist_cnn": 410890, "resnet18": 11173962}
 SMALL_STEPS, SMALL_BATCH = 20, 50
-WHATS = ["mlp", "mnist_cnn", "resnet18", "optimizers"]
+WHATS = ["mlp", "mnist_cnn", "resnet18", "optimizers", "accuracy"]
 
 
 # --- data ---
@@ -39,18 +44,19 @@ def read(path):
     raise BenchError(f"there is no {path} and no {path}.gz")
 
 
-def batches(folder, net, count):
-    """The first images of the training set in its own order, f32 in 0..1, and one-hot labels."""
+def batches(folder, net, count, skip=0, part="train"):
+    """Images of the training set in its own order from number skip on, or of MNIST's "t10k", f32 in
+    0..1, and one-hot labels."""
     if net.startswith("resnet18"):
         records = np.frombuffer(read(f"{folder}/cifar10/data_batch_1.bin"), np.uint8)
-        records = records.reshape(-1, 3073)[:count]
+        records = records.reshape(-1, 3073)[skip:skip + count]
         x, labels = records[:, 1:].reshape(-1, 3, 32, 32), records[:, 0]
     else:
-        images = read(f"{folder}/mnist/train-images-idx3-ubyte")[16:16 + 784 * count]
+        images = read(f"{folder}/mnist/{part}-images-idx3-ubyte")[16:]
         shape = (-1, 1, 28, 28) if net.startswith("mnist_cnn") else (-1, 784)
-        x = np.frombuffer(images, np.uint8).reshape(shape)
-        labels = np.frombuffer(read(f"{folder}/mnist/train-labels-idx1-ubyte"), np.uint8)[8:]
-        labels = labels[:count]
+        x = np.frombuffer(images, np.uint8).reshape(shape)[skip:skip + count]
+        labels = np.frombuffer(read(f"{folder}/mnist/{part}-labels-idx1-ubyte"), np.uint8)[8:]
+        labels = labels[skip:skip + count]
     if len(x) < count:
         raise BenchError(f"{net}: {count} images are asked for, the data hold {len(x)}")
     return x.astype(np.float32) / np.float32(255), np.eye(10, dtype=np.float32)[labels]
@@ -129,11 +135,13 @@ class Parity:
 
     def compare(self, *arguments):
         one = Comparison(self.o, *arguments)
-        self.common = {"cpu": one.ours["cpu"], "isa": one.ours["isa"],
-                       "threads": one.ours["threads"], "versions": versions(),
-                       "peer_version": "PyTorch " + torch.__version__,
-                       "date": datetime.datetime.now().strftime("%Y-%m-%d %H:%M")}
+        self.taken(one.ours)
         return one
+
+    def taken(self, ours):
+        self.common = {"cpu": ours["cpu"], "isa": ours["isa"], "threads": ours["threads"],
+                       "versions": versions(), "peer_version": "PyTorch " + torch.__version__,
+                       "date": datetime.datetime.now().strftime("%Y-%m-%d %H:%M")}
 
     def add(self, workload, figure, ours, theirs, value=None, bar=None):
         """value is what the bar judges, where it is not ours itself."""
@@ -199,12 +207,47 @@ class Parity:
                      "the way they went", ours, theirs, value=ours / theirs, bar=RATIO_BAR)
 
 
+    def accuracies(self, what, seed):
+        """Ours and the peer's, from the same weights, on images that no training saw."""
+        net, optimizer, steps, batch, seen, unseen = UNSEEN[what]
+        steps = self.o.steps or steps
+        x, y = batches(self.o.data, net, seen)
+        if net.startswith("resnet18"):
+            unseen_x, unseen_y = batches(self.o.data, net, unseen, skip=seen)
+        else:
+            unseen_x, unseen_y = batches(self.o.data, net, unseen, part="t10k")
+        with tempfile.TemporaryDirectory(dir=os.path.join(ROOT, "build", "parity")) as work:
+            for name, value in (("x", x), ("y", y), ("unseen_x", unseen_x), ("unseen_y", unseen_y)):
+                np.save(f"{work}/{name}.npy", value)
+            ours = run([program("parity_train"), net, "--dir", work, "--steps", steps, "--batch",
+                        batch, "--threads", self.o.threads, "--seed", seed, "--optimizer",
+                        optimizer, "--unseen", "true"])
+            initial = peer.load_safetensors(f"{work}/initial.safetensors")
+        self.taken(ours)
+        trained = peer.train(net, optimizer, initial, x, y, steps, batch, torch.float32)[3]
+        theirs = peer.accuracy(net, trained, unseen_x, unseen_y)
+        say(f"{what}, seed {seed}: {ours['accuracy']:.4f}, PyTorch {theirs:.4f}")
+        return ours["accuracy"], theirs
+
+    def accuracy(self):
+        for what, (_, _, steps, batch, _, unseen) in UNSEEN.items():
+            if self.o.only not in (None, what):
+                continue
+            seeds = range(1, 1 + (self.o.seeds or UNSEEN_SEEDS))
+            ours, theirs = zip(*(self.accuracies(what, seed) for seed in seeds))
+            each = [" ".join(f"{100 * a:.2f}" for a in side) for side in (ours, theirs)]
+            self.add(what, f"accuracy after {self.o.steps or steps} steps of {batch} on {unseen} images "
+                     f"that no training saw, in %, mean of {each[0]} and of {each[1]}",
+                     100 * float(np.mean(ours)), 100 * float(np.mean(theirs)))
+
+
 def main():
     parser = argparse.ArgumentParser(prog="run.sh")
     parser.add_argument("what", choices=[*WHATS, "all"])
     parser.add_argument("--steps", type=int, help="instead of each comparison's own number")
     parser.add_argument("--seeds", type=int, help="initial weights of the deeper networks (5)")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--only", choices=list(UNSEEN), help="of accuracy: one network")
     parser.add_argument("--json", help="default build/parity/WHAT.json")
     parser.add_argument("--docs", action="store_true",
                         help="keep the rows in tests/parity/results and write docs/parity.md")

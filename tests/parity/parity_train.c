@@ -2,8 +2,10 @@
 /* Our side of parity.py: trains a network on batches in the order of the file and writes what the
  * peer needs and what is compared:
  *   parity_train NET --dir DIR --steps N --batch N [--threads N] [--seed N]
- *                [--optimizer NAME]
- * Reads DIR/x.npy, f32 [N, ...], and DIR/y.npy, one-hot f32 [N, 10]. Writes the weights before the
+ *                [--optimizer NAME] [--unseen true]
+ * Reads DIR/x.npy, f32 [N, ...], and DIR/y.npy, one-hot f32 [N, 10], which are gone through again
+ * where the steps need more; with --unseen DIR/unseen_x.npy and unseen_y.npy too, on which the
+ * accuracy is taken in the end. Writes the weights before the
  * first step as DIR/initial.safetensors, those after the last as DIR/final.safetensors, the first
  * step's gradients as DIR/gradients.npz, and a line of JSON with each step's loss. */
 #include <deephealth.h>
@@ -20,6 +22,7 @@ typedef struct options {
     const char *net, *dir, *optimizer;
     int steps, batch, threads;
     uint64_t seed;
+    bool unseen;
 } options;
 
 /* --- networks --- */
@@ -175,13 +178,35 @@ static dh_status step(const options *o, dh_model *net, const dh_tensor *all_x,
     dh_tensor *x = NULL, *y = NULL;
     dh_result result = {0};
     snprintf(path, sizeof path, "%s/gradients.npz", o->dir);
-    dh_status status = rows_of(&x, all_x, index * o->batch, o->batch);
-    if (!status) status = rows_of(&y, all_y, index * o->batch, o->batch);
+    int first = index % (int)(dh_tensor_dim(all_x, 0) / o->batch) * o->batch;
+    dh_status status = rows_of(&x, all_x, first, o->batch);
+    if (!status) status = rows_of(&y, all_y, first, o->batch);
     if (!status) status = dh_forward(net, (const dh_tensor *const[]){x}, true);
     if (!status) status = dh_backward(net, (const dh_tensor *const[]){y}, &result);
     if (!status && !index) status = save_gradients(net, path);
     if (!status) status = dh_update(net);
     if (!status) printf("%s%.17g", index ? ", " : "", result.loss);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+    return status;
+}
+
+static dh_status load(dh_tensor **out, const options *o, const char *name)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s.npy", o->dir, name);
+    return dh_tensor_load_npy(out, path);
+}
+
+static dh_status judge(const options *o, dh_model *net)
+{
+    dh_tensor *x = NULL, *y = NULL;
+    dh_result result = {0};
+    dh_status status = load(&x, o, "unseen_x");
+    if (!status) status = load(&y, o, "unseen_y");
+    if (!status)
+        status = dh_evaluate(net, x, y, .batch_size = 100, .quiet = true, .result = &result);
+    if (!status) printf(", \"accuracy\": %.17g", result.metrics[0]);
     dh_tensor_free(x);
     dh_tensor_free(y);
     return status;
@@ -195,7 +220,9 @@ static dh_status train(const options *o, dh_model *net, const dh_tensor *x, cons
     printf("{\"cpu\": \"%s\", \"isa\": \"%s\", \"threads\": %d, \"losses\": [", dh__cpu_model(),
            dh__isa_name(dh__cpu_isa()), dh_model_threads(net));
     for (int i = 0; i < o->steps && !status; i++) status = step(o, net, x, y, i);
-    printf("]}\n");
+    printf("]");
+    if (!status && o->unseen) status = judge(o, net);
+    printf("}\n");
     snprintf(path, sizeof path, "%s/final.safetensors", o->dir);
     return status ? status : dh_save_weights(net, path);
 }
@@ -213,7 +240,8 @@ static dh_status build(const options *o, dh_model *net)
         return DH_ENAME;
     }
     return dh_build(net, out, .optimizer = *optimizer, .loss = "soft_cross_entropy",
-                    .device = dh_cs_cpu(.threads = o->threads), .seed = o->seed);
+                    .metrics = {"accuracy"}, .device = dh_cs_cpu(.threads = o->threads),
+                    .seed = o->seed);
 }
 
 int main(int count, char **args)
@@ -234,18 +262,17 @@ int main(int count, char **args)
             o.seed = (uint64_t)atoll(value);
         else if (!strcmp(args[i], "--optimizer"))
             o.optimizer = value;
+        else if (!strcmp(args[i], "--unseen"))
+            o.unseen = !strcmp(value, "true");
         else {
             fprintf(stderr, "parity_train: option \"%s\" is unknown\n", args[i]);
             return 2;
         }
     }
-    char path[4096];
     dh_tensor *x = NULL, *y = NULL;
     dh_model *net = dh_model_new("parity");
-    snprintf(path, sizeof path, "%s/x.npy", o.dir);
-    dh_status status = dh_tensor_load_npy(&x, path);
-    snprintf(path, sizeof path, "%s/y.npy", o.dir);
-    if (!status) status = dh_tensor_load_npy(&y, path);
+    dh_status status = load(&x, &o, "x");
+    if (!status) status = load(&y, &o, "y");
     if (!status) status = build(&o, net);
     if (!status) status = train(&o, net, x, y);
     if (status) dh_perror("parity_train");

@@ -57,7 +57,7 @@ def conv_bn(p, s, x, name, stride=1):
     x = F.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2)
     bn = f"{name}_bn"
     return F.batch_norm(x, s[f"{bn}/running_mean"], s[f"{bn}/running_var"], p[f"{bn}/gamma"],
-                        p[f"{bn}/beta"], training=True, momentum=0.1, eps=float(np.float32(1e-5)))
+                        p[f"{bn}/beta"], training="frozen" not in s, momentum=0.1, eps=float(np.float32(1e-5)))
 
 
 def resnet18(activation):
@@ -115,7 +115,8 @@ def optimizer(name, p):
 
 
 def train(net, optimizer_name, initial, x, y, steps, batch, dtype):
-    """Losses, the first step's gradients and the weights after the last, all as f64."""
+    """Losses, the first step's gradients and the weights after the last, all as f64; and the
+    network as it is then. The rows are gone through again where the steps need more."""
     arrays = {name: torch.tensor(value, dtype=dtype) for name, value in initial.items()}
     s = {name: value for name, value in arrays.items() if "/running_" in name}
     p = {name: value.requires_grad_() for name, value in arrays.items() if name not in s}
@@ -123,7 +124,8 @@ def train(net, optimizer_name, initial, x, y, steps, batch, dtype):
     update = optimizer(optimizer_name, p)
     losses, gradients = [], None
     for i in range(steps):
-        rows = slice(i * batch, (i + 1) * batch)
+        first = i % (len(x) // batch) * batch
+        rows = slice(first, first + batch)
         update.zero_grad(set_to_none=True)
         loss = F.cross_entropy(NETS[net](p, s, x[rows]), y[rows])
         loss.backward()
@@ -131,4 +133,13 @@ def train(net, optimizer_name, initial, x, y, steps, batch, dtype):
             gradients = {name: v.grad.double().numpy().copy() for name, v in p.items()}
         update.step()
         losses.append(loss.item())
-    return losses, gradients, {name: v.detach().double().numpy() for name, v in p.items()}
+    weights = {name: v.detach().double().numpy() for name, v in p.items()}
+    return losses, gradients, weights, (p, {**s, "frozen": True})
+
+
+def accuracy(net, trained, x, y):
+    """The share of rows whose class has the largest logit, by the running statistics."""
+    p, s = trained
+    with torch.inference_mode():
+        logits = torch.cat([NETS[net](p, s, rows) for rows in torch.tensor(x).split(100)])
+    return float((logits.argmax(1) == torch.tensor(y.argmax(1))).double().mean())

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Trains the same networks here and in PyTorch, from the same weights, on the same batches, and holds the
 # differences to their bars; docs/parity.md says how.
-#   run.sh mlp|mnist_cnn|resnet18|optimizers|all [--steps N] [--seeds N] [--threads N] [--json FILE] [--docs]
+#   run.sh mlp|mnist_cnn|resnet18|optimizers|accuracy|all [--steps N] [--seeds N] [--threads N]
+#          [--only NET] [--json FILE] [--docs]
 # Writes {"rows": [..]} to FILE (default build/parity/WHAT.json) and prints a table; --docs keeps the rows in
 # tests/parity/results and writes docs/parity.md. `run.sh docs` only writes the page. Exit status: 1 when a bar
 # is not met. PyTorch comes from the virtual environment $PEER, made as build/peer where it is not set (its wheel
@@ -16,9 +17,9 @@ what=${1:-}
 say() { echo "parity: $*" >&2; }
 
 case "$what" in
-  mlp | mnist_cnn | resnet18 | optimizers | all | docs) ;;
+  mlp | mnist_cnn | resnet18 | optimizers | accuracy | all | docs) ;;
   -h | --help) sed -n '3,10s/^# \?//p' "$0"; exit ;;
-  *) say "WHAT is \"$what\", must be mlp, mnist_cnn, resnet18, optimizers, all or docs"; exit 2 ;;
+  *) say "WHAT is \"$what\", must be mlp, mnist_cnn, resnet18, optimizers, accuracy, all or docs"; exit 2 ;;
 esac
 python=python3
 if [ "$what" != docs ]; then
