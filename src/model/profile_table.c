@@ -75,7 +75,7 @@ static void write_line(const table *t, const line *l)
 {
     const dh__spent *s = &l->spent;
     double seconds = s->seconds > 0 ? s->seconds : 1e-12, steps = (double)t->steps;
-    dh__text_add(t->text, "%-*s  %-8s  %-18s  %-14s  %5d  %9.3f  %5.1f %%  %9.2f  ", t->width,
+    dh__text_add(t->text, "%-*s  %-8s  %-24s  %-14s  %5d  %9.3f  %5.1f %%  %9.2f  ", t->width,
                  dh__scope_name(t->model, l->node), dh__phase_name(l->node->phase),
                  l->call->call.op->name, l->call->impl->name, l->calls, 1e3 * s->seconds / steps,
                  100 * s->seconds / t->seconds, 1e-9 * s->flops / seconds);
@@ -100,7 +100,7 @@ static void write_head(const table *t, bool training, double flops)
                  t->model->net.name, training ? "training" : "evaluation and prediction",
                  1e3 * t->seconds / (double)t->steps, (long long)t->steps,
                  1e-9 * flops / t->seconds, peak, dh_model_threads(t->model), dh_isa());
-    dh__text_add(t->text, "%-*s  %-8s  %-18s  %-14s  %5s  %9s  %7s  %9s  %7s  %9s  %7s  refused\n",
+    dh__text_add(t->text, "%-*s  %-8s  %-24s  %-14s  %5s  %9s  %7s  %9s  %7s  %9s  %7s  refused\n",
                  t->width, "layer", "phase", "op", "implementation", "calls", "ms", "share",
                  "GFLOP/s", "of peak", "MB", "GB/s");
 }
