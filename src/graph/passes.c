@@ -28,14 +28,15 @@ static double *alpha_of(const dh__node *n)
     return (double *)(void *)((char *)n->attr + alpha->offset);
 }
 
-/* The activations that such an op applies, by index none|relu|leaky_relu. */
-static int fused_act(const dh__node *act, double *alpha)
+/* The node as an activation that such an op applies. */
+static dh__act fused_act(const dh__node *act, double *alpha)
 {
     *alpha = 0;
-    if (act->op == DH_OP_RELU) return 1;
-    if (act->op != DH_OP_LEAKY_RELU) return 0;
+    if (act->op == DH_OP_RELU) return DH_ACT_RELU;
+    if (act->op != DH_OP_LEAKY_RELU) return DH_ACT_NONE;
     *alpha = ((const dh_act_attr *)act->attr)->alpha;
-    return *alpha >= 0 ? 2 : 0; /* below 0 the gradient needs the product itself */
+    /* below 0 the gradient needs the product itself */
+    return *alpha >= 0 ? DH_ACT_LEAKY_RELU : DH_ACT_NONE;
 }
 
 static void drop_empty(dh__graph *graph)
@@ -116,14 +117,14 @@ dh_status dh__graph_fuse(dh__graph *graph)
     for (int i = 0; i < graph->node_count; i++) {
         dh__node *act = graph->nodes[i];
         double alpha;
-        int kind = act ? fused_act(act, &alpha) : 0;
+        dh__act kind = act ? fused_act(act, &alpha) : DH_ACT_NONE;
         int producer = kind ? graph->values[act->in[0]].node : -1;
         if (producer < 0 || !graph->nodes[producer] || readers[act->in[0]] != 1) continue;
         dh__node *first = graph->nodes[producer];
         int *place = act_of(first);
         if (!place || *place || first->phase != act->phase || first->out[0] != act->in[0]) continue;
         if (graph->values[first->out[0]].home != DH_HOME_ARENA) continue;
-        *place = kind;
+        *place = (int)kind;
         *alpha_of(first) = alpha;
         graph->values[first->out[0]].node = -1; /* nothing makes it any more */
         first->out[0] = act->out[0];

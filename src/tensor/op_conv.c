@@ -265,7 +265,7 @@ static const dh_field conv_fields[] = {
     DH_FIELD(dh_conv_attr, dilations, "dilations", 1, 1, 1e9, "from element to element"),
     DH_FIELD(dh_conv_attr, pads, "pads", 0, 0, 1e9, "zeros before each spatial axis, then after"),
     DH_FIELD(dh_conv_attr, group, "group", 1, 1, 1e9, "channels are dealt to so many"),
-    DH_FIELD_NAMED(dh_conv_attr, act, NULL, "none|relu|leaky_relu", "what follows the sum"),
+    DH_FIELD_NAMED(dh_conv_attr, act, NULL, DH_ACT_CHOICES, "what follows the sum"),
     DH_FIELD(dh_conv_attr, alpha, NULL, 0.01, 0, 1e300, "slope of leaky_relu below 0"),
     DH_FIELD(dh_conv_attr, epsilon, NULL, 1e-5, 0, 1e9, "added to the variance, if there is one"),
     {0}};

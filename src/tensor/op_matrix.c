@@ -170,7 +170,7 @@ static dh_status backward_linear(dh_grad *g)
 }
 
 static const dh_field linear_fields[] = {
-    DH_FIELD_NAMED(dh_linear_attr, act, NULL, "none|relu|leaky_relu", "what follows the product"),
+    DH_FIELD_NAMED(dh_linear_attr, act, NULL, DH_ACT_CHOICES, "what follows the product"),
     DH_FIELD(dh_linear_attr, alpha, NULL, 0.01, 0, 1e300, "slope of leaky_relu below 0"),
     {0}};
 

@@ -282,7 +282,7 @@ static const dh_field batch_norm_fields[] = {
 static const dh_field batch_norm_act_fields[] = {
     DH_FIELD(dh_norm_attr, axis, NULL, 1, -DH_MAX_NDIM, DH_MAX_NDIM - 1, "axis of the channels"),
     DH_FIELD(dh_norm_attr, epsilon, "epsilon", 1e-5, 0, 1e9, "added to the variance"),
-    DH_FIELD_NAMED(dh_norm_attr, act, NULL, "none|relu|leaky_relu", "what follows"),
+    DH_FIELD_NAMED(dh_norm_attr, act, NULL, DH_ACT_CHOICES, "what follows"),
     DH_FIELD(dh_norm_attr, alpha, NULL, 0.01, 0, 1e300, "slope of leaky_relu below 0"),
     {0}};
 static const dh_field running_fields[] = {

@@ -102,7 +102,8 @@ static dh_status unary_backward(dh_grad *g)
 
 dh_value dh__act_dx(dh_grad *g, int act, double alpha)
 {
-    dh_unary_dx_attr attr = {.op = act == 1 ? DH_OP_RELU : DH_OP_LEAKY_RELU, .alpha = alpha};
+    dh_unary_dx_attr attr = {.op = act == DH_ACT_RELU ? DH_OP_RELU : DH_OP_LEAKY_RELU,
+                             .alpha = alpha};
     return act ? dh_emit2(g->to, DH_OP_UNARY_DX, &attr, g->dy[0], g->out[0]) : g->dy[0];
 }
 

@@ -5,6 +5,8 @@
 
 #include <deephealth/sys/op.h>
 
+#include "act.h"
+
 typedef enum dh_op_id {
 #define DH_OP(ID, name, cpu, cuda, fpga) DH_OP_##ID,
 #include "ops.def"
@@ -21,10 +23,10 @@ extern const dh_op *const dh__ops[DH_OP_COUNT];
 /* Number of an op by name, -1 if unknown. */
 int dh__op_find(const char *name);
 
-/* The numbers p, q of unary.def that an op's attributes hold. */
-/* dy in front of the activation that an op applies last, by its index none|relu|leaky_relu. */
+/* dy in front of the activation (dh__act) that an op applies last. */
 dh_value dh__act_dx(dh_grad *g, int act, double alpha);
 
+/* The numbers p, q of unary.def that an op's attributes hold. */
 void dh__unary_numbers(const dh_op *op, const void *attr, double *p, double *q);
 
 /* How many outputs an application has: an op that updates inputs has one for each that is given. */
@@ -172,7 +174,7 @@ typedef struct dh_one_hot_attr {
     int dtype;
 } dh_one_hot_attr;
 
-typedef struct dh_linear_attr { /* y = act(x w + bias): act by index none|relu|leaky_relu */
+typedef struct dh_linear_attr { /* y = act(x w + bias): act: a dh__act */
     int act;
     double alpha;
 } dh_linear_attr;
@@ -195,8 +197,8 @@ typedef struct dh_conv_attr {
     double alpha, epsilon;  /* epsilon: of conv with statistics */
 } dh_conv_attr;
 
-/* Lists as in dh_conv_attr. Either kernel_shape is given, or bins: then each spatial axis is dealt to
- * so many windows, which may overlap by one element (adaptive pooling). */
+/* Lists as in dh_conv_attr. Either kernel_shape is given, or bins: then each spatial axis is dealt
+ * to so many windows, which may overlap by one element (adaptive pooling). */
 typedef struct dh_pool_attr {
     dh_ints kernel_shape, strides, dilations, pads, bins;
     bool ceil_mode;         /* a last window may reach beyond the end of the padding */

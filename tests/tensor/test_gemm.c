@@ -122,8 +122,8 @@ static void run(const problem *p)
 
 static double activate(const dh__gemm *g, double x)
 {
-    if (g->act == DH_GEMM_ACT_NONE || !(x < 0)) return x;
-    return g->act == DH_GEMM_ACT_RELU ? 0 : g->act_alpha * x;
+    if (g->act == DH_ACT_NONE || !(x < 0)) return x;
+    return g->act == DH_ACT_RELU ? 0 : g->act_alpha * x;
 }
 
 static bool close_enough(const problem *p, int64_t i, int64_t j, double got)
@@ -243,7 +243,7 @@ static void few_terms(bool f64)
     dh__gemm g = shape(100, 1024, 10, f64);
     g.a_row = 10, g.a_col = 1, g.b_row = 1, g.b_col = 10;
     assert_non_null(strstr(dh__gemm_name(&g), "gemm_short"));
-    g.act = DH_GEMM_ACT_RELU;
+    g.act = DH_ACT_RELU;
     assert_null(strstr(dh__gemm_name(&g), "gemm_short"));
 }
 
@@ -261,11 +261,11 @@ static void factors(bool f64)
     for (size_t s = 0; s < DH_COUNT(shapes); s++)
         for (size_t a = 0; a < DH_COUNT(values); a++)
             for (size_t b = 0; b < DH_COUNT(values); b++)
-                for (int act = DH_GEMM_ACT_NONE; act <= DH_GEMM_ACT_LEAKY_RELU; act++) {
+                for (int act = DH_ACT_NONE; act <= DH_ACT_LEAKY_RELU; act++) {
                     dh__gemm g = shape(shapes[s][0], shapes[s][1], shapes[s][2], f64);
                     g.alpha = values[a];
                     g.beta = values[b];
-                    g.act = (dh__gemm_act)act;
+                    g.act = (dh__act)act;
                     g.act_alpha = 0.3;
                     check(g, 0, 0, 3, act > 0);
                 }
@@ -308,10 +308,10 @@ static void test_empty(void **unused)
 /* NaN of A or B must reach C through every activation. */
 static void nans(bool f64)
 {
-    for (int act = DH_GEMM_ACT_NONE; act <= DH_GEMM_ACT_LEAKY_RELU; act++)
+    for (int act = DH_ACT_NONE; act <= DH_ACT_LEAKY_RELU; act++)
         for (int m = 1; m <= 40; m += 39) {
             dh__gemm g = shape(m, 40, 40, f64);
-            g.act = (dh__gemm_act)act;
+            g.act = (dh__act)act;
             problem p = make_problem(g, 0, 0, 0, false);
             put(p.buffer[1], f64, GUARD + 3, nan("")); /* B(0, 3) */
             run(&p);

@@ -37,7 +37,7 @@ dh__conv_sides dh__conv_sides_of(const dh_call *call)
     s.size = (int64_t)dh_dtype_size(s.large.dtype);
     if (call->op == &dh_op_conv) {
         const dh_conv_attr *attr = call->attr;
-        s.act = dh__gemm_act_of(attr->act);
+        s.act = (dh__act)attr->act;
         s.act_alpha = attr->alpha;
         s.epsilon = attr->epsilon;
     }

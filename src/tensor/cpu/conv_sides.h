@@ -13,10 +13,10 @@ typedef struct dh__conv_sides {
     const dh_view *bias; /* of the result's channels, or NULL */
     const dh_view *norm; /* gamma, beta, mean and var of the result's channels, or NULL */
     double epsilon;
-    dh_view shift;    /* what dh__conv_fold made of bias and norm */
-    bool to_large;    /* the result is large */
-    int64_t size;     /* bytes of an element */
-    dh__gemm_act act; /* of conv */
+    dh_view shift; /* what dh__conv_fold made of bias and norm */
+    bool to_large; /* the result is large */
+    int64_t size;  /* bytes of an element */
+    dh__act act;   /* of conv */
     double act_alpha;
 } dh__conv_sides;
 

@@ -28,7 +28,7 @@ typedef struct batch {
     int64_t piece, pieces; /* of the outer range */
     int64_t terms;         /* sums of a channel: 2 forward, 3 backward */
     int64_t group;         /* channels of a task that does all passes */
-    int act;               /* that follows: none|relu|leaky_relu */
+    dh__act act;           /* that follows */
     double act_alpha;
     double *sums;               /* [pieces][terms][channels]; joined in [0] */
     float *m, *k, *b, *m0, *m1; /* [channels] each: what the last pass applies */
@@ -66,8 +66,8 @@ static batch batch_of(const dh_call *call)
     if (n.piece < 1) n.piece = 1;
     n.pieces = (n.outer + n.piece - 1) / n.piece;
     if (n.pieces < 1) n.pieces = 1;
-    n.act = dx ? 0 : attr->act;
-    n.act_alpha = n.act == 2 ? attr->alpha : 0;
+    n.act = dx ? DH_ACT_NONE : (dh__act)attr->act;
+    n.act_alpha = attr->alpha;
     n.kernels = dh__norm_table();
     n.terms = dx ? 3 : 2;
     n.streams = !dx && n.inner > 1 && n.out->data != n.x->data &&
@@ -176,7 +176,7 @@ static void channel_sums(batch *n)
 /* Row number `line` of [outer x channels]. */
 static void apply_row(const batch *n, int64_t line)
 {
-    const float alpha = (float)n->act_alpha, *slope = n->act ? &alpha : NULL;
+    const float alpha = (float)n->act_alpha;
     int64_t c = line % n->channels, at = line * n->inner;
     float *out = (float *)n->out->data + at;
     const float *x = floats(n->x) + at;
@@ -184,11 +184,11 @@ static void apply_row(const batch *n, int64_t line)
         n->kernels->row_dx(out, floats(n->dy) + at, x, n->inner, n->m[c], n->k[c], n->m0[c],
                            n->m1[c]);
     else if (!n->streams)
-        n->kernels->row_apply(out, x, n->inner, n->m[c], n->k[c], n->b[c], slope);
+        n->kernels->row_apply(out, x, n->inner, n->m[c], n->k[c], n->b[c], n->act, alpha);
     for (int64_t i = 0; i < n->inner && n->streams; i += BUFFER) {
         float made[BUFFER];
         int64_t count = n->inner - i < BUFFER ? n->inner - i : BUFFER;
-        n->kernels->row_apply(made, x + i, count, n->m[c], n->k[c], n->b[c], slope);
+        n->kernels->row_apply(made, x + i, count, n->m[c], n->k[c], n->b[c], n->act, alpha);
         dh__stream(out + i, made, (size_t)count * sizeof *made);
     }
 }
@@ -197,7 +197,7 @@ static void apply_row(const batch *n, int64_t line)
 static void apply_tasks(void *context, int64_t begin, int64_t end)
 {
     const batch *n = context;
-    const float alpha = (float)n->act_alpha, *slope = n->act ? &alpha : NULL;
+    const float alpha = (float)n->act_alpha;
     int64_t at = begin * n->channels, rows = end - begin;
     float *out = (float *)n->out->data + at;
     const float *x = floats(n->x) + at;
@@ -208,7 +208,8 @@ static void apply_tasks(void *context, int64_t begin, int64_t end)
         n->kernels->column_dx(out, floats(n->dy) + at, x, n->channels, rows, n->channels, n->m,
                               n->k, n->m0, n->m1);
     else
-        n->kernels->column_apply(out, x, n->channels, rows, n->channels, n->m, n->k, n->b, slope);
+        n->kernels->column_apply(out, x, n->channels, rows, n->channels, n->m, n->k, n->b, n->act,
+                                 alpha);
 }
 
 static void apply(batch *n)
@@ -373,8 +374,7 @@ static void any_tasks(void *context, int64_t begin, int64_t end)
         for (int64_t i = 0; i < n->outer * n->inner; i++) {
             int64_t at = element_of(n, c, i);
             double y = (dh__get(n->x, at) - mean) * rstd * gamma + beta;
-            if (y < 0 && n->act) y = n->act == 1 ? 0 : n->act_alpha * y;
-            dh__put(n->out, at, y);
+            dh__put(n->out, at, dh__act_of(n->act, n->act_alpha, y));
         }
     }
 }

@@ -126,7 +126,7 @@ static dh__gemm product_of(const dh__conv_sides *s, const dh_op *op, int64_t n, 
         g.c = small;
         g.c_row = s->small.stride[1];
         g.beta = s->bias && !s->norm ? 1 : 0;
-        g.act = s->norm ? DH_GEMM_ACT_NONE : s->act;
+        g.act = s->norm ? DH_ACT_NONE : s->act;
         g.act_alpha = s->act_alpha;
     } else if (op == &dh_op_conv_dw) { /* weight += small columns^T */
         g.m = c->out_channels;
@@ -203,11 +203,10 @@ static void fill_bias(const dh__conv_sides *s, const dh_view *view, int64_t n, i
     }
 }
 
-#define NORMALISE(T)                                            \
-    for (int64_t i = 0; i < count; i++) {                       \
-        T v = (T)(((T *)(void *)to)[i] * (T)scale + (T)shift);  \
-        if (s->act && v < 0) v = slope == 0 ? 0 : (T)slope * v; \
-        ((T *)(void *)to)[i] = v;                               \
+#define NORMALISE(T)                                                        \
+    for (int64_t i = 0; i < count; i++) {                                   \
+        T *v = (T *)(void *)to + i;                                         \
+        *v = (T)dh__act_of(s->act, s->act_alpha, *v * (T)scale + (T)shift); \
     }
 
 /* Planes of the small side that have their sums. */
@@ -216,7 +215,6 @@ static void normalise_planes(void *context, int64_t begin, int64_t end)
     const columns *c = context;
     const dh__conv_sides *s = c->s;
     int64_t count = dh__windows_positions(&s->c.w);
-    double slope = s->act == DH_GEMM_ACT_RELU ? 0 : s->act_alpha;
     for (int64_t index = begin; index < end; index++) {
         int64_t channel = c->group * s->c.out_channels + index;
         double scale = dh__conv_scale(s, channel), shift = dh__conv_shift(s, channel);

@@ -61,7 +61,7 @@ static void sweep(const job *j, const unit *u, int64_t m, int64_t k, int64_t man
                                          (first * row + (k > 0 ? k : 0) * area) * s->size,
                                .weight_plane = s->c.out_channels * row,
                                .add = add,
-                               .act = last ? s->act : DH_GEMM_ACT_NONE,
+                               .act = last ? s->act : DH_ACT_NONE,
                                .act_alpha = s->act_alpha};
     if (s->bias) {
         w.bias = (const char *)s->bias->data + channel * s->bias->stride[0] * s->size;

@@ -59,8 +59,7 @@ static bool place(const dh__windows *w, const int64_t position[3], const int64_t
 static double finished(const job *j, double sum, int64_t channel)
 {
     if (j->s.norm) sum = sum * dh__conv_scale(&j->s, channel) + dh__conv_shift(&j->s, channel);
-    if (!(sum < 0) || j->s.act == DH_GEMM_ACT_NONE) return sum;
-    return j->s.act == DH_GEMM_ACT_RELU ? 0 : j->s.act_alpha * sum;
+    return dh__act_of(j->s.act, j->s.act_alpha, sum);
 }
 
 static double sum_small(const job *j, int64_t n, int64_t channel, const int64_t position[3])

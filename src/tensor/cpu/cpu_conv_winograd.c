@@ -86,8 +86,6 @@ static void transform_output(const job *j, const dh__winograd_strip *t, const ro
     int64_t nr = j->c.cut.nr, first = panel * nr, channel = j->w.group * j->w.out_channels + first;
     int64_t width = dh__at_most(nr, j->w.out_channels - first), tile = 0;
     const dh_view *bias = j->w.s->bias;
-    const float slope = j->w.s->act == DH_GEMM_ACT_RELU ? 0 : (float)j->w.s->act_alpha;
-    const float *below = j->w.s->act == DH_GEMM_ACT_NONE ? NULL : &slope;
     const float *shift = bias ? (const float *)bias->data + channel : NULL;
     for (int64_t image = 0; image < t->images; image++) {
         dh__conv_strip p = dh__winograd_part(&j->c, t, image, false);
@@ -96,7 +94,8 @@ static void transform_output(const job *j, const dh__winograd_strip *t, const ro
                 j->c.kernels->output(r->pixels + (y * p.cols + x) * SIDE * nr, p.cols * nr, nr,
                                      r->sums + tile * nr, t->tiles * nr, shift, width,
                                      (int)dh__at_most(SIDE, p.rows - y * SIDE),
-                                     (int)dh__at_most(SIDE, p.cols - x * SIDE), below);
+                                     (int)dh__at_most(SIDE, p.cols - x * SIDE), j->w.s->act,
+                                     (float)j->w.s->act_alpha);
         dh__conv_scatter(&j->c.sweep, &j->c.cut, &p, j->to, channel, width, r->pixels);
     }
 }

@@ -15,7 +15,7 @@ typedef struct product {
     const dh_view *bias;
     int batch_ndim;
     int64_t batch, m, n, k;
-    dh__gemm_act act;
+    dh__act act;
     double act_alpha;
 } product;
 
@@ -106,7 +106,7 @@ static product make_product(const dh_call *call, const dh_view *a, const dh_view
     p.k = p.a.shape[p.batch_ndim + 1];
     if (call->op == &dh_op_linear) {
         const dh_linear_attr *attr = call->attr;
-        p.act = dh__gemm_act_of(attr->act);
+        p.act = (dh__act)attr->act;
         p.act_alpha = attr->alpha;
     }
     while (p.batch_ndim > 0 && merge_batch(&p)) {
@@ -230,12 +230,6 @@ static dh_status run_gemm(const dh_call *call)
 
 /* --- by wide sums --- */
 
-static double activate(const product *p, double v)
-{
-    if (p->act == DH_GEMM_ACT_NONE || v > 0 || v != v) return v;
-    return p->act == DH_GEMM_ACT_RELU ? 0 : p->act_alpha * v;
-}
-
 static void wide_rows(void *context, int64_t begin, int64_t end)
 {
     const product *p = context;
@@ -264,7 +258,8 @@ static void wide_rows(void *context, int64_t begin, int64_t end)
             for (int64_t x = 0; x < p->n; x++) c[x] += a * b[x * bs];
         }
         for (int64_t x = 0; x < p->n; x++)
-            c[x] = activate(p, p->bias ? c[x] + ((const double *)p->bias->data)[x] : c[x]);
+            c[x] = dh__act_of(p->act, p->act_alpha,
+                              p->bias ? c[x] + ((const double *)p->bias->data)[x] : c[x]);
     }
 }
 

@@ -49,8 +49,8 @@ typedef struct dh__depthwise_tile {
 typedef struct dh__depthwise_weights {
     const void *weight, *bias;
     int64_t weight_plane, bias_plane;
-    bool add;         /* to what x holds; else it is set */
-    dh__gemm_act act; /* of the sum */
+    bool add;    /* to what x holds; else it is set */
+    dh__act act; /* of the sum */
     double act_alpha;
 } dh__depthwise_weights;
 

@@ -15,9 +15,7 @@ DH_SIMD_INLINE V F(bias_of)(const dh__depthwise_weights *k, int64_t plane)
 
 DH_SIMD_INLINE void F(finish)(const dh__depthwise_weights *k, T *out, V sum, int64_t n)
 {
-    if (k->act == DH_GEMM_ACT_RELU) sum = F(dh__negative)(sum, (V){0});
-    if (k->act == DH_GEMM_ACT_LEAKY_RELU)
-        sum = F(dh__negative)(sum, F(dh__set)((T)k->act_alpha) * sum);
+    sum = F(dh__activate)(sum, k->act, (T)k->act_alpha);
     if (n >= W)
         F(dh__store)(out, sum);
     else if (n > 0)

@@ -6,19 +6,8 @@
 #ifndef DH_GEMM_H
 #define DH_GEMM_H
 
+#include "act.h"
 #include "base.h"
-
-typedef enum dh__gemm_act {
-    DH_GEMM_ACT_NONE,
-    DH_GEMM_ACT_RELU,      /* x < 0 ? 0 : x, so that NaN stays */
-    DH_GEMM_ACT_LEAKY_RELU /* x < 0 ? act_alpha * x : x */
-} dh__gemm_act;
-
-/* From an op's act, by index none|relu|leaky_relu. */
-static inline dh__gemm_act dh__gemm_act_of(int act)
-{
-    return act == 1 ? DH_GEMM_ACT_RELU : act == 2 ? DH_GEMM_ACT_LEAKY_RELU : DH_GEMM_ACT_NONE;
-}
 
 typedef struct dh__gemm {
     int64_t m, n, k;
@@ -30,7 +19,7 @@ typedef struct dh__gemm {
     int64_t c_row;
     double alpha, beta; /* alpha 0 never reads A or B, beta 0 never reads C */
     const void *bias;   /* n values added to each row, or NULL */
-    dh__gemm_act act;
+    dh__act act;
     double act_alpha;
     bool f64; /* else f32 */
 } dh__gemm;

@@ -25,7 +25,7 @@ typedef struct dh__gemm_tile {
     double alpha, beta;
     const void *bias;     /* of the first column, or NULL */
     const void *row_bias; /* of the first row, or NULL */
-    dh__gemm_act act;
+    dh__act act;
     double act_alpha;
     /* What the kernel prefetches, a line per four steps of k: fetch_sets times fetch_count lines
      * fetch_step bytes apart, fetch_jump from one line past a set to the next; and C, row by row.

@@ -133,7 +133,7 @@ static void run_tile(void *context, int64_t tile)
         sgemm(ROW_MAJOR, job->trans_a, job->trans_b, m, n, (int)g->k, (float)g->alpha,
               (const float *)a, job->lda, (const float *)b, job->ldb, (float)g->beta, (float *)c,
               ldc);
-    if (!g->bias && g->act == DH_GEMM_ACT_NONE) return;
+    if (!g->bias && g->act == DH_ACT_NONE) return;
     const char *bias = g->bias;
     if (bias) bias += j * size;
     for (int row = 0; row < m; row++, c += g->c_row * size)

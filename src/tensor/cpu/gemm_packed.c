@@ -147,7 +147,7 @@ static dh__gemm_tile tile_of(const job *j, const panel *p)
                        .cols = p->cols,
                        .alpha = g->alpha,
                        .beta = first ? g->beta : 1,
-                       .act = last ? g->act : DH_GEMM_ACT_NONE,
+                       .act = last ? g->act : DH_ACT_NONE,
                        .act_alpha = g->act_alpha};
     if (last && g->bias) t.bias = (const char *)g->bias + p->col * plan->size;
     if (p->direct) t.b = dh__gemm_b_at(plan, j->k0 + p->k, p->col);

@@ -19,7 +19,7 @@ bool dh__gemm_is_short(const dh__gemm *g)
     int64_t size = g->f64 ? 8 : 4;
     return g->k >= 1 && g->k <= DH_GEMM_SHORT_K && g->alpha != 0 && g->m >= LEAST &&
            g->n * size >= LEAST * 64 && (g->b_row == 1 || g->b_col == 1) && !g->bias &&
-           g->act == DH_GEMM_ACT_NONE;
+           g->act == DH_ACT_NONE;
 }
 
 /* The strip from column col on to rows of DH_GEMM_SHORT_PITCH bytes. */

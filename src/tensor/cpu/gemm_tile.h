@@ -11,10 +11,9 @@ static __attribute__((noinline)) void F(finish_tile)(const dh__gemm_tile *t, con
                                                      int nv)
 {
     const V alpha = F(dh__set)((T)t->alpha), beta = F(dh__set)((T)t->beta);
-    const V slope = F(dh__set)((T)t->act_alpha), zero = F(dh__set)(0);
     for (int v = 0; v < nv; v++) {
         int64_t width = t->cols - v * W < W ? t->cols - v * W : W;
-        V bias = zero;
+        V bias = {0};
         if (t->bias) bias = F(dh__load_part)((const T *)t->bias + v * W, width);
         for (int i = 0; i < h; i++) {
             T *c = (T *)t->c + i * t->c_row + v * W;
@@ -22,8 +21,7 @@ static __attribute__((noinline)) void F(finish_tile)(const dh__gemm_tile *t, con
             if (t->beta != 0) x = F(dh__fma)(beta, F(dh__load_part)(c, width), x);
             if (t->bias) x += bias;
             if (t->row_bias) x += F(dh__set)(((const T *)t->row_bias)[i]);
-            if (t->act == DH_GEMM_ACT_RELU) x = F(dh__negative)(x, zero);
-            if (t->act == DH_GEMM_ACT_LEAKY_RELU) x = F(dh__negative)(x, slope * x);
+            x = F(dh__activate)(x, t->act, (T)t->act_alpha);
             if (width == W)
                 F(dh__store)(c, x);
             else
@@ -147,7 +145,7 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
         left = t->k;
         ROWS(A_ROW)
     }
-    if (t->cols < nv * W || t->bias || t->row_bias || t->act != DH_GEMM_ACT_NONE) {
+    if (t->cols < nv * W || t->bias || t->row_bias || t->act != DH_ACT_NONE) {
         _Alignas(64) T sums[MR * 2 * W];
         ROWS(KEEP)
         F(finish_tile)(t, sums, h, nv);

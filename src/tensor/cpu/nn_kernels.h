@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "act.h"
+
 #define DH_NN_WIDTH 256
 
 /* Before a loop whose output may be one of its inputs, element for element: no iteration reads what
@@ -48,11 +50,12 @@ typedef struct dh__norm_kernels {
     /* the same with dy * gamma; gamma may be NULL */
     void (*gamma_sums)(double *sum, const float *dy, const float *x, const float *gamma, int64_t n,
                        float mean);
-    /* y = (x - mean) * k + beta, below 0 times *slope if there is one */
+    /* y = act((x - mean) * k + beta) */
     void (*row_apply)(float *y, const float *x, int64_t n, float mean, float k, float beta,
-                      const float *slope);
+                      dh__act act, float alpha);
     void (*column_apply)(float *y, const float *x, int64_t stride, int64_t rows, int64_t m,
-                         const float *mean, const float *k, const float *beta, const float *slope);
+                         const float *mean, const float *k, const float *beta, dh__act act,
+                         float alpha);
     /* y = ((x - mean) * rstd + shift) * gamma + beta, both may be NULL */
     void (*gamma_apply)(float *y, const float *x, const float *gamma, const float *beta, int64_t n,
                         float mean, float rstd, float shift);

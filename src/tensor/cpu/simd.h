@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "act.h"
+
 #if defined(__AVX512F__)
 #define DH_SIMD_SIZE 64
 #define DH_SIMD_F32  16 /* lanes, as literals that macros can paste */
@@ -36,22 +38,28 @@ typedef int64_t dh__vi64 __attribute__((vector_size(DH_SIMD_SIZE)));
 
 #define DH_SIMD_INLINE static inline __attribute__((always_inline, unused))
 
-#define DH_SIMD_COMMON(S, T, I)                                        \
-    DH_SIMD_INLINE dh__v##S dh__load_##S(const T *p)                   \
-    {                                                                  \
-        dh__v##S v;                                                    \
-        memcpy(&v, p, sizeof v);                                       \
-        return v;                                                      \
-    }                                                                  \
-    DH_SIMD_INLINE void dh__store_##S(T *p, dh__v##S v)                \
-    {                                                                  \
-        memcpy(p, &v, sizeof v);                                       \
-    }                                                                  \
-    /* lanes where x < 0: yes, else no */                              \
-    DH_SIMD_INLINE dh__v##S dh__negative_##S(dh__v##S x, dh__v##S yes) \
-    {                                                                  \
-        I below = (I)(x < (dh__v##S){0});                              \
-        return (dh__v##S)((below & (I)yes) | (~below & (I)x));         \
+#define DH_SIMD_COMMON(S, T, I)                                                \
+    DH_SIMD_INLINE dh__v##S dh__load_##S(const T *p)                           \
+    {                                                                          \
+        dh__v##S v;                                                            \
+        memcpy(&v, p, sizeof v);                                               \
+        return v;                                                              \
+    }                                                                          \
+    DH_SIMD_INLINE void dh__store_##S(T *p, dh__v##S v)                        \
+    {                                                                          \
+        memcpy(p, &v, sizeof v);                                               \
+    }                                                                          \
+    /* lanes where x < 0: yes, else no */                                      \
+    DH_SIMD_INLINE dh__v##S dh__negative_##S(dh__v##S x, dh__v##S yes)         \
+    {                                                                          \
+        I below = (I)(x < (dh__v##S){0});                                      \
+        return (dh__v##S)((below & (I)yes) | (~below & (I)x));                 \
+    }                                                                          \
+    DH_SIMD_INLINE dh__v##S dh__activate_##S(dh__v##S x, dh__act act, T alpha) \
+    {                                                                          \
+        if (act == DH_ACT_RELU) x = dh__negative_##S(x, (dh__v##S){0});        \
+        if (act == DH_ACT_LEAKY_RELU) x = dh__negative_##S(x, alpha * x);      \
+        return x;                                                              \
     }
 DH_SIMD_COMMON(f32, float, dh__vi32)
 DH_SIMD_COMMON(f64, double, dh__vi64)

@@ -93,34 +93,29 @@ static void column_sums(double *restrict sum0, double *restrict sum1, double *re
         }
 }
 
-/* v, below 0 times the slope; a slope of zero makes zeros of infinities too */
-#define ACTIVATE(N, Y, VALUE)                            \
-    if (!slope) {                                        \
-        DH_IN_PLACE                                      \
-        for (int64_t i = 0; i < (N); i++) (Y) = (VALUE); \
-    } else if (*slope == 0) {                            \
-        DH_IN_PLACE                                      \
-        for (int64_t i = 0; i < (N); i++) {              \
-            float v = (VALUE);                           \
-            (Y) = v < 0 ? 0 : v;                         \
-        }                                                \
-    } else {                                             \
-        const float s = *slope;                          \
-        DH_IN_PLACE                                      \
-        for (int64_t i = 0; i < (N); i++) {              \
-            float v = (VALUE);                           \
-            (Y) = v < 0 ? s * v : v;                     \
-        }                                                \
+#define EACH(N, Y, VALUE, RESULT)       \
+    DH_IN_PLACE                         \
+    for (int64_t i = 0; i < (N); i++) { \
+        const float v = (VALUE);        \
+        (Y) = (RESULT);                 \
     }
+#define ACTIVATE(N, Y, VALUE)            \
+    if (act == DH_ACT_NONE)              \
+        EACH(N, Y, VALUE, v)             \
+    else if (act == DH_ACT_RELU)         \
+        EACH(N, Y, VALUE, v < 0 ? 0 : v) \
+    else                                 \
+        EACH(N, Y, VALUE, v < 0 ? alpha * v : v)
 
 static void row_apply(float *y, const float *x, int64_t n, float mean, float k, float beta,
-                      const float *slope)
+                      dh__act act, float alpha)
 {
     ACTIVATE(n, y[i], (x[i] - mean) * k + beta)
 }
 
 static void column_apply(float *y, const float *x, int64_t stride, int64_t rows, int64_t m,
-                         const float *mean, const float *k, const float *beta, const float *slope)
+                         const float *mean, const float *k, const float *beta, dh__act act,
+                         float alpha)
 {
     for (int64_t r = 0; r < rows; r++, x += stride, y += stride)
         ACTIVATE(m, y[i], (x[i] - mean[i]) * k[i] + beta[i])
@@ -131,7 +126,7 @@ static void gamma_apply(float *y, const float *x, const float *gamma, const floa
 {
     if (gamma && beta) DH_IN_PLACE
     for (int64_t i = 0; i < n; i++) y[i] = ((x[i] - mean) * rstd + shift) * gamma[i] + beta[i];
-    else row_apply(y, x, n, mean, rstd, shift, NULL);
+    else row_apply(y, x, n, mean, rstd, shift, DH_ACT_NONE, 0);
 }
 
 static void row_dx(float *dx, const float *dy, const float *x, int64_t n, float mean, float k,

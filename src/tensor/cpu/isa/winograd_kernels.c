@@ -106,9 +106,8 @@ DH_SIMD_INLINE void output_line(V r[4], const V m[6])
 }
 
 static void output(float *y, int64_t row, int64_t pixel, const float *x, int64_t step,
-                   const float *bias, int64_t width, int rows, int cols, const float *slope)
+                   const float *bias, int64_t width, int rows, int cols, dh__act act, float alpha)
 {
-    const V below = dh__set_f32(slope ? *slope : 1);
     for (int64_t o = 0; o < width; o += W) {
         V lines[4][6], line[6], turned[4], shift = {0};
         int64_t left = width - o < W ? width - o : W;
@@ -126,8 +125,7 @@ static void output(float *y, int64_t row, int64_t pixel, const float *x, int64_t
             output_line(turned, lines[i]);
             UNROLL for (int j = 0; j < 4; j++)
             {
-                V v = turned[j] + shift;
-                if (slope) v = dh__negative_f32(v, *slope == 0 ? (V){0} : below * v);
+                V v = dh__activate_f32(turned[j] + shift, act, alpha);
                 if (j < cols) dh__store_f32(to + j * pixel, v);
             }
         }
