@@ -112,6 +112,7 @@ typedef struct dh_act_args {
 /* y = f(x) as in dh_activation; the layer is called after its function: relu1, softmax1. */
 DH_API dh_layer *dh_linear(const dh_act_args *args);
 DH_API dh_layer *dh_relu(const dh_act_args *args);
+DH_API dh_layer *dh_relu6(const dh_act_args *args);
 DH_API dh_layer *dh_leaky_relu(const dh_act_args *args);
 DH_API dh_layer *dh_thresholded_relu(const dh_act_args *args);
 DH_API dh_layer *dh_elu(const dh_act_args *args);
@@ -229,6 +230,7 @@ DH_API int64_t dh_layer_dim(const dh_layer *layer, int axis);
 #define dh_activation(...)       dh_activation(DH_ARGS(dh_activation_args, __VA_ARGS__))
 #define dh_linear(...)           dh_linear(DH_ARGS(dh_act_args, __VA_ARGS__))
 #define dh_relu(...)             dh_relu(DH_ARGS(dh_act_args, __VA_ARGS__))
+#define dh_relu6(...)            dh_relu6(DH_ARGS(dh_act_args, __VA_ARGS__))
 #define dh_leaky_relu(...)       dh_leaky_relu(DH_ARGS(dh_act_args, __VA_ARGS__))
 #define dh_thresholded_relu(...) dh_thresholded_relu(DH_ARGS(dh_act_args, __VA_ARGS__))
 #define dh_elu(...)              dh_elu(DH_ARGS(dh_act_args, __VA_ARGS__))

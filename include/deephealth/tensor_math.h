@@ -85,6 +85,8 @@ DH_API DH_NODISCARD dh_status dh_tensor_round(dh_tensor **out, const dh_tensor *
 DH_API DH_NODISCARD dh_status dh_tensor_trunc(dh_tensor **out, const dh_tensor *x);
 /* max(x, 0) */
 DH_API DH_NODISCARD dh_status dh_tensor_relu(dh_tensor **out, const dh_tensor *x);
+/* min(max(x, 0), 6), Krizhevsky 2010; its gradient at 0 and 6 is 0 */
+DH_API DH_NODISCARD dh_status dh_tensor_relu6(dh_tensor **out, const dh_tensor *x);
 /* self-normalising exponential unit, Klambauer et al. 2017 */
 DH_API DH_NODISCARD dh_status dh_tensor_selu(dh_tensor **out, const dh_tensor *x);
 /* 1 / (1 + e^-x) */

@@ -28,15 +28,20 @@ static double *alpha_of(const dh__node *n)
     return (double *)(void *)((char *)n->attr + alpha->offset);
 }
 
-/* The node as an activation that such an op applies. */
-static dh__act fused_act(const dh__node *act, double *alpha)
+/* The op as an activation that such an op applies. */
+static dh__act act_of_op(int op)
 {
-    *alpha = 0;
-    if (act->op == DH_OP_RELU) return DH_ACT_RELU;
-    if (act->op != DH_OP_LEAKY_RELU) return DH_ACT_NONE;
-    *alpha = ((const dh_act_attr *)act->attr)->alpha;
-    /* below 0 the gradient needs the product itself */
-    return *alpha >= 0 ? DH_ACT_LEAKY_RELU : DH_ACT_NONE;
+    return op == DH_OP_RELU         ? DH_ACT_RELU
+           : op == DH_OP_RELU6      ? DH_ACT_RELU6
+           : op == DH_OP_LEAKY_RELU ? DH_ACT_LEAKY_RELU
+                                    : DH_ACT_NONE;
+}
+
+static dh__act fused_act(const dh__node *node, double *alpha)
+{
+    dh__act act = act_of_op(node->op);
+    *alpha = act == DH_ACT_LEAKY_RELU ? ((const dh_act_attr *)node->attr)->alpha : 0;
+    return *alpha >= 0 ? act : DH_ACT_NONE; /* below 0 the gradient needs the product itself */
 }
 
 static void drop_empty(dh__graph *graph)
@@ -110,6 +115,41 @@ dh_status dh__graph_fold(dh__graph *graph)
     return status;
 }
 
+/* The node in front of a batch norm's gradient that takes dy through the activation behind the
+ * norm, as the gradient could itself; -1: there is none. */
+static int gate_of(const dh__graph *graph, const dh__node *dx, const int *readers)
+{
+    if (dx->op != DH_OP_BATCH_NORM_DX && dx->op != DH_OP_BATCH_NORM_FROZEN_DX) return -1;
+    const dh__val *dz = &graph->values[dx->in[0]];
+    if (((const dh_norm_attr *)dx->attr)->act || dz->home != DH_HOME_ARENA) return -1;
+    if (dz->node < 0 || readers[dx->in[0]] != 1) return -1;
+    const dh__node *gate = graph->nodes[dz->node];
+    if (gate->op != DH_OP_UNARY_DX || gate->phase != dx->phase) return -1;
+    return act_of_op(((const dh_unary_dx_attr *)gate->attr)->op) ? dz->node : -1;
+}
+
+/* Puts dy and the activation's result into node number `index` instead of the result of `gate`. */
+static dh_status take_gate(dh__graph *graph, int index, int number)
+{
+    const dh__node *old = graph->nodes[index];
+    dh__node *gate = graph->nodes[number];
+    dh_value in[6], dz = old->in[0];
+    int count = old->in_count;
+    memcpy(in, old->in, (size_t)count * sizeof *in);
+    in[0] = gate->in[0];
+    in[count] = gate->in[1];
+    dh__node *dx = dh__graph_with_inputs(graph, index, count + 1, in);
+    if (!dx) return DH_ENOMEM;
+    const dh_unary_dx_attr *from = gate->attr;
+    dh_norm_attr *to = dx->attr;
+    to->act = (int)act_of_op(from->op);
+    to->alpha = from->alpha;
+    graph->values[dz].node = -1; /* nothing makes it any more */
+    dh__free(gate);
+    graph->nodes[number] = NULL;
+    return DH_OK;
+}
+
 dh_status dh__graph_fuse(dh__graph *graph)
 {
     int *readers = count_readers(graph);
@@ -133,8 +173,14 @@ dh_status dh__graph_fuse(dh__graph *graph)
         graph->nodes[i] = NULL;
     }
     drop_empty(graph);
+    dh_status status = DH_OK;
+    for (int i = 0; i < graph->node_count && !status; i++) {
+        int gate = graph->nodes[i] ? gate_of(graph, graph->nodes[i], readers) : -1;
+        if (gate >= 0) status = take_gate(graph, i, gate);
+    }
+    drop_empty(graph);
     dh__free(readers);
-    return DH_OK;
+    return status;
 }
 
 dh_status dh__graph_sort(dh__graph *graph)

@@ -12,7 +12,7 @@ static const struct row {
 } rows[] = {
     {"linear", DH_OP_AFFINE, 1, 0},
     {"relu", DH_OP_RELU, -1, 0},
-    {"relu6", DH_OP_CLAMP, -1, 0},
+    {"relu6", DH_OP_RELU6, -1, 0},
     {"leaky_relu", DH_OP_LEAKY_RELU, 0.01, 0},
     {"thresholded_relu", DH_OP_THRESHOLDED_RELU, 1, 0},
     {"elu", DH_OP_ELU, 1, 0},
@@ -64,15 +64,13 @@ dh_value dh__activate(dh__graph *graph, const char *name, double alpha, int axis
     double a = dh__absent(alpha) ? row->alpha : alpha;
     if (row->op == DH_OP_AFFINE && a == 1) return x;
     dh_affine_attr affine = {a, 0};
-    dh_clamp_attr six = {0, 6};
     dh_axis_attr over = {axis ? axis : -1};
     if (row->axis && dh__feature_axis(&over.axis, over.axis, graph, x, who)) return DH_NO_VALUE;
     dh_act_attr slope = {a};
-    const void *attr = row->op == DH_OP_AFFINE  ? (const void *)&affine
-                       : row->op == DH_OP_CLAMP ? (const void *)&six
-                       : row->axis              ? (const void *)&over
-                       : row->alpha >= 0        ? (const void *)&slope
-                                                : NULL;
+    const void *attr = row->op == DH_OP_AFFINE ? (const void *)&affine
+                       : row->axis             ? (const void *)&over
+                       : row->alpha >= 0       ? (const void *)&slope
+                                               : NULL;
     return dh_emit1(&graph->emitter, row->op, attr, x);
 }
 
@@ -150,6 +148,7 @@ dh_layer *(dh_activation)(const dh_activation_args *args)
 
 ACTIVATION(linear, "activations.linear", "Linear", alpha_fields)
 ACTIVATION(relu, "ReLU", "ReLu", plain_fields)
+ACTIVATION(relu6, "ReLU(max_value=6)", "ReLu6", plain_fields)
 ACTIVATION(leaky_relu, "LeakyReLU", "LeakyReLu", alpha_fields)
 ACTIVATION(thresholded_relu, "ThresholdedReLU (Keras 2)", "ThresholdedReLu", alpha_fields)
 ACTIVATION(elu, "ELU", "Elu", alpha_fields)

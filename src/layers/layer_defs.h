@@ -54,6 +54,7 @@
     K(activation)             \
     K(linear)                 \
     K(relu)                   \
+    K(relu6)                  \
     K(leaky_relu)             \
     K(thresholded_relu)       \
     K(elu)                    \

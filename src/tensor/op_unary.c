@@ -102,8 +102,10 @@ static dh_status unary_backward(dh_grad *g)
 
 dh_value dh__act_dx(dh_grad *g, int act, double alpha)
 {
-    dh_unary_dx_attr attr = {.op = act == DH_ACT_RELU ? DH_OP_RELU : DH_OP_LEAKY_RELU,
-                             .alpha = alpha};
+    static const int ops[] = {[DH_ACT_RELU] = DH_OP_RELU,
+                              [DH_ACT_LEAKY_RELU] = DH_OP_LEAKY_RELU,
+                              [DH_ACT_RELU6] = DH_OP_RELU6};
+    dh_unary_dx_attr attr = {.op = ops[act], .alpha = alpha};
     return act ? dh_emit2(g->to, DH_OP_UNARY_DX, &attr, g->dy[0], g->out[0]) : g->dy[0];
 }
 
@@ -202,6 +204,7 @@ PREDICATE(logical_not, "Not", DH_MASK_ANY);
 WITH(affine, NULL, same_infer, dh_affine_attr, affine_fields);
 WITH(clamp, "Clip", clamp_infer, dh_clamp_attr, clamp_fields);
 PLAIN(relu, "Relu");
+PLAIN(relu6, NULL);
 WITH(leaky_relu, "LeakyRelu", same_infer, dh_act_attr, leaky_relu_fields);
 WITH(thresholded_relu, "ThresholdedRelu", same_infer, dh_act_attr, thresholded_relu_fields);
 WITH(elu, "Elu", same_infer, dh_act_attr, elu_fields);

@@ -281,6 +281,38 @@ static void test_fuse_others(void **state)
     dh__params_release(store);
 }
 
+/* A batch norm's gradient takes dy through the activation itself, unless another reads what comes
+ * through. */
+static void test_fuse_gate(void **state)
+{
+    (void)state;
+    for (int shared = 0; shared < 2; shared++) {
+        dh__params *store = new_store();
+        dh__graph *g = new_graph(store);
+        dh_value x = dh__graph_input(g, DH_F32, SHAPE(4, 2, 3, 2)), out[3], grads[2];
+        dh_value w = weight(g, "w", SHAPE(1, 2, 1, 1), (float[]){1, -3});
+        dh_norm_attr norm = {.axis = 1, .epsilon = 1e-5};
+        dh_value z = op2(g, DH_OP_MUL, x, w);
+        assert_ok(dh_emit(&g->emitter, DH_OP_BATCH_NORM_TRAIN, &norm, 1, &z, out));
+        dh_value sum = shared ? op2(g, DH_OP_ADD, out[0], w) : out[0];
+        dh_value y = op1(g, DH_OP_RELU6, sum), dy = op1(g, DH_OP_NEG, x);
+        keep(g, y);
+        assert_ok(dh__graph_backward(g, 1, &y, &dy, 1, &w, grads));
+        keep(g, grads[0]);
+        assert_int_equal(count_op(g, DH_OP_UNARY_DX), 1);
+        assert_ok(dh__graph_fuse(g));
+        assert_int_equal(count_op(g, DH_OP_UNARY_DX), shared);
+        for (int i = 0; i < g->node_count; i++)
+            if (g->nodes[i]->op == DH_OP_BATCH_NORM_DX) {
+                const dh_norm_attr *attr = g->nodes[i]->attr;
+                assert_int_equal(attr->act, shared ? DH_ACT_NONE : DH_ACT_RELU6);
+                assert_int_equal(g->nodes[i]->in_count, shared ? 4 : 5);
+            }
+        dh__graph_free(g);
+        dh__params_release(store);
+    }
+}
+
 /* conv a, of which `select` takes elements, conv b behind it; and their gradients. */
 static dh__graph *ties_net(dh__params *store, int select)
 {
@@ -343,15 +375,11 @@ static void test_exact_ties(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accumulation),
-        cmocka_unit_test(test_place),
-        cmocka_unit_test(test_fuse),
-        cmocka_unit_test(test_fuse_others),
-        cmocka_unit_test(test_exact_ties),
-        cmocka_unit_test(test_prune),
-        cmocka_unit_test(test_prune_spares_updates_of_views),
-        cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_clone),
+        cmocka_unit_test(test_accumulation), cmocka_unit_test(test_place),
+        cmocka_unit_test(test_fuse),         cmocka_unit_test(test_fuse_others),
+        cmocka_unit_test(test_fuse_gate),    cmocka_unit_test(test_exact_ties),
+        cmocka_unit_test(test_prune),        cmocka_unit_test(test_prune_spares_updates_of_views),
+        cmocka_unit_test(test_errors),       cmocka_unit_test(test_clone),
         cmocka_unit_test(test_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

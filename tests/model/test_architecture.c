@@ -35,6 +35,7 @@
     R(activation, 1, (.shape = {4, 2}), dh_activation(x, "softmax", .axis = 1))                  \
     R(linear, 0, (.shape = {4}), dh_linear(x, .alpha = 1.1f))                                    \
     R(relu, 0, (.shape = {4}), dh_relu(x))                                                       \
+    R(relu6, 0, (.shape = {4}), dh_relu6(x))                                                     \
     R(leaky_relu, 0, (.shape = {4}), dh_leaky_relu(x, .alpha = DH_ZERO))                         \
     R(thresholded_relu, 0, (.shape = {4}), dh_thresholded_relu(x))                               \
     R(elu, 0, (.shape = {4}), dh_elu(x))                                                         \

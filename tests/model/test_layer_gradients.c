@@ -4,8 +4,9 @@
 #include "gradient_check.h"
 
 #define ROWS 3
-#define SEED 15 /* of data that lie farther than a step from every kink and tie of the rows below \
-                 */
+#define SEED                                                                             \
+    15 /* of data that lie farther than a step from every kink and tie of the rows below \
+        */
 
 /* x [N, ...]: a dense layer without bias on the input, so that gradients by x show in its weight;
  * where the input is of integers, the input itself. */
@@ -24,6 +25,7 @@ FN(f_dense, dh_dense(x, 3, .activation = "tanh", .weight_reg = {0}))
 FN(f_activation, dh_activation(x, "mish"))
 FN(f_linear, dh_linear(x, .alpha = 0.5f))
 FN(f_relu, dh_relu(x))
+FN(f_relu6, dh_relu6(x))
 FN(f_leaky_relu, dh_leaky_relu(x, .alpha = 0.3f))
 FN(f_thresholded_relu, dh_thresholded_relu(x, .alpha = 0.2f))
 FN(f_elu, dh_elu(x))
@@ -120,6 +122,7 @@ static const struct row {
     ROW(activation, LINE),
     ROW(linear, LINE),
     ROW(relu, LINE),
+    ROW(relu6, LINE),
     ROW(leaky_relu, LINE),
     ROW(thresholded_relu, LINE),
     ROW(elu, LINE),

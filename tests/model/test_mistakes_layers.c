@@ -24,6 +24,7 @@ static void null_inputs(void **state)
     NOWHERE(dh_activation(NULL, "relu"), "activation: x is NULL");
     NOWHERE(dh_linear(NULL), "linear: x is NULL");
     NOWHERE(dh_relu(NULL), "relu: x is NULL");
+    NOWHERE(dh_relu6(NULL), "relu6: x is NULL");
     NOWHERE(dh_leaky_relu(NULL), "leaky_relu: x is NULL");
     NOWHERE(dh_thresholded_relu(NULL), "thresholded_relu: x is NULL");
     NOWHERE(dh_elu(NULL), "elu: x is NULL");
@@ -172,7 +173,7 @@ static void layers(void **state)
     LAYER(dh_operation("topk", {p.in}, .attr = "k=two"),
           "operation \"operation1\": topk: k is \"two\", must be an integer");
     LAYER(dh_operation("rleu", {p.in}),
-          "operation \"operation1\": no op \"rleu\", did you mean \"relu\", \"elu\" or \"selu\"?");
+          "operation \"operation1\": no op \"rleu\", did you mean \"relu\", \"relu6\" or \"elu\"?");
     LAYER(dh_operation(NULL, {p.in}), "operation: op is NULL");
     LAYER(dh_operation("relu", {p.in}, .attr = "alpha=1"),
           "operation \"operation1\": relu: attr is \"alpha=1\", the op has none");

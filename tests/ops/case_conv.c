@@ -52,6 +52,7 @@ static const dh_conv_attr series = {.group = 1, .strides = N1(2), .pads = N2(1, 
 
 /* an activation behind, in each implementation */
 static const dh_conv_attr relu = {.group = 1, .pads = N4(1, 1, 1, 1), .act = 1};
+static const dh_conv_attr relu6 = {.group = 1, .pads = N4(1, 1, 1, 1), .act = DH_ACT_RELU6};
 static const dh_conv_attr leaky = {
     .group = 1, .strides = N2(2, 1), .pads = N4(1, 0, 1, 2), .act = 2, .alpha = 0.25};
 static const dh_conv_attr leaky_same = {
@@ -84,6 +85,7 @@ static const dh_conv_attr leaky_same = {
  * widths, tiles of rows, strides, more channels than a panel holds. */
 static const dh_conv_attr wide_steps = {.group = 1, .strides = N2(1, 3)};
 static const dh_conv_attr point_relu = {.group = 1, .act = 1};
+static const dh_conv_attr point_relu6 = {.group = 1, .act = DH_ACT_RELU6};
 static const dh_conv_attr point_leaky = {.group = 2, .act = 2, .alpha = 0.25};
 static const dh_conv_attr point_series = {.group = 1, .strides = N1(2)};
 static const dh_conv_attr point_volume = {.group = 1, .strides = N3(2, 1, 2)};
@@ -94,12 +96,18 @@ static const dh_conv_attr point_volume = {.group = 1, .strides = N3(2, 1, 2)};
         M(plain, C(35, 3, 7, 7), C(17, 3, 1, 1), C(35, 17, 7, 7), 17),        \
         M(plain, C(3, 300, 14, 14), C(29, 300, 1, 1), C(3, 29, 14, 14), 29),  \
         M(plain, C(1, 9, 40, 41), C(120, 9, 1, 1), C(1, 120, 40, 41), 120),   \
-        M(plain, C(2, 4100, 5, 3), C(2, 4100, 1, 1), C(2, 2, 5, 3), 2),       \
         M(groups_2, C(3, 18, 9, 7), C(32, 9, 1, 1), C(3, 32, 9, 7), 32),      \
         M(point_stride, C(3, 9, 15, 17), C(15, 9, 1, 1), C(3, 15, 8, 9), 15), \
         M(wide_steps, C(2, 7, 30, 70), C(15, 7, 1, 1), C(2, 15, 30, 24), 15), \
         M(point_series, C(2, 7, 1300), C(15, 7, 1), C(2, 15, 650), 15),       \
         M(point_volume, C(2, 7, 6, 5, 9), C(15, 7, 1, 1, 1), C(2, 15, 3, 5, 5), 15)
+
+/* Sums of 4100 terms of up to 4. */
+#define LONG(OP, ...)                                                                       \
+    {                                                                                       \
+        .op = OP, .in_count = 3, .in = {__VA_ARGS__}, .attr = &plain, .forward_only = true, \
+        .atol = 2e-4                                                                        \
+    }
 
 /* 3x3 windows, tiles of 4x4 that are whole or not, with many images or in several strips, any
  * padding, more channels than are taken at once. The sums have up to 1440 terms of up to 4; the
@@ -134,26 +142,35 @@ const op_case case_conv[] = {
     LARGE_CONV(relu, C(2, 9, 6, 5), C(11, 9, 3, 3), C(2, 11, 6, 5), 11),
     LARGE_CONV(leaky, C(17, 9, 6, 4), C(34, 9, 3, 3), C(17, 34, 3, 4), 34),
     NEAR_CONV(relu, C(25, 16, 5, 6), C(17, 16, 3, 3), C(25, 17, 5, 6), 17),
+    CONV(relu6, C(1, 2, 4, 3), C(3, 2, 3, 3), C(1, 3, 4, 3), 3),
+    LARGE_CONV(relu6, C(2, 9, 6, 5), C(11, 9, 3, 3), C(2, 11, 6, 5), 11),
+    NEAR_CONV(relu6, C(25, 16, 5, 6), C(17, 16, 3, 3), C(25, 17, 5, 6), 17),
     NEAR_CONV(leaky_same, C(2, 20, 17, 16), C(40, 20, 3, 3), C(2, 40, 17, 16), 40),
     POINTS(LARGE_CONV),
+    LONG("conv", C(2, 4100, 5, 3), C(2, 4100, 1, 1), S(2)),
     LARGE_CONV(point_relu, C(3, 16, 6, 8), C(17, 16, 1, 1), C(3, 17, 6, 8), 17),
+    LARGE_CONV(point_relu6, C(3, 16, 6, 8), C(17, 16, 1, 1), C(3, 17, 6, 8), 17),
     LARGE_CONV(point_leaky, C(3, 16, 9, 8), C(18, 8, 1, 1), C(3, 18, 9, 8), 18),
     /* by each implementation: columns, strips, pixels, Winograd */
     NORMALISED(plain, C(2, 3, 5, 7), C(4, 3, 3, 2), 4),
     NORMALISED(leaky, C(2, 2, 5, 3), C(3, 2, 3, 3), 3),
     NORMALISED(pairs, C(2, 18, 5, 6), C(80, 9, 3, 3), 80),
+    NORMALISED(relu6, C(2, 2, 5, 3), C(3, 2, 3, 3), 3),
     NORMALISED(relu, C(17, 9, 3, 4), C(34, 9, 3, 3), 34),
     NORMALISED(groups_2, C(3, 18, 9, 7), C(32, 9, 1, 1), 32),
     NORMALISED(point_relu, C(3, 300, 14, 14), C(29, 300, 1, 1), 29),
     NORMALISED(leaky_same, C(2, 20, 17, 16), C(40, 20, 3, 3), 40),
     NORMALISED(pairs, C(3, 34, 12, 11), C(64, 17, 3, 3), 64),
     INFINITE(point_relu, C(2, 1, 3, 5), C(3, 1, 1, 1), 3),
+    INFINITE(point_relu6, C(2, 1, 6, 8), C(16, 1, 1, 1), 16),
     INFINITE(point_relu, C(2, 1, 6, 8), C(16, 1, 1, 1), 16),
     INFINITE(point_relu, C(9, 1, 1, 3), C(16, 1, 1, 1), 16),
     POINTS(LARGE_DX),
+    LONG("conv_dx", C(2, 2, 5, 3), C(2, 4100, 1, 1), C(2, 4100, 5, 3)),
     DIRECT(LARGE_DX),
     DIRECT(DIRECT_DW),
     POINTS(DIRECT_DW),
+    LONG("conv_dw", C(2, 4100, 5, 3), C(2, 2, 5, 3), C(2, 4100, 1, 1)),
     WINOGRAD(NEAR_CONV),
     WINOGRAD(NEAR_DX),
     WINOGRAD(NEAR_DW),

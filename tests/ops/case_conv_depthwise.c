@@ -41,6 +41,7 @@ static const dh_conv_attr volume_half = {
 
 /* an activation behind, in one sweep and in several, results that have no tap in the image */
 static const dh_conv_attr relu = {.group = 3, .pads = N4(1, 1, 1, 1), .act = 1};
+static const dh_conv_attr relu6 = {.group = 3, .pads = N4(1, 1, 1, 1), .act = DH_ACT_RELU6};
 static const dh_conv_attr leaky = {
     .group = 3, .strides = N2(2, 1), .pads = N4(1, 0, 1, 2), .act = 2, .alpha = 0.25};
 static const dh_conv_attr leaky_volume = {
@@ -48,6 +49,7 @@ static const dh_conv_attr leaky_volume = {
 
 #define ACTED(M)                                                    \
     M(relu, C(2, 3, 5, 18), C(3, 1, 3, 3), C(2, 3, 5, 18), 3),      \
+        M(relu6, C(2, 3, 5, 18), C(3, 1, 3, 3), C(2, 3, 5, 18), 3), \
         M(relu, C(2, 3, 3, 4), C(6, 1, 2, 4), C(2, 6, 4, 3), 6),    \
         M(leaky, C(2, 3, 6, 17), C(3, 1, 3, 3), C(2, 3, 3, 18), 3), \
         M(leaky_volume, C(1, 2, 3, 4, 5), C(4, 1, 3, 3, 3), C(1, 4, 5, 4, 5), 4)

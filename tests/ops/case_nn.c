@@ -8,6 +8,7 @@ static const dh_norm_attr ln_last = {.axis = -1, .epsilon = 1e-5},
                           ln_1 = {.axis = 1, .epsilon = 1e-3};
 static const dh_norm_attr ln_0 = {.axis = 0, .epsilon = 1e-5};
 static const dh_norm_attr bn_relu = {.axis = 1, .epsilon = 1e-5, .act = 1},
+                          bn_relu6 = {.axis = 1, .epsilon = 1e-5, .act = DH_ACT_RELU6},
                           bn_leaky = {.axis = 1, .epsilon = 1e-5, .act = 2, .alpha = 0.125};
 static const dh_norm_attr bn_1 = {.axis = 1, .epsilon = 1e-5},
                           bn_last = {.axis = -1, .epsilon = 1e-3};
@@ -70,6 +71,25 @@ static const dh_norm_attr running = {.momentum = 0.9}, running_slow = {.momentum
             FILL_POSITIVE,                                                                  \
             FILL_SIGNED                                                                     \
         }                                                                                   \
+    }
+
+/* the same through an activation, whose result is last */
+#define ACTED_DX(OP, SHAPE, STAT, ATTR, FILL)                                                 \
+    {.op = OP,                                                                                \
+     .in_count = 5,                                                                           \
+     .in = {SHAPE, SHAPE, STAT, STAT, SHAPE},                                                 \
+     .attr = ATTR,                                                                            \
+     .fill = {FILL_SIGNED, FILL_SIGNED, FILL_UNIT, FILL_POSITIVE, FILL}},                     \
+    {                                                                                         \
+        .op = OP, .in_count = 6, .in = {SHAPE, SHAPE, STAT, STAT, STAT, SHAPE}, .attr = ATTR, \
+        .fill = {                                                                             \
+            FILL_SIGNED,                                                                      \
+            FILL_SIGNED,                                                                      \
+            FILL_UNIT,                                                                        \
+            FILL_POSITIVE,                                                                    \
+            FILL_SIGNED,                                                                      \
+            FILL                                                                              \
+        }                                                                                     \
     }
 
 #define C(...) S(__VA_ARGS__)
@@ -188,6 +208,23 @@ const op_case case_nn[] = {
      .in = {S(7, 3, 67, 67), S(3), S(3)},
      .attr = &bn_1,
      .forward_only = true},
+    {.op = "batch_norm_train",
+     .in_count = 3,
+     .in = {S(3, 2, 5, 3), S(2), S(2)},
+     .attr = &bn_relu6,
+     .fill = {0, FILL_DISTINCT}},
+    {.op = "batch_norm",
+     .in_count = 5,
+     .in = {S(3, 2, 5, 3), S(2), S(2), S(2), S(2)},
+     .attr = &bn_relu6,
+     .fill = {FILL_DISTINCT, 0, 0, FILL_UNIT, FILL_POSITIVE},
+     .no_grad = 24},
+    ACTED_DX("batch_norm_dx", C(3, 2, 5, 3), C(2), &bn_relu, FILL_SIGNED),
+    ACTED_DX("batch_norm_dx", C(3, 2, 5, 3), C(2), &bn_relu6, FILL_DISTINCT),
+    ACTED_DX("batch_norm_dx", C(50, 33, 4, 3), C(33), &bn_leaky, FILL_SIGNED),
+    ACTED_DX("batch_norm_dx", C(401, 30), C(30), &bn_relu6, FILL_DISTINCT),
+    ACTED_DX("batch_norm_frozen_dx", C(5, 7), C(7), &bn_leaky, FILL_SIGNED),
+    ACTED_DX("batch_norm_frozen_dx", C(3, 2, 5, 3), C(2), &bn_relu6, FILL_DISTINCT),
     /* channels in groups, the last one smaller; in pieces; a result that goes past the cache */
     {.op = "batch_norm_train",
      .in_count = 3,

@@ -37,6 +37,9 @@ typedef struct ref_entry {
     void (*run)(const ref_call *call);
 } ref_entry;
 
+/* What an op with the fields act and alpha (dh__act) does last. */
+double ref_act(int act, double alpha, double x);
+
 /* The entry of an op in a table ended by {0}; NULL if it is not there. */
 const ref_entry *ref_find(const ref_entry *table, const char *op);
 

@@ -127,8 +127,7 @@ static void conv(const ref_call *c)
     const dh_conv_attr *attr = c->attr;
     normalise(c, attr->epsilon);
     for (int64_t i = 0; i < c->out[0].count; i++)
-        if (attr->act && c->out[0].data[i] < 0)
-            c->out[0].data[i] = attr->act == 1 ? 0 : attr->alpha * c->out[0].data[i];
+        c->out[0].data[i] = ref_act(attr->act, attr->alpha, c->out[0].data[i]);
 }
 
 static void conv_dx(const ref_call *c)

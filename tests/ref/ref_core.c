@@ -32,3 +32,13 @@ const ref_entry *ref_find(const ref_entry *table, const char *op)
         if (!strcmp(table->op, op)) return table;
     return NULL;
 }
+
+double ref_act(int act, double alpha, double x)
+{
+    switch (act) {
+    case DH_ACT_RELU: return x < 0 ? 0 : x;
+    case DH_ACT_LEAKY_RELU: return x < 0 ? alpha * x : x;
+    case DH_ACT_RELU6: return x < 0 ? 0 : x > 6 ? 6 : x;
+    default: return x;
+    }
+}

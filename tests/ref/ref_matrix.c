@@ -69,9 +69,7 @@ static void linear(const ref_call *c)
         int64_t i = at / n, j = at % n;
         double z = c->in_count == 3 ? c->in[2].data[j] : 0;
         for (int64_t p = 0; p < k; p++) z += x->data[i * k + p] * w->data[p * n + j];
-        if (attr->act == 1 && z < 0) z = 0;
-        if (attr->act == 2 && z < 0) z *= attr->alpha;
-        c->out->data[at] = z;
+        c->out->data[at] = ref_act(attr->act, attr->alpha, z);
     }
 }
 

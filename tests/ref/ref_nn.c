@@ -235,8 +235,7 @@ static void normalise(const ref_call *c, const double *mean, const double *var,
         int64_t k = i / inner % n;
         double y = (x->data[i] - mean[k]) / sqrt(var[k] + attr->epsilon);
         y = gamma ? y * gamma->data[k] + beta->data[k] : y;
-        if (attr->act && y < 0) y *= attr->act == 1 ? 0 : attr->alpha;
-        c->out[0].data[i] = y;
+        c->out[0].data[i] = ref_act(attr->act, attr->alpha, y);
     }
 }
 
@@ -263,8 +262,22 @@ static void run_batch_norm_train(const ref_call *c)
               c->in_count == 3 ? &c->in[2] : NULL);
 }
 
+/* Of the activation whose result is the last input, if there is one, at its element i. */
+static double slope_at(const ref_call *c, int64_t i)
+{
+    const dh_norm_attr *attr = c->attr;
+    double y = c->in[c->in_count - 1].data[attr->act ? i : 0];
+    switch (attr->act) {
+    case DH_ACT_RELU: return y > 0 ? 1 : 0;
+    case DH_ACT_LEAKY_RELU: return y > 0 ? 1 : attr->alpha;
+    case DH_ACT_RELU6: return y > 0 && y < 6 ? 1 : 0;
+    default: return 1;
+    }
+}
+
 static void batch_norm_dx(const ref_call *c, bool frozen)
 {
+    bool affine = c->in_count - (((const dh_norm_attr *)c->attr)->act ? 1 : 0) == 5;
     const dh_norm_attr *attr = c->attr;
     const ref_tensor *dy = &c->in[0], *x = &c->in[1];
     int64_t outer, n, inner;
@@ -280,14 +293,14 @@ static void batch_norm_dx(const ref_call *c, bool frozen)
         for (int pass = 0; pass < 2; pass++)
             for (int64_t e = 0; e < outer * inner; e++) {
                 int64_t i = (e / inner * n + k) * inner + e % inner;
-                double xhat = (x->data[i] - m) * rstd, d = dy->data[i];
+                double xhat = (x->data[i] - m) * rstd, d = dy->data[i] * slope_at(c, i);
                 if (pass == 0) {
                     *dgamma += d * xhat;
                     *dbeta += d;
                     continue;
                 }
                 double shift = frozen ? 0 : (*dbeta + xhat * *dgamma) / count;
-                c->out[0].data[i] = (c->in_count == 5 ? c->in[4].data[k] : 1) * rstd * (d - shift);
+                c->out[0].data[i] = (affine ? c->in[4].data[k] : 1) * rstd * (d - shift);
             }
     }
 }

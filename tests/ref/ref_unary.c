@@ -75,6 +75,7 @@ PLAIN(silu, x / (1 + exp(0 - x)))
 PLAIN(mish, x *tanh(softplus(x)))
 WITH(affine, dh_affine_attr, attr->alpha *x + attr->beta)
 WITH(clamp, dh_clamp_attr, isnan(x) ? x : fmin(fmax(x, attr->min), attr->max))
+PLAIN(relu6, isnan(x) ? x : fmin(fmax(x, 0), 6))
 WITH(leaky_relu, dh_act_attr, x > 0 ? x : attr->alpha * x)
 WITH(thresholded_relu, dh_act_attr, x <= attr->alpha ? 0 : x)
 WITH(elu, dh_act_attr, x > 0 ? x : attr->alpha * expm1(x))
@@ -117,6 +118,7 @@ static double slope(const dh_unary_dx_attr *a, double s)
     case DH_OP_ERF: return 2 / sqrt(acos(-1)) * exp(0 - s * s);
     case DH_OP_CLAMP: return heaviside(s >= a->alpha && s <= a->beta);
     case DH_OP_RELU: return heaviside(s > 0);
+    case DH_OP_RELU6: return heaviside(s > 0 && s < 6);
     case DH_OP_LEAKY_RELU: return s > 0 ? 1 : a->alpha;
     case DH_OP_THRESHOLDED_RELU: return heaviside(s > a->alpha);
     case DH_OP_ELU: return s > 0 ? 1 : s + a->alpha;
@@ -177,6 +179,7 @@ const ref_entry ref_unary[] = {ENTRY(neg),
                                ENTRY(affine),
                                ENTRY(clamp),
                                ENTRY(relu),
+                               ENTRY(relu6),
                                ENTRY(leaky_relu),
                                ENTRY(thresholded_relu),
                                ENTRY(elu),

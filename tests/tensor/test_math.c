@@ -10,17 +10,17 @@ typedef dh_status binary(dh_tensor **, const dh_tensor *, const dh_tensor *);
 typedef dh_status scalar(dh_tensor **, const dh_tensor *, double);
 
 static unary *const ones[] = {
-    dh_tensor_neg,        dh_tensor_abs,          dh_tensor_sign,     dh_tensor_sqr,
-    dh_tensor_sqrt,       dh_tensor_rsqrt,        dh_tensor_exp,      dh_tensor_expm1,
-    dh_tensor_reciprocal, dh_tensor_log,          dh_tensor_log1p,    dh_tensor_log2,
-    dh_tensor_log10,      dh_tensor_sin,          dh_tensor_cos,      dh_tensor_tan,
-    dh_tensor_asin,       dh_tensor_acos,         dh_tensor_atan,     dh_tensor_sinh,
-    dh_tensor_cosh,       dh_tensor_tanh,         dh_tensor_erf,      dh_tensor_floor,
-    dh_tensor_ceil,       dh_tensor_round,        dh_tensor_trunc,    dh_tensor_relu,
-    dh_tensor_selu,       dh_tensor_sigmoid,      dh_tensor_softplus, dh_tensor_gelu,
-    dh_tensor_silu,       dh_tensor_hard_sigmoid, dh_tensor_mish,     dh_tensor_isnan,
-    dh_tensor_isinf,      dh_tensor_isposinf,     dh_tensor_isneginf, dh_tensor_isfinite,
-    dh_tensor_softsign,   dh_tensor_logical_not};
+    dh_tensor_neg,        dh_tensor_abs,      dh_tensor_sign,         dh_tensor_sqr,
+    dh_tensor_sqrt,       dh_tensor_rsqrt,    dh_tensor_exp,          dh_tensor_expm1,
+    dh_tensor_reciprocal, dh_tensor_log,      dh_tensor_log1p,        dh_tensor_log2,
+    dh_tensor_log10,      dh_tensor_sin,      dh_tensor_cos,          dh_tensor_tan,
+    dh_tensor_asin,       dh_tensor_acos,     dh_tensor_atan,         dh_tensor_sinh,
+    dh_tensor_cosh,       dh_tensor_tanh,     dh_tensor_erf,          dh_tensor_floor,
+    dh_tensor_ceil,       dh_tensor_round,    dh_tensor_trunc,        dh_tensor_relu,
+    dh_tensor_relu6,      dh_tensor_selu,     dh_tensor_sigmoid,      dh_tensor_softplus,
+    dh_tensor_gelu,       dh_tensor_silu,     dh_tensor_hard_sigmoid, dh_tensor_mish,
+    dh_tensor_isnan,      dh_tensor_isinf,    dh_tensor_isposinf,     dh_tensor_isneginf,
+    dh_tensor_isfinite,   dh_tensor_softsign, dh_tensor_logical_not};
 static binary *const twos[] = {
     dh_tensor_add,         dh_tensor_sub,        dh_tensor_mul,        dh_tensor_div,
     dh_tensor_pow,         dh_tensor_maximum,    dh_tensor_minimum,    dh_tensor_mod,

@@ -19,6 +19,7 @@
 
 typedef struct batch {
     const dh_view *dy, *x, *mean, *var, *gamma, *beta;
+    const dh_view *y; /* backward through the activation: its result */
     const dh_view *out, *dgamma, *dbeta;
     bool frozen;  /* dx with mean and variance given */
     bool streams; /* rows of y past the cache */
@@ -41,13 +42,15 @@ static batch batch_of(const dh_call *call)
     bool train = call->op == &dh_op_batch_norm_train;
     batch n = {
         .x = &call->in[dx], .out = &call->out[0], .epsilon = attr->epsilon, .outer = 1, .inner = 1};
-    bool affine = call->in_count == (train ? 3 : 5);
+    bool gated = dx && attr->act != DH_ACT_NONE;
+    bool affine = call->in_count - gated == (train ? 3 : 5);
     if (dx) {
         n.frozen = call->op == &dh_op_batch_norm_frozen_dx;
         n.dy = &call->in[0];
         n.mean = &call->in[2];
         n.var = &call->in[3];
         n.gamma = affine ? &call->in[4] : NULL;
+        n.y = gated ? &call->in[call->in_count - 1] : NULL;
         n.dgamma = &call->out[1];
         n.dbeta = &call->out[2];
     } else {
@@ -66,7 +69,7 @@ static batch batch_of(const dh_call *call)
     if (n.piece < 1) n.piece = 1;
     n.pieces = (n.outer + n.piece - 1) / n.piece;
     if (n.pieces < 1) n.pieces = 1;
-    n.act = dx ? DH_ACT_NONE : (dh__act)attr->act;
+    n.act = (dh__act)attr->act;
     n.act_alpha = attr->alpha;
     n.kernels = dh__norm_table();
     n.terms = dx ? 3 : 2;
@@ -97,6 +100,13 @@ static const float *floats(const dh_view *view)
     return view ? view->data : NULL;
 }
 
+static dh__gate gate_at(const batch *n, int64_t at)
+{
+    return (dh__gate){.y = n->y ? floats(n->y) + at : NULL,
+                      .slope = n->act == DH_ACT_LEAKY_RELU ? (float)n->act_alpha : 0,
+                      .top = n->act == DH_ACT_RELU6 ? 6 : NAN};
+}
+
 static int64_t column_blocks(const batch *n)
 {
     return (n->channels + DH_NN_WIDTH - 1) / DH_NN_WIDTH;
@@ -120,9 +130,9 @@ static void column_sum_tasks(void *context, int64_t begin, int64_t end)
         for (int64_t k = 0; k < n->terms; k++)
             memset(s0 + k * n->channels, 0, (size_t)m * sizeof *s0);
         if (n->dy)
-            n->kernels->column_sums(s0, s1, s1 + n->channels,
-                                    floats(n->dy) + from * n->channels + c, x, n->channels, rows, m,
-                                    floats(n->mean) + c);
+            n->kernels->column_sums(
+                s0, s1, s1 + n->channels, floats(n->dy) + from * n->channels + c,
+                gate_at(n, from * n->channels + c), x, n->channels, rows, m, floats(n->mean) + c);
         else
             n->kernels->column_moments(s0, s1, x, n->channels, rows, m, n->m + c);
     }
@@ -136,8 +146,8 @@ static void sum_rows(const batch *n, int64_t piece, int64_t begin, int64_t end)
         for (int64_t c = begin; c < end; c++) {
             int64_t at = (o * n->channels + c) * n->inner;
             if (n->dy)
-                n->kernels->row_sums(sum[c - begin], floats(n->dy) + at, floats(n->x) + at,
-                                     n->inner, floats(n->mean)[c]);
+                n->kernels->row_sums(sum[c - begin], floats(n->dy) + at, gate_at(n, at),
+                                     floats(n->x) + at, n->inner, floats(n->mean)[c]);
             else
                 n->kernels->row_moments(sum[c - begin], floats(n->x) + at, n->inner, n->m[c]);
         }
@@ -181,8 +191,8 @@ static void apply_row(const batch *n, int64_t line)
     float *out = (float *)n->out->data + at;
     const float *x = floats(n->x) + at;
     if (n->dy)
-        n->kernels->row_dx(out, floats(n->dy) + at, x, n->inner, n->m[c], n->k[c], n->m0[c],
-                           n->m1[c]);
+        n->kernels->row_dx(out, floats(n->dy) + at, gate_at(n, at), x, n->inner, n->m[c], n->k[c],
+                           n->m0[c], n->m1[c]);
     else if (!n->streams)
         n->kernels->row_apply(out, x, n->inner, n->m[c], n->k[c], n->b[c], n->act, alpha);
     for (int64_t i = 0; i < n->inner && n->streams; i += BUFFER) {
@@ -205,8 +215,8 @@ static void apply_tasks(void *context, int64_t begin, int64_t end)
     if (n->streams) dh__stream_end();
     if (n->inner > 1) return;
     if (n->dy)
-        n->kernels->column_dx(out, floats(n->dy) + at, x, n->channels, rows, n->channels, n->m,
-                              n->k, n->m0, n->m1);
+        n->kernels->column_dx(out, floats(n->dy) + at, gate_at(n, at), x, n->channels, rows,
+                              n->channels, n->m, n->k, n->m0, n->m1);
     else
         n->kernels->column_apply(out, x, n->channels, rows, n->channels, n->m, n->k, n->b, n->act,
                                  alpha);
@@ -283,7 +293,7 @@ static void group_tasks(void *context, int64_t first, int64_t last)
  * too much or there are few. */
 static int64_t group_of(const batch *n)
 {
-    double bytes = n->count * (n->dy ? 3 : 2) * (double)sizeof(float);
+    double bytes = n->count * (n->y ? 4 : n->dy ? 3 : 2) * (double)sizeof(float);
     if (n->inner < 2 || n->channels < CHANNELS_LEAST || bytes > CHANNEL_BYTES) return 0;
     int64_t group = RUN / n->inner + 1, most = n->channels / CHANNELS_LEAST;
     if (group > GROUP) group = GROUP;
@@ -379,6 +389,14 @@ static void any_tasks(void *context, int64_t begin, int64_t end)
     }
 }
 
+/* Element `at` of dy in front of the activation, if there is one. */
+static double any_dy(const batch *n, int64_t at)
+{
+    double dy = dh__get(n->dy, at), y = n->y ? dh__get(n->y, at) : 1;
+    bool whole = y > 0 && !(n->y && n->act == DH_ACT_RELU6 && y >= 6);
+    return whole ? dy : n->act == DH_ACT_LEAKY_RELU ? dy * n->act_alpha : 0 * dy;
+}
+
 static void any_dx_tasks(void *context, int64_t begin, int64_t end)
 {
     const any_job *j = context;
@@ -391,14 +409,15 @@ static void any_dx_tasks(void *context, int64_t begin, int64_t end)
         mean += n->count > 0 ? rest / n->count : 0;
         for (int64_t i = 0; i < n->outer * n->inner; i++) {
             int64_t at = element_of(n, c, i);
-            s0 += dh__get(n->dy, at);
-            s1 += dh__get(n->dy, at) * (dh__get(n->x, at) - mean) * rstd;
+            double dy = any_dy(n, at);
+            s0 += dy;
+            s1 += dy * (dh__get(n->x, at) - mean) * rstd;
         }
         for (int64_t i = 0; i < n->outer * n->inner; i++) {
             int64_t at = element_of(n, c, i);
             double xhat = (dh__get(n->x, at) - mean) * rstd;
             double shift = j->frozen ? 0 : (s0 + xhat * s1) / n->count;
-            dh__put(n->out, at, gamma * rstd * (dh__get(n->dy, at) - shift));
+            dh__put(n->out, at, gamma * rstd * (any_dy(n, at) - shift));
         }
         dh__put(n->dgamma, c, s1);
         dh__put(n->dbeta, c, s0);

@@ -38,15 +38,23 @@ typedef struct dh__softmax_kernels {
                              float dloss);
 } dh__softmax_kernels;
 
+/* What dy passes on the way back through an activation, by the activation's result y: y > 0, not
+ * beyond top, lets it through whole, else by slope. No y: no activation. */
+typedef struct dh__gate {
+    const float *y;
+    float slope, top; /* top: NaN where there is none */
+} dh__gate;
+
 typedef struct dh__norm_kernels {
     /* sum[0] += x - shift, sum[1] += (x - shift)^2, in f64 */
     void (*row_moments)(double *sum, const float *x, int64_t n, float shift);
     void (*column_moments)(double *sum0, double *sum1, const float *x, int64_t stride, int64_t rows,
                            int64_t m, const float *shift);
     /* sum[0] += dy, sum[1] += dy * (x - mean), sum[2] += x - mean */
-    void (*row_sums)(double *sum, const float *dy, const float *x, int64_t n, float mean);
-    void (*column_sums)(double *sum0, double *sum1, double *sum2, const float *dy, const float *x,
-                        int64_t stride, int64_t rows, int64_t m, const float *mean);
+    void (*row_sums)(double *sum, const float *dy, dh__gate gate, const float *x, int64_t n,
+                     float mean);
+    void (*column_sums)(double *sum0, double *sum1, double *sum2, const float *dy, dh__gate gate,
+                        const float *x, int64_t stride, int64_t rows, int64_t m, const float *mean);
     /* the same with dy * gamma; gamma may be NULL */
     void (*gamma_sums)(double *sum, const float *dy, const float *x, const float *gamma, int64_t n,
                        float mean);
@@ -60,10 +68,10 @@ typedef struct dh__norm_kernels {
     void (*gamma_apply)(float *y, const float *x, const float *gamma, const float *beta, int64_t n,
                         float mean, float rstd, float shift);
     /* dx = k * (dy - m0 - (x - mean) * m1) */
-    void (*row_dx)(float *dx, const float *dy, const float *x, int64_t n, float mean, float k,
-                   float m0, float m1);
-    void (*column_dx)(float *dx, const float *dy, const float *x, int64_t stride, int64_t rows,
-                      int64_t m, const float *mean, const float *k, const float *m0,
+    void (*row_dx)(float *dx, const float *dy, dh__gate gate, const float *x, int64_t n, float mean,
+                   float k, float m0, float m1);
+    void (*column_dx)(float *dx, const float *dy, dh__gate gate, const float *x, int64_t stride,
+                      int64_t rows, int64_t m, const float *mean, const float *k, const float *m0,
                       const float *m1);
     /* dx = rstd * (dy * gamma - m0 - (x - mean) * m1) */
     void (*gamma_dx)(float *dx, const float *dy, const float *x, const float *gamma, int64_t n,

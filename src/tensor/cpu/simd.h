@@ -38,28 +38,36 @@ typedef int64_t dh__vi64 __attribute__((vector_size(DH_SIMD_SIZE)));
 
 #define DH_SIMD_INLINE static inline __attribute__((always_inline, unused))
 
-#define DH_SIMD_COMMON(S, T, I)                                                \
-    DH_SIMD_INLINE dh__v##S dh__load_##S(const T *p)                           \
-    {                                                                          \
-        dh__v##S v;                                                            \
-        memcpy(&v, p, sizeof v);                                               \
-        return v;                                                              \
-    }                                                                          \
-    DH_SIMD_INLINE void dh__store_##S(T *p, dh__v##S v)                        \
-    {                                                                          \
-        memcpy(p, &v, sizeof v);                                               \
-    }                                                                          \
-    /* lanes where x < 0: yes, else no */                                      \
-    DH_SIMD_INLINE dh__v##S dh__negative_##S(dh__v##S x, dh__v##S yes)         \
-    {                                                                          \
-        I below = (I)(x < (dh__v##S){0});                                      \
-        return (dh__v##S)((below & (I)yes) | (~below & (I)x));                 \
-    }                                                                          \
-    DH_SIMD_INLINE dh__v##S dh__activate_##S(dh__v##S x, dh__act act, T alpha) \
-    {                                                                          \
-        if (act == DH_ACT_RELU) x = dh__negative_##S(x, (dh__v##S){0});        \
-        if (act == DH_ACT_LEAKY_RELU) x = dh__negative_##S(x, alpha * x);      \
-        return x;                                                              \
+#define DH_SIMD_COMMON(S, T, I)                                                                \
+    DH_SIMD_INLINE dh__v##S dh__load_##S(const T *p)                                           \
+    {                                                                                          \
+        dh__v##S v;                                                                            \
+        memcpy(&v, p, sizeof v);                                                               \
+        return v;                                                                              \
+    }                                                                                          \
+    DH_SIMD_INLINE void dh__store_##S(T *p, dh__v##S v)                                        \
+    {                                                                                          \
+        memcpy(p, &v, sizeof v);                                                               \
+    }                                                                                          \
+    /* lanes where x < 0: yes, else no */                                                      \
+    DH_SIMD_INLINE dh__v##S dh__negative_##S(dh__v##S x, dh__v##S yes)                         \
+    {                                                                                          \
+        I below = (I)(x < (dh__v##S){0});                                                      \
+        return (dh__v##S)((below & (I)yes) | (~below & (I)x));                                 \
+    }                                                                                          \
+    /* lanes where x > top: top, else x */                                                     \
+    DH_SIMD_INLINE dh__v##S dh__above_##S(dh__v##S x, T top)                                   \
+    {                                                                                          \
+        dh__v##S limit = top - (dh__v##S){0};                                                  \
+        I above = (I)(x > limit);                                                              \
+        return (dh__v##S)((above & (I)limit) | (~above & (I)x));                               \
+    }                                                                                          \
+    DH_SIMD_INLINE dh__v##S dh__activate_##S(dh__v##S x, dh__act act, T alpha)                 \
+    {                                                                                          \
+        if (act == DH_ACT_RELU || act == DH_ACT_RELU6) x = dh__negative_##S(x, (dh__v##S){0}); \
+        if (act == DH_ACT_LEAKY_RELU) x = dh__negative_##S(x, alpha * x);                      \
+        if (act == DH_ACT_RELU6) x = dh__above_##S(x, 6);                                      \
+        return x;                                                                              \
     }
 DH_SIMD_COMMON(f32, float, dh__vi32)
 DH_SIMD_COMMON(f64, double, dh__vi64)

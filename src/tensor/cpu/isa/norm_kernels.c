@@ -51,10 +51,23 @@ static void row_moments(double *sum, const float *x, int64_t n, float shift)
     ROW_SUMS2(const double v = (double)x[k] - from, v, v * v)
 }
 
-static void row_sums(double *sum, const float *dy, const float *x, int64_t n, float mean)
+static inline float through(float dy, float y, dh__gate gate)
+{
+    const int whole = (y > 0) & !(y >= gate.top);
+    return dy * (whole ? 1 : gate.slope);
+}
+
+static void row_sums(double *sum, const float *dy, dh__gate gate, const float *x, int64_t n,
+                     float mean)
 {
     const double centre = (double)mean;
-    ROW_SUMS3(const double d = (double)dy[k]; const double v = (double)x[k] - centre, d, d * v, v)
+    if (gate.y) {
+        ROW_SUMS3(const double d = (double)through(dy[k], gate.y[k], gate);
+                  const double v = (double)x[k] - centre, d, d * v, v)
+    } else {
+        ROW_SUMS3(const double d = (double)dy[k];
+                  const double v = (double)x[k] - centre, d, d * v, v)
+    }
 }
 
 static void gamma_sums(double *sum, const float *dy, const float *x, const float *gamma, int64_t n,
@@ -62,7 +75,7 @@ static void gamma_sums(double *sum, const float *dy, const float *x, const float
 {
     const double centre = (double)mean;
     if (!gamma) {
-        row_sums(sum, dy, x, n, mean);
+        row_sums(sum, dy, (dh__gate){0}, x, n, mean);
         return;
     }
     ROW_SUMS3(const double d = (double)(dy[k] * gamma[k]);
@@ -81,16 +94,19 @@ static void column_moments(double *restrict sum0, double *restrict sum1, const f
 }
 
 static void column_sums(double *restrict sum0, double *restrict sum1, double *restrict sum2,
-                        const float *dy, const float *x, int64_t stride, int64_t rows, int64_t m,
-                        const float *mean)
+                        const float *dy, dh__gate gate, const float *x, int64_t stride,
+                        int64_t rows, int64_t m, const float *mean)
 {
-    for (int64_t r = 0; r < rows; r++, x += stride, dy += stride)
+    for (int64_t r = 0; r < rows; r++, x += stride, dy += stride) {
+        const float *y = gate.y ? gate.y + r * stride : NULL;
         for (int64_t j = 0; j < m; j++) {
-            const double d = (double)dy[j], v = (double)x[j] - (double)mean[j];
+            const double d = (double)(y ? through(dy[j], y[j], gate) : dy[j]);
+            const double v = (double)x[j] - (double)mean[j];
             sum0[j] += d;
             sum1[j] += d * v;
             sum2[j] += v;
         }
+    }
 }
 
 #define EACH(N, Y, VALUE, RESULT)       \
@@ -99,12 +115,14 @@ static void column_sums(double *restrict sum0, double *restrict sum1, double *re
         const float v = (VALUE);        \
         (Y) = (RESULT);                 \
     }
-#define ACTIVATE(N, Y, VALUE)            \
-    if (act == DH_ACT_NONE)              \
-        EACH(N, Y, VALUE, v)             \
-    else if (act == DH_ACT_RELU)         \
-        EACH(N, Y, VALUE, v < 0 ? 0 : v) \
-    else                                 \
+#define ACTIVATE(N, Y, VALUE)                     \
+    if (act == DH_ACT_NONE)                       \
+        EACH(N, Y, VALUE, v)                      \
+    else if (act == DH_ACT_RELU)                  \
+        EACH(N, Y, VALUE, v < 0 ? 0 : v)          \
+    else if (act == DH_ACT_RELU6)                 \
+        EACH(N, Y, VALUE, v<0 ? 0 : v> 6 ? 6 : v) \
+    else                                          \
         EACH(N, Y, VALUE, v < 0 ? alpha * v : v)
 
 static void row_apply(float *y, const float *x, int64_t n, float mean, float k, float beta,
@@ -129,26 +147,34 @@ static void gamma_apply(float *y, const float *x, const float *gamma, const floa
     else row_apply(y, x, n, mean, rstd, shift, DH_ACT_NONE, 0);
 }
 
-static void row_dx(float *dx, const float *dy, const float *x, int64_t n, float mean, float k,
-                   float m0, float m1)
+static void row_dx(float *dx, const float *dy, dh__gate gate, const float *x, int64_t n, float mean,
+                   float k, float m0, float m1)
 {
-    DH_IN_PLACE
-    for (int64_t i = 0; i < n; i++) dx[i] = k * (dy[i] - m0 - (x[i] - mean) * m1);
+    if (gate.y) DH_IN_PLACE
+    for (int64_t i = 0; i < n; i++)
+        dx[i] = k * (through(dy[i], gate.y[i], gate) - m0 - (x[i] - mean) * m1);
+    else DH_IN_PLACE for (int64_t i = 0; i < n; i++) dx[i] = k * (dy[i] - m0 - (x[i] - mean) * m1);
 }
 
-static void column_dx(float *dx, const float *dy, const float *x, int64_t stride, int64_t rows,
-                      int64_t m, const float *mean, const float *k, const float *m0,
+static void column_dx(float *dx, const float *dy, dh__gate gate, const float *x, int64_t stride,
+                      int64_t rows, int64_t m, const float *mean, const float *k, const float *m0,
                       const float *m1)
 {
-    for (int64_t r = 0; r < rows; r++, x += stride, dy += stride, dx += stride) DH_IN_PLACE
-    for (int64_t j = 0; j < m; j++) dx[j] = k[j] * (dy[j] - m0[j] - (x[j] - mean[j]) * m1[j]);
+    for (int64_t r = 0; r < rows; r++, x += stride, dy += stride, dx += stride) {
+        const float *y = gate.y ? gate.y + r * stride : NULL;
+        DH_IN_PLACE
+        for (int64_t j = 0; j < m; j++) {
+            const float d = y ? through(dy[j], y[j], gate) : dy[j];
+            dx[j] = k[j] * (d - m0[j] - (x[j] - mean[j]) * m1[j]);
+        }
+    }
 }
 
 static void gamma_dx(float *dx, const float *dy, const float *x, const float *gamma, int64_t n,
                      float mean, float rstd, float m0, float m1)
 {
     if (!gamma)
-        row_dx(dx, dy, x, n, mean, rstd, m0, m1);
+        row_dx(dx, dy, (dh__gate){0}, x, n, mean, rstd, m0, m1);
     else
         DH_IN_PLACE
     for (int64_t i = 0; i < n; i++) dx[i] = rstd * (dy[i] * gamma[i] - m0 - (x[i] - mean) * m1);
