@@ -115,6 +115,50 @@ dh_status dh__graph_fold(dh__graph *graph)
     return status;
 }
 
+/* The convolution of which the node is the sum with another value of the same shape, as it could
+ * add itself; -1: there is none. *other: that value. Channels in groups are the depthwise
+ * implementations' affair, which add nothing. */
+static int summand_of(const dh__graph *graph, const dh__node *sum, const int *readers,
+                      dh_value *other)
+{
+    int best = -1;
+    for (int k = 0; k < 2 && sum->op == DH_OP_ADD; k++) {
+        const dh__val *v = &graph->values[sum->in[k]];
+        const dh__val *rest = &graph->values[sum->in[1 - k]];
+        if (v->node <= best || v->home != DH_HOME_ARENA || readers[sum->in[k]] != 1) continue;
+        const dh__node *conv = graph->nodes[v->node];
+        const dh_conv_attr *attr = conv->attr;
+        if (conv->op != DH_OP_CONV || conv->phase != sum->phase) continue;
+        if (attr->group != 1 || attr->act || attr->add) continue;
+        if (rest->view.dtype != v->view.dtype || !dh__same_shape(&rest->view, &v->view)) continue;
+        best = v->node;
+        *other = sum->in[1 - k];
+    }
+    return best;
+}
+
+/* Moves convolution number `from` to the place of node `index`, which adds `other` to its result.
+ */
+static dh_status take_summand(dh__graph *graph, int index, int from, dh_value other)
+{
+    dh__node *sum = graph->nodes[index];
+    const dh__node *old = graph->nodes[from];
+    dh_value in[8], out = sum->out[0], dead = old->out[0];
+    int count = old->in_count;
+    memcpy(in, old->in, (size_t)count * sizeof *in);
+    in[count] = other;
+    dh__node *conv = dh__graph_with_inputs(graph, from, count + 1, in);
+    if (!conv) return DH_ENOMEM;
+    ((dh_conv_attr *)conv->attr)->add = true;
+    conv->out[0] = out;
+    graph->values[dead].node = -1; /* nothing makes it any more */
+    graph->values[out].node = index;
+    graph->nodes[from] = NULL;
+    graph->nodes[index] = conv;
+    dh__free(sum);
+    return DH_OK;
+}
+
 /* The node in front of a batch norm's gradient that takes dy through the activation behind the
  * norm, as the gradient could itself; -1: there is none. */
 static int gate_of(const dh__graph *graph, const dh__node *dx, const int *readers)
@@ -154,7 +198,14 @@ dh_status dh__graph_fuse(dh__graph *graph)
 {
     int *readers = count_readers(graph);
     if (!readers) return DH_ENOMEM;
-    for (int i = 0; i < graph->node_count; i++) {
+    dh_status status = DH_OK;
+    for (int i = 0; i < graph->node_count && !status; i++) {
+        dh_value other;
+        int conv = summand_of(graph, graph->nodes[i], readers, &other);
+        if (conv >= 0) status = take_summand(graph, i, conv, other);
+    }
+    drop_empty(graph);
+    for (int i = 0; i < graph->node_count && !status; i++) {
         dh__node *act = graph->nodes[i];
         double alpha;
         dh__act kind = act ? fused_act(act, &alpha) : DH_ACT_NONE;
@@ -173,7 +224,6 @@ dh_status dh__graph_fuse(dh__graph *graph)
         graph->nodes[i] = NULL;
     }
     drop_empty(graph);
-    dh_status status = DH_OK;
     for (int i = 0; i < graph->node_count && !status; i++) {
         int gate = graph->nodes[i] ? gate_of(graph, graph->nodes[i], readers) : -1;
         if (gate >= 0) status = take_gate(graph, i, gate);

@@ -103,7 +103,7 @@ static dh_status settle_derived(dh__plan *plan, int i)
     c->call.packed = NULL;
     if (!predicts || !c->impl->packed || n->in_count < 2) return DH_OK;
     dh__derived_from from[DH_DERIVED_FROM];
-    int count = n->in_count - 1;
+    int count = c->call.op->parameters ? c->call.op->parameters(&c->call) : n->in_count - 1;
     for (int k = 0; k < count && count <= DH_DERIVED_FROM; k++) {
         const dh__slot *slot = &plan->slots[n->in[k + 1]];
         const dh__val *base = &g->values[slot->base];

@@ -58,29 +58,50 @@ static void small_side(dh_view *y, const dh__conv *c, const dh_view *like)
 }
 
 /* Input k has one number for each of the result's channels. */
-static dh_status check_bias(const dh_call *call, int k, int64_t channels, const char *who)
+static dh_status check_bias(const dh_call *call, int k, int count, int64_t channels,
+                            const char *who)
 {
     static const char *const norms[] = {"gamma", "beta", "mean", "var"};
     char text[DH_SHAPE_TEXT];
     const dh_view *v = &call->in[k];
-    int norm = k - (call->in_count - 4);
+    int norm = k - (count - 4);
     DH_REQUIRE(v->ndim == 1 && v->shape[0] == channels, DH_ESHAPE,
                "%s: %s is %s, needs one axis of %lld", who,
-               call->in_count > 3 && norm >= 0 ? norms[norm] : "bias",
+               count > 3 && norm >= 0 ? norms[norm] : "bias",
                dh__shape_text(text, sizeof text, v->ndim, v->shape), (long long)channels);
+    return DH_OK;
+}
+
+static int parameters_of(const dh_call *call)
+{
+    return call->in_count - 1 - ((const dh_conv_attr *)call->attr)->add;
+}
+
+/* What is added to y has its shape. */
+static dh_status check_summand(const dh_call *call, const dh_view *y)
+{
+    const dh_view *add = &call->in[call->in_count - 1];
+    char a[DH_SHAPE_TEXT], b[DH_SHAPE_TEXT];
+    DH_REQUIRE(dh__same_shape(add, y), DH_ESHAPE, "conv: what is added is %s, the result %s",
+               dh__shape_text(a, sizeof a, add->ndim, add->shape),
+               dh__shape_text(b, sizeof b, y->ndim, y->shape));
     return DH_OK;
 }
 
 static dh_status infer_conv(dh_call *call)
 {
+    int count = parameters_of(call) + 1;
     dh__conv c;
+    DH_REQUIRE(count >= 2, DH_EINVAL, "conv: has %d inputs, must be 3 with one that is added",
+               call->in_count);
     DH_TRY(dh__conv_shape(&c, call->attr, &call->in[0], &call->in[1], "conv"));
-    DH_REQUIRE(call->in_count < 4 || call->in_count > 5, DH_EINVAL,
-               "conv: has %d inputs, must be 2 or 3, or 4 more", call->in_count);
-    for (int k = 2; k < call->in_count; k++)
-        DH_TRY(check_bias(call, k, c.out_channels * c.groups, "conv"));
+    DH_REQUIRE(count < 4 || (count > 5 && count < 8), DH_EINVAL,
+               "conv: has %d inputs, must be 2 or 3, or 4 more, and one more that is added",
+               call->in_count);
+    for (int k = 2; k < count; k++)
+        DH_TRY(check_bias(call, k, count, c.out_channels * c.groups, "conv"));
     small_side(&call->out[0], &c, &call->in[0]);
-    return DH_OK;
+    return count < call->in_count ? check_summand(call, &call->out[0]) : DH_OK;
 }
 
 /* The given small side must be what the other two make. */
@@ -177,7 +198,7 @@ static dh_status infer_conv_transpose(dh_call *call)
     DH_REQUIRE(dh__mul_int64(weight->shape[1], attr->group, &y->shape[1]), DH_EOVERFLOW,
                "conv_transpose: %d groups of %lld channels do not fit", attr->group,
                (long long)weight->shape[1]);
-    if (call->in_count > 2) DH_TRY(check_bias(call, 2, y->shape[1], "conv_transpose"));
+    if (call->in_count > 2) DH_TRY(check_bias(call, 2, 3, y->shape[1], "conv_transpose"));
     return transposed_lengths(y, x, weight, attr);
 }
 
@@ -201,12 +222,14 @@ static dh_value bias_gradient(dh_grad *g, dh_value dz)
 static dh_status backward_conv(dh_grad *g)
 {
     const dh_conv_attr *attr = g->call->attr;
-    DH_REQUIRE(g->call->in_count <= 3, DH_EUNSUPPORTED,
+    int last = g->call->in_count - 1, count = parameters_of(g->call) + 1;
+    DH_REQUIRE(count <= 3, DH_EUNSUPPORTED,
                "conv: normalised by the way it has no gradient; batch_norm behind it has one");
     dh_value x = g->in[0], weight = g->in[1], dz = dh__act_dx(g, attr->act, attr->alpha);
     if (g->need[0]) g->dx[0] = emit_like(g, DH_OP_CONV_DX, dz, weight, x);
     if (g->need[1]) g->dx[1] = emit_like(g, DH_OP_CONV_DW, x, dz, weight);
-    if (g->call->in_count > 2 && g->need[2]) g->dx[2] = bias_gradient(g, dz);
+    if (count > 2 && g->need[2]) g->dx[2] = bias_gradient(g, dz);
+    if (attr->add && g->need[last]) g->dx[last] = dz;
     return g->to->status;
 }
 
@@ -268,6 +291,7 @@ static const dh_field conv_fields[] = {
     DH_FIELD_NAMED(dh_conv_attr, act, NULL, DH_ACT_CHOICES, "what follows the sum"),
     DH_FIELD(dh_conv_attr, alpha, NULL, 0.01, 0, 1e300, "slope of leaky_relu below 0"),
     DH_FIELD(dh_conv_attr, epsilon, NULL, 1e-5, 0, 1e9, "added to the variance, if there is one"),
+    DH_FIELD(dh_conv_attr, add, NULL, 0, 0, 1, "the last input is added before what follows"),
     {0}};
 
 static const dh_field gradient_fields[] = {
@@ -298,9 +322,9 @@ static const dh_field transpose_fields[] = {
                               __VA_ARGS__}
 
 /* With gamma, beta, mean and var the sum is normalised by them before the activation; a bias, if
- * there is one, comes before them all. */
-CONV_OP(conv, conv_fields, 2, 7, .onnx = "Conv", .flops = flops_conv,
-        .in_names = "x|weight|bias|gamma|beta|mean|var");
+ * there is one, comes before them all; what is added, behind them. */
+CONV_OP(conv, conv_fields, 2, 8, .onnx = "Conv", .flops = flops_conv, .parameters = parameters_of,
+        .in_names = "x|weight|bias|gamma|beta|mean|var|add");
 CONV_OP(conv_dx, gradient_fields, 3, 3, .like = 1u << 2, .flops = flops_conv_dx,
         .in_names = "dy|weight|x");
 CONV_OP(conv_dw, gradient_fields, 3, 3, .like = 1u << 2, .flops = flops_conv_dw,

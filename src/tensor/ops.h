@@ -195,6 +195,7 @@ typedef struct dh_conv_attr {
     dh_ints output_padding; /* conv_transpose: more positions at the end of each axis */
     int group, act;         /* act: of conv, as in dh_linear_attr */
     double alpha, epsilon;  /* epsilon: of conv with statistics */
+    bool add;               /* the last input of conv is added before the activation */
 } dh_conv_attr;
 
 /* Lists as in dh_conv_attr. Either kernel_shape is given, or bins: then each spatial axis is dealt

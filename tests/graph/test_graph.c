@@ -281,6 +281,42 @@ static void test_fuse_others(void **state)
     dh__params_release(store);
 }
 
+/* A convolution adds what its result is added to, also what comes after it, and then the activation
+ * behind; not where its result is read twice, is broadcast, or has an activation before the sum. */
+static void test_fuse_sum(void **state)
+{
+    (void)state;
+    static const struct {
+        bool act_before, read_twice, row, fuses;
+    } cases[] = {{0, 0, 0, true}, {1, 0, 0, false}, {0, 1, 0, false}, {0, 0, 1, false}};
+    for (size_t i = 0; i < DH_COUNT(cases); i++) {
+        dh__params *store = new_store();
+        dh__graph *g = new_graph(store);
+        dh_value x = dh__graph_input(g, DH_F32, SHAPE(4, 1, 2, 2));
+        dh_value row = dh__graph_input(g, DH_F32, SHAPE(1, 1, 1, 1));
+        dh_value w = weight(g, "w", SHAPE(1, 1, 1, 1), (float[]){2});
+        dh_conv_attr conv = {.group = 1};
+        dh_value z = dh_emit2(&g->emitter, DH_OP_CONV, &conv, x, w);
+        if (cases[i].act_before) z = op1(g, DH_OP_RELU, z);
+        if (cases[i].read_twice) keep(g, z);
+        dh_value other = op1(g, DH_OP_NEG, cases[i].row ? row : x); /* behind the convolution */
+        dh_value y = keep(g, op1(g, DH_OP_RELU, op2(g, DH_OP_ADD, other, z)));
+        assert_ok(dh__graph_fuse(g));
+        assert_int_equal(count_op(g, DH_OP_ADD), !cases[i].fuses);
+        const dh__node *last = g->nodes[g->values[y].node];
+        if (cases[i].fuses) {
+            assert_int_equal(last->op, DH_OP_CONV);
+            assert_int_equal(last->in_count, 3);
+            assert_int_equal(last->in[2], other);
+            assert_true(((const dh_conv_attr *)last->attr)->add);
+            assert_int_equal(((const dh_conv_attr *)last->attr)->act, DH_ACT_RELU);
+            assert_true(g->values[other].node < g->values[y].node);
+        }
+        dh__graph_free(g);
+        dh__params_release(store);
+    }
+}
+
 /* A batch norm's gradient takes dy through the activation itself, unless another reads what comes
  * through. */
 static void test_fuse_gate(void **state)
@@ -375,11 +411,17 @@ static void test_exact_ties(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accumulation), cmocka_unit_test(test_place),
-        cmocka_unit_test(test_fuse),         cmocka_unit_test(test_fuse_others),
-        cmocka_unit_test(test_fuse_gate),    cmocka_unit_test(test_exact_ties),
-        cmocka_unit_test(test_prune),        cmocka_unit_test(test_prune_spares_updates_of_views),
-        cmocka_unit_test(test_errors),       cmocka_unit_test(test_clone),
+        cmocka_unit_test(test_accumulation),
+        cmocka_unit_test(test_place),
+        cmocka_unit_test(test_fuse),
+        cmocka_unit_test(test_fuse_others),
+        cmocka_unit_test(test_fuse_gate),
+        cmocka_unit_test(test_fuse_sum),
+        cmocka_unit_test(test_exact_ties),
+        cmocka_unit_test(test_prune),
+        cmocka_unit_test(test_prune_spares_updates_of_views),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_clone),
         cmocka_unit_test(test_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,6 +81,19 @@ static const dh_conv_attr leaky_same = {
 
 #define DIRECT_DW(ATTR, X, W, Y, O) LARGE_DW(2e-4, ATTR, X, Y, W) /* up to 2200 terms */
 
+/* something added before it */
+static const dh_conv_attr add_same = {
+    .group = 1, .pads = N4(1, 1, 1, 1), .act = DH_ACT_RELU, .add = true};
+static const dh_conv_attr add_leaky = {.group = 2,
+                                       .strides = N2(2, 1),
+                                       .pads = N4(1, 0, 1, 2),
+                                       .act = DH_ACT_LEAKY_RELU,
+                                       .alpha = 0.25,
+                                       .add = true};
+static const dh_conv_attr add_point = {.group = 1, .add = true};
+static const dh_conv_attr add_steps = {
+    .group = 1, .strides = N2(1, 3), .act = DH_ACT_RELU6, .add = true};
+
 /* Windows of one element: a plane in several blocks, several planes in one, last panels of all
  * widths, tiles of rows, strides, more channels than a panel holds. */
 static const dh_conv_attr wide_steps = {.group = 1, .strides = N2(1, 3)};
@@ -165,6 +178,22 @@ const op_case case_conv[] = {
     INFINITE(point_relu6, C(2, 1, 6, 8), C(16, 1, 1, 1), 16),
     INFINITE(point_relu, C(2, 1, 6, 8), C(16, 1, 1, 1), 16),
     INFINITE(point_relu, C(9, 1, 1, 3), C(16, 1, 1, 1), 16),
+    /* columns, strips of rows and of images, pixels, Winograd */
+    {.op = "conv",
+     .in_count = 3,
+     .in = {S(1, 2, 4, 3), S(3, 2, 3, 3), S(1, 3, 4, 3)},
+     .attr = &add_same},
+    {.op = "conv",
+     .in_count = 4,
+     .in = {S(2, 4, 5, 3), S(2, 2, 3, 3), S(2), S(2, 2, 3, 3)},
+     .attr = &add_leaky},
+    ADDED(add_same, C(2, 3, 5, 7), C(4, 3, 3, 3), C(2, 4, 5, 7), 4),
+    ADDED(add_leaky, C(2, 18, 5, 6), C(80, 9, 3, 3), C(2, 80, 3, 6), 80),
+    ADDED(add_same, C(1, 9, 6, 45), C(11, 9, 3, 3), C(1, 11, 6, 45), 11),
+    ADDED(add_point, C(3, 300, 14, 14), C(29, 300, 1, 1), C(3, 29, 14, 14), 29),
+    ADDED(add_steps, C(2, 7, 30, 70), C(15, 7, 1, 1), C(2, 15, 30, 24), 15),
+    ADDED(add_same, C(25, 16, 5, 6), C(17, 16, 3, 3), C(25, 17, 5, 6), 17),
+    ADDED(add_same, C(2, 20, 17, 16), C(40, 20, 3, 3), C(2, 40, 17, 16), 40),
     POINTS(LARGE_DX),
     LONG("conv_dx", C(2, 2, 5, 3), C(2, 4100, 1, 1), C(2, 4100, 5, 3)),
     DIRECT(LARGE_DX),

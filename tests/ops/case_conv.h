@@ -60,6 +60,37 @@
         .fill = {FILL_SPECIAL, 0, 0, 0, 0, FILL_POSITIVE}, .forward_only = true           \
     }
 
+/* With something that is added: alone, behind a bias, and behind a normalisation, with a bias
+ * before it or not. ATTR has .add. */
+#define ADDED(ATTR, X, W, Y, O)                                                                    \
+    {.op = "conv",                                                                                 \
+     .in_count = 3,                                                                                \
+     .in = {X, W, Y},                                                                              \
+     .attr = &ATTR,                                                                                \
+     .forward_only = true,                                                                         \
+     .atol = 1e-4,                                                                                 \
+     .winograd_atol = 1e-3},                                                                       \
+        {.op = "conv",                                                                             \
+         .in_count = 4,                                                                            \
+         .in = {X, W, S(O), Y},                                                                    \
+         .attr = &ATTR,                                                                            \
+         .forward_only = true,                                                                     \
+         .atol = 1e-4,                                                                             \
+         .winograd_atol = 1e-3},                                                                   \
+        {.op = "conv",                                                                             \
+         .in_count = 7,                                                                            \
+         .in = {X, W, S(O), S(O), S(O), S(O), Y},                                                  \
+         .attr = &ATTR,                                                                            \
+         .fill = {0, 0, 0, 0, 0, FILL_POSITIVE},                                                   \
+         .forward_only = true,                                                                     \
+         .atol = 1e-4,                                                                             \
+         .winograd_atol = 2e-3},                                                                   \
+    {                                                                                              \
+        .op = "conv", .in_count = 8, .in = {X, W, S(O), S(O), S(O), S(O), S(O), Y}, .attr = &ATTR, \
+        .fill = {0, 0, 0, 0, 0, 0, FILL_POSITIVE}, .forward_only = true, .atol = 1e-4,             \
+        .winograd_atol = 2e-3                                                                      \
+    }
+
 #define TRANSPOSE(ATTR, X, W, O)                                                 \
     {.op = "conv_transpose", .in_count = 2, .in = {X, W}, .attr = &ATTR},        \
     {                                                                            \

@@ -91,22 +91,22 @@ static void all(const geometry *g, double *x, double *w, double *y, visit_fn vis
                         for (p[2] = 0; p[2] < g->y[2]; p[2]++) join(g, n, o, c, p, x, w, y, visit);
 }
 
-static void add_bias(const ref_call *c)
+static void add_bias(const ref_call *c, int in_count)
 {
     ref_tensor *y = &c->out[0];
     int64_t area = 1;
-    if (c->in_count % 4 != 3) return;
+    if (in_count % 4 != 3) return;
     for (int i = 2; i < y->ndim; i++) area *= y->shape[i];
     for (int64_t i = 0; i < y->count; i++) y->data[i] += c->in[2].data[i / area % y->shape[1]];
 }
 
 /* gamma, beta, mean, var are the last four of more than three inputs */
-static void normalise(const ref_call *c, double epsilon)
+static void normalise(const ref_call *c, int in_count, double epsilon)
 {
     ref_tensor *y = &c->out[0];
-    const ref_tensor *norm = &c->in[c->in_count - 4];
+    const ref_tensor *norm = &c->in[in_count - 4];
     int64_t area = 1;
-    if (c->in_count < 4) return;
+    if (in_count < 4) return;
     for (int i = 2; i < y->ndim; i++) area *= y->shape[i];
     for (int64_t i = 0; i < y->count; i++) {
         int64_t k = i / area % y->shape[1];
@@ -123,9 +123,12 @@ static void conv(const ref_call *c)
     for (int i = 2; i < x->ndim; i++) shape[i] = g.y[i + 3 - x->ndim];
     ref_new(&c->out[0], x->ndim, shape);
     all(&g, x->data, w->data, c->out[0].data, take_y);
-    add_bias(c);
     const dh_conv_attr *attr = c->attr;
-    normalise(c, attr->epsilon);
+    int in_count = c->in_count - attr->add;
+    add_bias(c, in_count);
+    normalise(c, in_count, attr->epsilon);
+    for (int64_t i = 0; i < c->out[0].count && attr->add; i++)
+        c->out[0].data[i] += c->in[in_count].data[i];
     for (int64_t i = 0; i < c->out[0].count; i++)
         c->out[0].data[i] = ref_act(attr->act, attr->alpha, c->out[0].data[i]);
 }
@@ -162,7 +165,7 @@ static void conv_transpose(const ref_call *c)
     ref_new(&c->out[0], x->ndim, shape);
     geometry g = between(attr, &c->out[0], w);
     all(&g, c->out[0].data, w->data, x->data, take_x);
-    add_bias(c);
+    add_bias(c, c->in_count);
 }
 
 const ref_entry ref_conv[] = {{"conv", conv},

@@ -43,7 +43,7 @@ typedef struct dh_call {
     int in_count, out_count;
     const dh_view *in;
     dh_view *out;
-    void *scratch; /* 64-byte aligned, as many bytes as the implementation's scratch() said */
+    void *scratch;      /* 64-byte aligned, as many bytes as the implementation's scratch() said */
     const void *packed; /* what the implementation's pack() made; NULL: not kept */
     const dh_step *step;
     uint64_t stream; /* of random ops */
@@ -132,6 +132,9 @@ typedef struct dh_op {
 
     double (*flops)(const dh_call *call); /* NULL: one per output element */
 
+    /* How many inputs behind the first an implementation may pack (dh_impl.packed); NULL: all. */
+    int (*parameters)(const dh_call *call);
+
     /* "x|index|src": what messages call the inputs; NULL: x, or a and b. */
     const char *in_names;
 } dh_op;
@@ -145,9 +148,9 @@ typedef struct dh_impl {
     const char *(*refuse)(const dh_call *call);
     /* Bytes of scratch; NULL: none. Must not grow when an axis shrinks. */
     size_t (*scratch)(const dh_call *call);
-    /* What is made of the inputs behind the first, weights and states, and may be kept while they
-     * stay as they are: bytes, by shapes and attributes only, and the making. run() makes it itself, in scratch, where
-     * call->packed is NULL. Both NULL: nothing. */
+    /* What is made of the inputs behind the first (the op's parameters), weights and states, and
+     * may be kept while they stay as they are: bytes, by shapes and attributes only, and the
+     * making. run() makes it itself, in scratch, where call->packed is NULL. Both NULL: nothing. */
     size_t (*packed)(const dh_call *call);
     void (*pack)(const dh_call *call, void *out);
     /* Computes. Neither allocates nor checks shapes; fails only for what data alone can tell. */

@@ -161,6 +161,7 @@ const char *dh__depthwise_refuse(const dh_call *call)
     dh__conv_sides s = dh__conv_sides_of(call);
     dh__depthwise d;
     if (s.large.dtype != DH_F32 && s.large.dtype != DH_F64) return "dtype is neither f32 nor f64";
+    if (s.add) return "takes nothing that is added";
     if (s.c.in_channels != 1) return "not one channel a group";
     if (s.c.out_channels < 1) return "no channels";
     if (s.c.out_channels >= MANY_OUT) return "many channels of y in a group";

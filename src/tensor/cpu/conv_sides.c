@@ -31,8 +31,11 @@ dh__conv_sides dh__conv_sides_of(const dh_call *call)
                         .weight = roles[r].weight < 0 ? call->out[0] : call->in[roles[r].weight],
                         .small = roles[r].small < 0 ? call->out[0] : call->in[roles[r].small]};
     bool with_bias = call->op == &dh_op_conv || call->op == &dh_op_conv_transpose;
-    s.bias = with_bias && call->in_count % 4 == 3 ? &call->in[2] : NULL;
-    s.norm = with_bias && call->in_count > 3 ? &call->in[call->in_count - 4] : NULL;
+    bool add = call->op == &dh_op_conv && ((const dh_conv_attr *)call->attr)->add;
+    int count = call->in_count - add;
+    s.bias = with_bias && count % 4 == 3 ? &call->in[2] : NULL;
+    s.norm = with_bias && count > 3 ? &call->in[count - 4] : NULL;
+    s.add = add ? &call->in[count] : NULL;
     s.to_large = roles[r].large < 0;
     s.size = (int64_t)dh_dtype_size(s.large.dtype);
     if (call->op == &dh_op_conv) {

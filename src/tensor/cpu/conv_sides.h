@@ -12,6 +12,7 @@ typedef struct dh__conv_sides {
     dh_view large, weight, small;
     const dh_view *bias; /* of the result's channels, or NULL */
     const dh_view *norm; /* gamma, beta, mean and var of the result's channels, or NULL */
+    const dh_view *add;  /* of the shape of the result, or NULL */
     double epsilon;
     dh_view shift; /* what dh__conv_fold made of bias and norm */
     bool to_large; /* the result is large */

@@ -125,7 +125,7 @@ static dh__gemm product_of(const dh__conv_sides *s, const dh_op *op, int64_t n, 
         g.b_col = 1;
         g.c = small;
         g.c_row = s->small.stride[1];
-        g.beta = s->bias && !s->norm ? 1 : 0;
+        g.beta = (s->bias || s->add) && !s->norm ? 1 : 0;
         g.act = s->norm ? DH_ACT_NONE : s->act;
         g.act_alpha = s->act_alpha;
     } else if (op == &dh_op_conv_dw) { /* weight += small columns^T */
@@ -165,6 +165,7 @@ static const char *refuse_gemm(const dh_call *call)
     if (!dh__packed_from(&s.weight, 1)) return "weight is not packed";
     if (!dh__packed_from(&s.small, 2)) return "positions are not packed";
     if (!dh__packed_from(&s.large, 2)) return "images are not packed";
+    if (s.add && !dh__packed_from(s.add, 2)) return "what is added is not packed";
     return NULL;
 }
 
@@ -182,16 +183,17 @@ static size_t scratch_gemm(const dh_call *call)
     return columns_size(&s) + dh__gemm_scratch(&g);
 }
 
-#define FILL_CHANNEL(T)                                                     \
-    {                                                                       \
-        T *to = (T *)(void *)dh__conv_plane(s, view, n, channel);           \
-        T value = ((const T *)s->bias->data)[channel * s->bias->stride[0]]; \
-        for (int64_t i = 0; i < count; i++) to[i] = value;                  \
+#define FILL_CHANNEL(T)                                                                            \
+    {                                                                                              \
+        T *to = (T *)(void *)dh__conv_plane(s, view, n, channel);                                  \
+        const T *add = (const T *)(s->add ? (void *)dh__conv_plane(s, s->add, n, channel) : NULL); \
+        T value = s->bias ? ((const T *)s->bias->data)[channel * s->bias->stride[0]] : 0;          \
+        for (int64_t i = 0; i < count; i++) to[i] = add ? value + add[i] : value;                  \
     }
 
-/* The result begins as its bias. */
-static void fill_bias(const dh__conv_sides *s, const dh_view *view, int64_t n, int64_t first,
-                      int64_t channels)
+/* The result begins as its bias and what is added. */
+static void fill(const dh__conv_sides *s, const dh_view *view, int64_t n, int64_t first,
+                 int64_t channels)
 {
     int64_t count = 1;
     for (int i = 2; i < view->ndim; i++) count *= view->shape[i];
@@ -203,10 +205,11 @@ static void fill_bias(const dh__conv_sides *s, const dh_view *view, int64_t n, i
     }
 }
 
-#define NORMALISE(T)                                                        \
-    for (int64_t i = 0; i < count; i++) {                                   \
-        T *v = (T *)(void *)to + i;                                         \
-        *v = (T)dh__act_of(s->act, s->act_alpha, *v * (T)scale + (T)shift); \
+#define NORMALISE(T)                                                \
+    for (int64_t i = 0; i < count; i++) {                           \
+        T *v = (T *)(void *)to + i, sum = *v * (T)scale + (T)shift; \
+        if (add) sum += ((const T *)add)[i];                        \
+        *v = (T)dh__act_of(s->act, s->act_alpha, sum);              \
     }
 
 /* Planes of the small side that have their sums. */
@@ -219,6 +222,7 @@ static void normalise_planes(void *context, int64_t begin, int64_t end)
         int64_t channel = c->group * s->c.out_channels + index;
         double scale = dh__conv_scale(s, channel), shift = dh__conv_shift(s, channel);
         char *to = dh__conv_plane(s, &s->small, c->n, channel);
+        const void *add = s->add ? dh__conv_plane(s, s->add, c->n, channel) : NULL;
         if (s->size == 8)
             NORMALISE(double)
         else
@@ -235,10 +239,10 @@ static void run_group(const dh__conv_sides *s, const dh_call *call, int64_t n, i
     columns k = {s, n, group,
                  direct ? dh__conv_plane(s, &s->large, n, group * c->in_channels) : call->scratch};
     if (!direct && !to_large) dh__team_ranges(rows, 65536 / (row + 1) + 1, gather_rows, &k);
-    if (s->bias && !s->norm && call->op == &dh_op_conv)
-        fill_bias(s, &s->small, n, group * c->out_channels, c->out_channels);
+    if ((s->bias || s->add) && !s->norm && call->op == &dh_op_conv)
+        fill(s, &s->small, n, group * c->out_channels, c->out_channels);
     if (s->bias && to_large && direct)
-        fill_bias(s, &s->large, n, group * c->in_channels, c->in_channels);
+        fill(s, &s->large, n, group * c->in_channels, c->in_channels);
     dh__gemm g = product_of(s, call->op, n, group, k.data, row);
     dh__gemm_run(&g, (char *)call->scratch + columns_size(s));
     if (!direct && to_large) dh__team_ranges(c->in_channels, 1, scatter_planes, &k);

@@ -101,7 +101,11 @@ static void make_panel(const job *j, const dh__conv_strip *t, int64_t panel, con
                           .c_row = j->cut.nr,
                           .cols = width,
                           .alpha = 1,
+                          .beta = j->w.s->add ? 1 : 0,
                           .act_alpha = j->w.s->act_alpha};
+    if (j->w.s->add)
+        dh__conv_take(&j->sweep, &j->cut, t, j->w.s->add, j->w.group * j->w.out_channels + first,
+                      width, pixels);
     for (int64_t chunk = 0; chunk < j->chunks; chunk++) {
         int64_t length = chunk_length(j, chunk), tap = 0;
         do {
@@ -173,6 +177,7 @@ static const char *refuse_direct(const dh_call *call)
     if (!dh__packed_from(&s.weight, 1)) return "weight is not packed";
     if (!dh__packed_from(&s.small, 2)) return "positions are not packed";
     if (!dh__packed_from(&s.large, 2)) return "images are not packed";
+    if (s.add && !dh__packed_from(s.add, 2)) return "what is added is not packed";
     if (s.bias && s.bias->stride[0] != 1) return "bias is not packed";
     if ((to_large ? c->in_channels : c->out_channels) < LEAST_OUT) return "few channels result";
     if (c->in_channels < 1 || c->out_channels < 1) return "no channels";

@@ -56,9 +56,13 @@ static bool place(const dh__windows *w, const int64_t position[3], const int64_t
     return in;
 }
 
-static double finished(const job *j, double sum, int64_t channel)
+/* Element e of a plane of the small side that has its sum. */
+static double finished(const job *j, double sum, int64_t n, int64_t channel, int64_t e)
 {
     if (j->s.norm) sum = sum * dh__conv_scale(&j->s, channel) + dh__conv_shift(&j->s, channel);
+    if (j->s.add)
+        sum += dh__get(j->s.add,
+                       (n * j->s.add->shape[1] + channel) * dh__windows_positions(&j->s.c.w) + e);
     return dh__act_of(j->s.act, j->s.act_alpha, sum);
 }
 
@@ -143,7 +147,7 @@ static void make_planes(void *context, int64_t begin, int64_t end)
         for (int64_t e = 0; e < area; e++) {
             unravel(at, e, shape);
             double sum = j->call->op == &dh_op_conv
-                             ? finished(j, sum_small(j, row, column, at), column)
+                             ? finished(j, sum_small(j, row, column, at), row, column, e)
                          : j->call->op == &dh_op_conv_dw ? sum_weight(j, row, column, at)
                                                          : sum_large(j, row, column, at);
             dh__put(y, i * area + e, sum);

@@ -129,6 +129,15 @@ static void pack_block_task(void *context, int64_t i, int64_t place)
 
 /* --- rows of the result --- */
 
+/* Puts what is added where the rows are made. */
+static void take_summand(const job *j, const block *b, int64_t n, int64_t channel, int64_t h)
+{
+    for (int64_t c = channel; c < channel + h; c++)
+        memcpy(dh__conv_plane(j->s, j->to, n, c) + b->begin * j->size,
+               dh__conv_plane(j->s, j->s->add, n, c) + b->begin * j->size,
+               (size_t)((b->end - b->begin) * j->size));
+}
+
 static void make_rows(const job *j, const block *b, int64_t n, int64_t tile_number,
                       const char *panels)
 {
@@ -148,6 +157,10 @@ static void make_rows(const job *j, const block *b, int64_t n, int64_t tile_numb
                        .act_alpha = j->s->act_alpha,
                        .fetch_count = 1};
     if (bias) t.row_bias = (const char *)bias->data + channel * j->size;
+    if (j->s->add) {
+        take_summand(j, b, n, channel, h);
+        t.beta = 1;
+    }
     for (int64_t p = 0; p < b->panels; p++) {
         t.cols = dh__at_most(j->nr, b->end - b->begin - p * j->nr);
         t.fetch = t.c;
@@ -240,6 +253,7 @@ static const char *refuse_pointwise(const dh_call *call)
     if (!dh__packed_from(&s.weight, 1)) return "weight is not packed";
     if (!dh__packed_from(&s.small, 2)) return "positions are not packed";
     if (!dh__packed_from(&s.large, 2)) return "images are not packed";
+    if (s.add && !dh__packed_from(s.add, 2)) return "what is added is not packed";
     if (s.bias && s.bias->stride[0] != 1) return "bias is not packed";
     if (s.c.in_channels < 1 || s.c.out_channels < 1) return "no channels";
     job j = job_of(&s);

@@ -87,12 +87,14 @@ static void transform_output(const job *j, const dh__winograd_strip *t, const ro
     int64_t width = dh__at_most(nr, j->w.out_channels - first), tile = 0;
     const dh_view *bias = j->w.s->bias;
     const float *shift = bias ? (const float *)bias->data + channel : NULL;
+    const dh_view *add = j->w.s->add;
     for (int64_t image = 0; image < t->images; image++) {
         dh__conv_strip p = dh__winograd_part(&j->c, t, image, false);
+        if (add) dh__conv_take(&j->c.sweep, &j->c.cut, &p, add, channel, width, r->pixels);
         for (int64_t y = 0; y < t->rows; y++)
             for (int64_t x = 0; x < t->cols; x++, tile++)
                 j->c.kernels->output(r->pixels + (y * p.cols + x) * SIDE * nr, p.cols * nr, nr,
-                                     r->sums + tile * nr, t->tiles * nr, shift, width,
+                                     r->sums + tile * nr, t->tiles * nr, shift, add != NULL, width,
                                      (int)dh__at_most(SIDE, p.rows - y * SIDE),
                                      (int)dh__at_most(SIDE, p.cols - x * SIDE), j->w.s->act,
                                      (float)j->w.s->act_alpha);

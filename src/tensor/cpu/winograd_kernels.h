@@ -19,9 +19,11 @@ typedef struct dh__winograd_kernels {
     /* out[e * step + o] from the 3x3 taps x[t * tap + o], o < width, whole vectors */
     void (*weights)(float *out, int64_t step, const float *x, int64_t tap, int64_t width);
     /* The first rows x cols of 4x4 pixels y[i * row + j * pixel + o] from x[e * step + o], bias if
-     * there is one added, then the activation; o < width; whole vectors but of bias. */
+     * there is one added, and what lies in y if add says so, then the activation; o < width; whole
+     * vectors but of bias. */
     void (*output)(float *y, int64_t row, int64_t pixel, const float *x, int64_t step,
-                   const float *bias, int64_t width, int rows, int cols, dh__act act, float alpha);
+                   const float *bias, bool add, int64_t width, int rows, int cols, dh__act act,
+                   float alpha);
     /* The gradient of output for x: out[e * step + o] from the first rows x cols of 4x4 pixels, the
      * others being 0; and of weights for its x: y[t * tap + o]. Whole vectors. */
     void (*output_dx)(float *out, int64_t step, const float *y, int64_t row, int64_t pixel,

@@ -106,7 +106,8 @@ DH_SIMD_INLINE void output_line(V r[4], const V m[6])
 }
 
 static void output(float *y, int64_t row, int64_t pixel, const float *x, int64_t step,
-                   const float *bias, int64_t width, int rows, int cols, dh__act act, float alpha)
+                   const float *bias, bool add, int64_t width, int rows, int cols, dh__act act,
+                   float alpha)
 {
     for (int64_t o = 0; o < width; o += W) {
         V lines[4][6], line[6], turned[4], shift = {0};
@@ -125,8 +126,10 @@ static void output(float *y, int64_t row, int64_t pixel, const float *x, int64_t
             output_line(turned, lines[i]);
             UNROLL for (int j = 0; j < 4; j++)
             {
-                V v = dh__activate_f32(turned[j] + shift, act, alpha);
-                if (j < cols) dh__store_f32(to + j * pixel, v);
+                if (j >= cols) continue;
+                V v = turned[j] + shift;
+                if (add) v += dh__load_f32(to + j * pixel);
+                dh__store_f32(to + j * pixel, dh__activate_f32(v, act, alpha));
             }
         }
     }
