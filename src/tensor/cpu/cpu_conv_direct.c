@@ -75,6 +75,9 @@ static void add_piece(const job *j, const dh__conv_strip *t, dh__gemm_tile tile,
     dh__gemm_at runs[RUNS_MAX];
     int64_t row = tile.c_row * j->cut.size;
     dh__gemm_rows tiles = dh__gemm_cut_rows(t->line, j->cut.mr);
+    int64_t bytes = (end - tap) * length * j->cut.nr * j->cut.size;
+    dh__gemm_ahead ahead =
+        dh__gemm_ahead_of((const char *)tile.b + bytes, bytes, t->lines * tiles.tiles);
     tile.k = j->merged ? length * j->sweep.axis[2].taps : length;
     tile.runs = runs;
     for (int64_t line = 0; line < t->lines; line++) {
@@ -84,6 +87,7 @@ static void add_piece(const job *j, const dh__conv_strip *t, dh__gemm_tile tile,
             int64_t begin = dh__gemm_tile_row(&tiles, i);
             tile.a = slab + begin * tile.a_step * j->cut.size;
             tile.c = pixels + (line * t->line + begin) * row;
+            dh__gemm_fetch(&tile, &ahead);
             j->cut.kernels->tile[j->cut.f64][0](&tile,
                                                 (int)(dh__gemm_tile_row(&tiles, i + 1) - begin));
         }

@@ -139,7 +139,7 @@ static void take_summand(const job *j, const block *b, int64_t n, int64_t channe
 }
 
 static void make_rows(const job *j, const block *b, int64_t n, int64_t tile_number,
-                      const char *panels)
+                      const char *panels, dh__gemm_ahead *ahead)
 {
     int64_t first = dh__gemm_tile_row(&j->rows, tile_number);
     int64_t h = dh__gemm_tile_row(&j->rows, tile_number + 1) - first;
@@ -154,8 +154,7 @@ static void make_rows(const job *j, const block *b, int64_t n, int64_t tile_numb
                        .k = j->in_channels,
                        .alpha = 1,
                        .act = j->s->act,
-                       .act_alpha = j->s->act_alpha,
-                       .fetch_count = 1};
+                       .act_alpha = j->s->act_alpha};
     if (bias) t.row_bias = (const char *)bias->data + channel * j->size;
     if (j->s->add) {
         take_summand(j, b, n, channel, h);
@@ -163,11 +162,18 @@ static void make_rows(const job *j, const block *b, int64_t n, int64_t tile_numb
     }
     for (int64_t p = 0; p < b->panels; p++) {
         t.cols = dh__at_most(j->nr, b->end - b->begin - p * j->nr);
-        t.fetch = t.c;
+        dh__gemm_fetch(&t, ahead);
         j->kernels->tile[j->f64][1](&t, (int)h);
         t.b = (const char *)t.b + j->in_channels * j->nr * j->size;
         t.c = (char *)t.c + j->nr * j->size;
     }
+}
+
+/* The weights of the next tile of rows. */
+static dh__gemm_ahead weights_behind(const job *j, int64_t tile_number, int64_t calls)
+{
+    int64_t first = dh__gemm_tile_row(&j->rows, tile_number + 1), row = j->in_channels * j->size;
+    return dh__gemm_ahead_of(j->weights + first * row, j->rows.height * row, calls);
 }
 
 static void sum_task(void *context, int64_t i, int64_t place)
@@ -179,8 +185,11 @@ static void sum_task(void *context, int64_t i, int64_t place)
     for (int64_t n = 0; n < b.images && !shared(j); n++)
         pack_pixels(j, &b, b.n + n, 0, j->in_channels, slot + n * image);
     int64_t end = j->rows.tiles * (group + 1) / j->row_groups;
-    for (int64_t t = j->rows.tiles * group / j->row_groups; t < end; t++)
-        for (int64_t n = 0; n < b.images; n++) make_rows(j, &b, b.n + n, t, slot + n * image);
+    for (int64_t t = j->rows.tiles * group / j->row_groups; t < end; t++) {
+        dh__gemm_ahead ahead = weights_behind(j, t, b.panels * b.images);
+        for (int64_t n = 0; n < b.images; n++)
+            make_rows(j, &b, b.n + n, t, slot + n * image, &ahead);
+    }
 }
 
 static void pack_task(void *context, int64_t t, int64_t place)

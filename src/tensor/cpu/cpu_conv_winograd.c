@@ -53,6 +53,21 @@ static void weights_task(void *context, int64_t i)
                               length * nr, nr);
 }
 
+/* Lets the tile fetch its share of the weights of the element behind its own: of some of their
+ * runs. */
+static void fetch_next(const job *j, dh__gemm_tile *t, int64_t call, int64_t calls)
+{
+    int64_t bytes = j->run * j->c.cut.nr * (int64_t)sizeof(float), runs = t->run_count;
+    int64_t first = runs * call / calls, count = runs * (call + 1) / calls - first;
+    bool twins = bytes / 64 * count > t->k / 4 * runs && bytes % 128 == 0;
+    t->fetch = (const char *)t->b + bytes + first * bytes * DH_WINOGRAD_ELEMENTS;
+    t->fetch_step = twins ? 128 : 64;
+    t->fetch_twin = twins ? 64 : 0;
+    t->fetch_count = bytes / t->fetch_step;
+    t->fetch_jump = bytes * (DH_WINOGRAD_ELEMENTS - 1);
+    t->fetch_sets = count;
+}
+
 static void multiply(const job *j, const dh__winograd_strip *t, const room *r, int64_t panel)
 {
     int64_t nr = j->c.cut.nr, channels = j->w.in_channels;
@@ -75,6 +90,7 @@ static void multiply(const job *j, const dh__winograd_strip *t, const room *r, i
             int64_t end = dh__gemm_tile_row(&rows, i + 1);
             tile.a = r->tiles + (e * t->tiles + begin) * j->c.pixel;
             tile.c = r->sums + (e * t->tiles + begin) * nr;
+            fetch_next(j, &tile, i, rows.tiles);
             j->c.cut.kernels->tile[0][0](&tile, (int)(end - begin));
         }
     }

@@ -28,10 +28,11 @@ typedef struct dh__gemm_tile {
     dh__act act;
     double act_alpha;
     /* What the kernel prefetches, a line per four steps of k: fetch_sets times fetch_count lines
-     * fetch_step bytes apart, fetch_jump from one line past a set to the next; and C, row by row.
-     * NULL: neither, all is near. fetch_count >= 1 where fetch_sets >= 1 */
+     * fetch_step bytes apart, fetch_jump from one line past a set to the next, with each another
+     * one fetch_twin bytes behind it if that is not 0; and C, row by row. NULL: neither, all is
+     * near. fetch_count >= 1 where fetch_sets >= 1 */
     const char *fetch;
-    int64_t fetch_step, fetch_count, fetch_jump, fetch_sets;
+    int64_t fetch_step, fetch_count, fetch_jump, fetch_sets, fetch_twin;
 } dh__gemm_tile;
 
 typedef void (*dh__gemm_tile_fn)(const dh__gemm_tile *tile, int h);

@@ -52,6 +52,34 @@ static inline int64_t dh__gemm_tile_row(const dh__gemm_rows *rows, int64_t t)
     return t * rows->height + (t < rows->tall ? t : rows->tall);
 }
 
+/* What a kernel reads next, prefetched in equal shares by the calls before. */
+typedef struct dh__gemm_ahead {
+    const char *at;
+    int64_t lines, share; /* share: of a call */
+} dh__gemm_ahead;
+
+static inline dh__gemm_ahead dh__gemm_ahead_of(const void *next, int64_t bytes, int64_t calls)
+{
+    int64_t lines = (bytes + 63) / 64;
+    return (dh__gemm_ahead){.at = next, .lines = lines, .share = (lines + calls - 1) / calls};
+}
+
+/* Gives a tile the next share. */
+static inline void dh__gemm_fetch(dh__gemm_tile *t, dh__gemm_ahead *ahead)
+{
+    int64_t lines = ahead->lines < ahead->share ? ahead->lines : ahead->share;
+    int64_t slots = t->k / 4 * (t->runs ? t->run_count : 1);
+    bool twins = lines > slots;
+    t->fetch = ahead->at;
+    t->fetch_count = 1;
+    t->fetch_step = twins ? 128 : 64;
+    t->fetch_jump = 0;
+    t->fetch_twin = twins ? 64 : 0;
+    t->fetch_sets = twins ? (lines + 1) / 2 : lines;
+    ahead->at += lines * 64;
+    ahead->lines -= lines;
+}
+
 const char *dh__gemm_a_at(const dh__gemm_plan *plan, int64_t i, int64_t p);
 const char *dh__gemm_b_at(const dh__gemm_plan *plan, int64_t p, int64_t j);
 /* out[q * h + r] = A(i + r, p + q); h <= mr */

@@ -104,28 +104,29 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
     int64_t left = runs > 0 ? t->k : 0;
     ROWS(A_ROW)
     (void)a;
-    for (; left >= 4 && (c_rows > 0 || fetch_sets > 0); left -= 4) {
-        /* row by row, since misses at once would hold up the loads of A and B */
-        __builtin_prefetch(c, 1);
-        if (nv > 1) __builtin_prefetch(c + 2 * W - 1, 1);
-        c += --c_rows > 0 ? t->c_row : 0;
-        if (fetch_sets > 0) {
-            __builtin_prefetch(fetch, 0, 2);
-            fetch += fetch_step;
-            if (--fetch_left == 0) {
-                fetch_left = t->fetch_count;
-                fetch += t->fetch_jump;
-                fetch_sets--;
-            }
-        }
-        const int steps = 4;
-        STEP(0);
-        STEP(1);
-        STEP(2);
-        STEP(3);
-        ROWS(A_NEXT)
-    }
     for (;;) {
+        for (; left >= 4 && (c_rows > 0 || fetch_sets > 0); left -= 4) {
+            /* row by row, since misses at once would hold up the loads of A and B */
+            __builtin_prefetch(c, 1);
+            if (nv > 1) __builtin_prefetch(c + 2 * W - 1, 1);
+            c += --c_rows > 0 ? t->c_row : 0;
+            if (fetch_sets > 0) {
+                __builtin_prefetch(fetch, 0, 2);
+                if (t->fetch_twin) __builtin_prefetch(fetch + t->fetch_twin, 0, 2);
+                fetch += fetch_step;
+                if (--fetch_left == 0) {
+                    fetch_left = t->fetch_count;
+                    fetch += t->fetch_jump;
+                    fetch_sets--;
+                }
+            }
+            const int steps = 4;
+            STEP(0);
+            STEP(1);
+            STEP(2);
+            STEP(3);
+            ROWS(A_NEXT)
+        }
         for (; left >= 4; left -= 4) {
             const int steps = 4;
             STEP(0);
