@@ -4,6 +4,8 @@ import json
 import os
 
 import bars
+import roofline
+import serving
 
 PAGE_HEAD = """\
 # Benchmarks
@@ -67,7 +69,10 @@ Each convolution of ResNet50 and VGG16 at 224x224 once, f32: window, stride, cha
 dw are the gradients for the input and for the weights. Each implementation of [the CPU](convolution.md) that takes the
 shape and the FMA peak run in turn, half a second each; the first that is named is the one that a plan takes, and time,
 GFLOP/s and the weighted share are its. Winograd's operations are counted as those of the sum it replaces, so its share
-may pass 100 %. Errors are those of up to 4096 results against sums in double: root mean square and largest, both relative to
+may pass 100 %. The roofline has a point for each shape: its
+FLOPs over the bytes of its three tensors, moved once each, and what was reached; the roofs are the FMA peak and what all
+threads read from memory far beyond the caches. [Which implementation serves which shape](implementations.md) holds the
+plan's choices against the others. Errors are those of up to 4096 results against sums in double: root mean square and largest, both relative to
 the root mean square of the exact results.
 """,
     "gemm": """\
@@ -220,6 +225,8 @@ def section(root, what):
     lines = [f"## {TITLES[what]}", "", ABOUT[what]]
     if what == "conv":
         lines += [*markdown(SUMMARY_TITLES, conv_summary(rows)), ""]
+        if rows:
+            lines += ["![Roofline of the convolutions](roofline.svg)", ""]
     cells = [[f(row) for _, f in columns(what)] for row in rows]
     if what != "conv":
         cells += unmeasured(what, titles, rows)
@@ -287,7 +294,18 @@ def provenance(rows):
         yield ""
 
 
+def draw_roofline(root):
+    rows = load(root, "conv")
+    if rows:
+        most = max(row["threads"] for row in rows)
+        drawn = roofline.svg([row for row in rows if row["threads"] == most], bars.CONV)
+        with open(os.path.join(root, "docs", "roofline.svg"), "w") as f:
+            f.write(drawn)
+
+
 def write_page(root):
+    draw_roofline(root)
+    serving.write(root, load(root, "conv"), markdown, provenance)
     text = "\n".join([PAGE_HEAD] + [section(root, what) for what in bars.EXPECTED])
     with open(os.path.join(root, "docs", "benchmarks.md"), "w") as f:
         f.write(text.rstrip() + "\n")

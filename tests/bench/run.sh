@@ -69,7 +69,7 @@ data=none
 if [ "$what" != --help ] && [ "$what" != -h ]; then
   "$root/scripts/deps.sh" bench >&2 || say "going on with what is there"
   say "building"
-  build release "deephealth bench_gemm bench_blas bench_mlp bench_conv bench_net"
+  build release "deephealth bench_gemm bench_blas bench_mlp bench_conv bench_memory bench_net"
   case "$what" in startup | all) build minimal deephealth ;; esac
   case "$what" in
     mnist | gemm) peers torch numpy ;;

@@ -10,7 +10,7 @@ from place import program
 SECONDS = 0.5  # of each implementation in a round, at least two runs of it
 
 
-def take_row(bench, workload, shape, threads):
+def take_row(bench, workload, shape, threads, read_gbs):
     command = [program("bench_conv"), shape.direction, shape.batch, shape.c, shape.side, shape.o,
                shape.window, shape.stride, shape.pad, threads]
     impls = [name for name in run(command)["impls"] if name != "plain"]
@@ -22,6 +22,7 @@ def take_row(bench, workload, shape, threads):
     last = rounds.used[-1][1]
     bench.add(workload=workload, threads=threads, unit="ms", impl=impls[0],
               ours=rounds.median(impls[0], "ms_median"), flops=last[impls[0]]["flops"],
+              read_gbs=read_gbs,
               impls={name: {"ms": rounds.median(name, "ms_median"),
                             "share_of_peak": statistics.median(
                                 rounds.ratios(name, "peak", "gflops")),
@@ -35,7 +36,8 @@ def take_row(bench, workload, shape, threads):
 
 def take(bench):
     for threads in bench.o.threads or [len(os.sched_getaffinity(0))]:
+        read_gbs = run([program("bench_memory"), threads, 2 * SECONDS])["read_gbs"]
         for workload, shape in bars.CONV.items():
             if bench.wants(workload):
                 with bench.failing(workload):
-                    take_row(bench, workload, shape, threads)
+                    take_row(bench, workload, shape, threads, read_gbs)
