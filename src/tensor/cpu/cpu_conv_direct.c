@@ -77,7 +77,7 @@ static void add_piece(const job *j, const dh__conv_strip *t, dh__gemm_tile tile,
     dh__gemm_rows tiles = dh__gemm_cut_rows(t->line, j->cut.mr);
     int64_t bytes = (end - tap) * length * j->cut.nr * j->cut.size;
     dh__gemm_ahead ahead =
-        dh__gemm_ahead_of((const char *)tile.b + bytes, bytes, t->lines * tiles.tiles);
+        dh__gemm_ahead_of((const char *)tile.b + bytes, 1, bytes, 0, t->lines * tiles.tiles);
     tile.k = j->merged ? length * j->sweep.axis[2].taps : length;
     tile.runs = runs;
     for (int64_t line = 0; line < t->lines; line++) {

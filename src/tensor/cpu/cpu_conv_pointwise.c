@@ -169,13 +169,6 @@ static void make_rows(const job *j, const block *b, int64_t n, int64_t tile_numb
     }
 }
 
-/* The weights of the next tile of rows. */
-static dh__gemm_ahead weights_behind(const job *j, int64_t tile_number, int64_t calls)
-{
-    int64_t first = dh__gemm_tile_row(&j->rows, tile_number + 1), row = j->in_channels * j->size;
-    return dh__gemm_ahead_of(j->weights + first * row, j->rows.height * row, calls);
-}
-
 static void sum_task(void *context, int64_t i, int64_t place)
 {
     const job *j = context;
@@ -186,7 +179,10 @@ static void sum_task(void *context, int64_t i, int64_t place)
         pack_pixels(j, &b, b.n + n, 0, j->in_channels, slot + n * image);
     int64_t end = j->rows.tiles * (group + 1) / j->row_groups;
     for (int64_t t = j->rows.tiles * group / j->row_groups; t < end; t++) {
-        dh__gemm_ahead ahead = weights_behind(j, t, b.panels * b.images);
+        int64_t row = j->in_channels * j->size; /* the weights of the next tile: */
+        dh__gemm_ahead ahead =
+            dh__gemm_ahead_of(j->weights + dh__gemm_tile_row(&j->rows, t + 1) * row, 1,
+                              j->rows.height * row, 0, b.panels * b.images);
         for (int64_t n = 0; n < b.images; n++)
             make_rows(j, &b, b.n + n, t, slot + n * image, &ahead);
     }

@@ -53,21 +53,6 @@ static void weights_task(void *context, int64_t i)
                               length * nr, nr);
 }
 
-/* Lets the tile fetch its share of the weights of the element behind its own: of some of their
- * runs. */
-static void fetch_next(const job *j, dh__gemm_tile *t, int64_t call, int64_t calls)
-{
-    int64_t bytes = j->run * j->c.cut.nr * (int64_t)sizeof(float), runs = t->run_count;
-    int64_t first = runs * call / calls, count = runs * (call + 1) / calls - first;
-    bool twins = bytes / 64 * count > t->k / 4 * runs && bytes % 128 == 0;
-    t->fetch = (const char *)t->b + bytes + first * bytes * DH_WINOGRAD_ELEMENTS;
-    t->fetch_step = twins ? 128 : 64;
-    t->fetch_twin = twins ? 64 : 0;
-    t->fetch_count = bytes / t->fetch_step;
-    t->fetch_jump = bytes * (DH_WINOGRAD_ELEMENTS - 1);
-    t->fetch_sets = count;
-}
-
 static void multiply(const job *j, const dh__winograd_strip *t, const room *r, int64_t panel)
 {
     int64_t nr = j->c.cut.nr, channels = j->w.in_channels;
@@ -83,14 +68,18 @@ static void multiply(const job *j, const dh__winograd_strip *t, const room *r, i
                           .run_count = channels / j->run,
                           .cols = nr,
                           .alpha = 1};
+    int64_t bytes = j->run * nr * (int64_t)sizeof(float);
     for (int64_t e = 0; e < DH_WINOGRAD_ELEMENTS; e++) {
         tile.b = j->weights + (panel * channels * DH_WINOGRAD_ELEMENTS + e * j->run) * nr;
+        /* the element's runs lie apart, those of the next element behind them */
+        dh__gemm_ahead ahead = dh__gemm_ahead_of((const char *)tile.b + bytes, tile.run_count,
+                                                 bytes, bytes * DH_WINOGRAD_ELEMENTS, rows.tiles);
         for (int64_t i = 0; i < rows.tiles; i++) {
             int64_t begin = dh__gemm_tile_row(&rows, i);
             int64_t end = dh__gemm_tile_row(&rows, i + 1);
             tile.a = r->tiles + (e * t->tiles + begin) * j->c.pixel;
             tile.c = r->sums + (e * t->tiles + begin) * nr;
-            fetch_next(j, &tile, i, rows.tiles);
+            dh__gemm_fetch(&tile, &ahead);
             j->c.cut.kernels->tile[0][0](&tile, (int)(end - begin));
         }
     }

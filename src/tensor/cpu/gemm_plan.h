@@ -52,32 +52,50 @@ static inline int64_t dh__gemm_tile_row(const dh__gemm_rows *rows, int64_t t)
     return t * rows->height + (t < rows->tall ? t : rows->tall);
 }
 
-/* What a kernel reads next, prefetched in equal shares by the calls before. */
+/* What is read next, rows of so many lines, prefetched by the calls before: some rows in each or,
+ * where there are fewer rows than calls, a part of one. */
 typedef struct dh__gemm_ahead {
     const char *at;
-    int64_t lines, share; /* share: of a call */
+    int64_t rows, lines, step; /* rows: left; step: bytes from row to row */
+    int64_t sets, share;       /* of a call: rows, or 0 and lines */
+    int64_t line;              /* the next one of the first row */
 } dh__gemm_ahead;
 
-static inline dh__gemm_ahead dh__gemm_ahead_of(const void *next, int64_t bytes, int64_t calls)
+static inline dh__gemm_ahead dh__gemm_ahead_of(const void *next, int64_t rows, int64_t bytes,
+                                               int64_t step, int64_t calls)
 {
     int64_t lines = (bytes + 63) / 64;
-    return (dh__gemm_ahead){.at = next, .lines = lines, .share = (lines + calls - 1) / calls};
+    return (dh__gemm_ahead){.at = next,
+                            .rows = rows,
+                            .lines = lines,
+                            .step = step,
+                            .sets = rows < calls ? 0 : (rows - 1) / calls + 1,
+                            .share = (rows * lines - 1) / calls + 1};
 }
 
-/* Gives a tile the next share. */
+/* Gives a tile what it prefetches. */
 static inline void dh__gemm_fetch(dh__gemm_tile *t, dh__gemm_ahead *ahead)
 {
-    int64_t lines = ahead->lines < ahead->share ? ahead->lines : ahead->share;
+    int64_t sets = ahead->rows < ahead->sets ? ahead->rows : ahead->sets, count = ahead->lines;
     int64_t slots = t->k / 4 * (t->runs ? t->run_count : 1);
-    bool twins = lines > slots;
-    t->fetch = ahead->at;
-    t->fetch_count = 1;
-    t->fetch_step = twins ? 128 : 64;
-    t->fetch_jump = 0;
+    t->fetch = ahead->at + ahead->line * 64;
+    if (!ahead->sets) {
+        sets = ahead->rows > 0;
+        count -= ahead->line;
+        if (count > ahead->share) count = ahead->share;
+        ahead->line += count;
+    }
+    if (ahead->sets || ahead->line == ahead->lines) {
+        ahead->line = 0;
+        ahead->rows -= sets;
+        ahead->at += sets * ahead->step;
+    }
+    bool twins = count * sets > slots;
     t->fetch_twin = twins ? 64 : 0;
-    t->fetch_sets = twins ? (lines + 1) / 2 : lines;
-    ahead->at += lines * 64;
-    ahead->lines -= lines;
+    t->fetch_step = twins ? 128 : 64;
+    t->fetch_count = twins ? (count + 1) / 2 : count;
+    t->fetch_jump = ahead->step - t->fetch_count * t->fetch_step;
+    t->fetch_sets = count > 0 ? sets : 0;
 }
 
 const char *dh__gemm_a_at(const dh__gemm_plan *plan, int64_t i, int64_t p);
