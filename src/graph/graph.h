@@ -81,10 +81,10 @@ dh_status dh__graph_sort(dh__graph *graph);
 /* Where nothing learns, a convolution + batch_norm with given statistics, where nothing else reads
  * between: one node, which scales the weights instead of the results. */
 dh_status dh__graph_fold(dh__graph *graph);
-/* A convolution + the sum of its result and another value, where nothing else reads between: one
- * node. An op that can apply an activation last (its fields act and alpha) + one of dh__act, where
- * nothing else reads between: one node. The same of a batch norm's gradient with the gradient of
- * the activation. */
+/* A convolution or batch norm + the sum of its result and an earlier value, where nothing else
+ * reads between: one node. An op that can apply an activation last (its fields act and alpha) + one
+ * of dh__act, where nothing else reads between: one node. The same of a batch norm's gradient with
+ * the gradient of the activation. */
 dh_status dh__graph_fuse(dh__graph *graph);
 /* Drops nodes that reach neither a kept value nor an update. */
 dh_status dh__graph_prune(dh__graph *graph);

@@ -15,9 +15,11 @@ static int *count_readers(const dh__graph *graph)
     return readers;
 }
 
-/* Where an op that can apply an activation last keeps which; NULL for others. */
+/* Where an op that can apply an activation last keeps which; NULL for others. A gradient has such a
+ * field too, for the activation that it starts with. */
 static int *act_of(const dh__node *n)
 {
+    if (n->op == DH_OP_BATCH_NORM_DX || n->op == DH_OP_BATCH_NORM_FROZEN_DX) return NULL;
     const dh_field *act = dh_field_find(dh__ops[n->op]->fields, "act");
     return act ? (int *)(void *)((char *)n->attr + act->offset) : NULL;
 }
@@ -115,48 +117,63 @@ dh_status dh__graph_fold(dh__graph *graph)
     return status;
 }
 
-/* The convolution of which the node is the sum with another value of the same shape, as it could
- * add itself; -1: there is none. *other: that value. Channels in groups are the depthwise
- * implementations' affair, which add nothing. */
-static int summand_of(const dh__graph *graph, const dh__node *sum, const int *readers,
-                      dh_value *other)
+/* Where an op that can add its last input keeps whether it does; NULL for others. Channels in
+ * groups are the depthwise convolutions' affair, which add nothing. */
+static bool *add_of(const dh__node *n)
 {
-    int best = -1;
-    for (int k = 0; k < 2 && sum->op == DH_OP_ADD; k++) {
-        const dh__val *v = &graph->values[sum->in[k]];
-        const dh__val *rest = &graph->values[sum->in[1 - k]];
-        if (v->node <= best || v->home != DH_HOME_ARENA || readers[sum->in[k]] != 1) continue;
-        const dh__node *conv = graph->nodes[v->node];
-        const dh_conv_attr *attr = conv->attr;
-        if (conv->op != DH_OP_CONV || conv->phase != sum->phase) continue;
-        if (attr->group != 1 || attr->act || attr->add) continue;
-        if (rest->view.dtype != v->view.dtype || !dh__same_shape(&rest->view, &v->view)) continue;
-        best = v->node;
-        *other = sum->in[1 - k];
-    }
-    return best;
+    if (n->op == DH_OP_CONV && ((dh_conv_attr *)n->attr)->group == 1)
+        return &((dh_conv_attr *)n->attr)->add;
+    bool norm = n->op == DH_OP_BATCH_NORM || n->op == DH_OP_BATCH_NORM_TRAIN;
+    return norm ? &((dh_norm_attr *)n->attr)->add : NULL;
 }
 
-/* Moves convolution number `from` to the place of node `index`, which adds `other` to its result.
- */
-static dh_status take_summand(dh__graph *graph, int index, int from, dh_value other)
+/* The node that makes value, of which `sum` is the sum with `other`, as it could add itself; -1:
+ * there is none. */
+static int adds_to(const dh__graph *graph, const dh__node *sum, dh_value value, dh_value other,
+                   const int *readers)
 {
-    dh__node *sum = graph->nodes[index];
+    const dh__val *v = &graph->values[value], *o = &graph->values[other];
+    if (v->node < 0 || v->home != DH_HOME_ARENA || readers[value] != 1 || o->node >= v->node)
+        return -1;
+    const dh__node *n = graph->nodes[v->node];
+    const bool *add = add_of(n);
+    if (!add || *add || *act_of(n) || n->out[0] != value || n->phase != sum->phase) return -1;
+    bool alike = o->view.dtype == v->view.dtype && dh__same_shape(&o->view, &v->view);
+    return alike ? v->node : -1;
+}
+
+/* Lets node number `from` add `other`, in the place of the node `sum`, which is freed. */
+static dh_status take_summand(dh__graph *graph, int from, dh__node *sum, dh_value other)
+{
     const dh__node *old = graph->nodes[from];
     dh_value in[8], out = sum->out[0], dead = old->out[0];
     int count = old->in_count;
     memcpy(in, old->in, (size_t)count * sizeof *in);
     in[count] = other;
-    dh__node *conv = dh__graph_with_inputs(graph, from, count + 1, in);
-    if (!conv) return DH_ENOMEM;
-    ((dh_conv_attr *)conv->attr)->add = true;
-    conv->out[0] = out;
+    dh__node *n = dh__graph_with_inputs(graph, from, count + 1, in);
+    if (!n) return DH_ENOMEM;
+    *add_of(n) = true;
+    n->out[0] = out;
     graph->values[dead].node = -1; /* nothing makes it any more */
-    graph->values[out].node = index;
-    graph->nodes[from] = NULL;
-    graph->nodes[index] = conv;
+    graph->values[out].node = from;
     dh__free(sum);
     return DH_OK;
+}
+
+static dh_status fuse_sums(dh__graph *graph, const int *readers)
+{
+    dh_status status = DH_OK;
+    for (int i = 0; i < graph->node_count && !status; i++) {
+        dh__node *sum = graph->nodes[i];
+        int from = -1, k = 0;
+        for (; k < 2 && from < 0 && sum->op == DH_OP_ADD; k++)
+            from = adds_to(graph, sum, sum->in[k], sum->in[1 - k], readers);
+        if (from < 0) continue;
+        status = take_summand(graph, from, sum, sum->in[2 - k]);
+        if (!status) graph->nodes[i] = NULL;
+    }
+    drop_empty(graph);
+    return status;
 }
 
 /* The node in front of a batch norm's gradient that takes dy through the activation behind the
@@ -194,21 +211,12 @@ static dh_status take_gate(dh__graph *graph, int index, int number)
     return DH_OK;
 }
 
-dh_status dh__graph_fuse(dh__graph *graph)
+static void fuse_acts(dh__graph *graph, const int *readers)
 {
-    int *readers = count_readers(graph);
-    if (!readers) return DH_ENOMEM;
-    dh_status status = DH_OK;
-    for (int i = 0; i < graph->node_count && !status; i++) {
-        dh_value other;
-        int conv = summand_of(graph, graph->nodes[i], readers, &other);
-        if (conv >= 0) status = take_summand(graph, i, conv, other);
-    }
-    drop_empty(graph);
-    for (int i = 0; i < graph->node_count && !status; i++) {
+    for (int i = 0; i < graph->node_count; i++) {
         dh__node *act = graph->nodes[i];
         double alpha;
-        dh__act kind = act ? fused_act(act, &alpha) : DH_ACT_NONE;
+        dh__act kind = fused_act(act, &alpha);
         int producer = kind ? graph->values[act->in[0]].node : -1;
         if (producer < 0 || !graph->nodes[producer] || readers[act->in[0]] != 1) continue;
         dh__node *first = graph->nodes[producer];
@@ -224,11 +232,26 @@ dh_status dh__graph_fuse(dh__graph *graph)
         graph->nodes[i] = NULL;
     }
     drop_empty(graph);
+}
+
+static dh_status fuse_gates(dh__graph *graph, const int *readers)
+{
+    dh_status status = DH_OK;
     for (int i = 0; i < graph->node_count && !status; i++) {
         int gate = graph->nodes[i] ? gate_of(graph, graph->nodes[i], readers) : -1;
         if (gate >= 0) status = take_gate(graph, i, gate);
     }
     drop_empty(graph);
+    return status;
+}
+
+dh_status dh__graph_fuse(dh__graph *graph)
+{
+    int *readers = count_readers(graph);
+    if (!readers) return DH_ENOMEM;
+    dh_status status = fuse_sums(graph, readers);
+    if (!status) fuse_acts(graph, readers);
+    if (!status) status = fuse_gates(graph, readers);
     dh__free(readers);
     return status;
 }

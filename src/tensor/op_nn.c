@@ -169,9 +169,14 @@ static dh_status infer_batch_norm(dh_call *call)
     int axis;
     const dh_view *x = &call->in[0];
     bool train = call->op == &dh_op_batch_norm_train;
-    DH_TRY(need_count(call, train ? 1 : 3, train ? 3 : 5));
+    int add = ((const dh_norm_attr *)call->attr)->add, last = call->in_count - 1;
+    DH_TRY(need_count(call, (train ? 1 : 3) + add, (train ? 3 : 5) + add));
     DH_TRY(norm_axis(call, &axis, x));
-    for (int k = 1; k < call->in_count; k++) DH_TRY(need_shape(call, k, 1, x->shape + axis));
+    for (int k = 1; k <= last - add; k++) DH_TRY(need_shape(call, k, 1, x->shape + axis));
+    if (add) DH_TRY(need_shape(call, last, x->ndim, x->shape));
+    DH_REQUIRE(!add || call->in[last].dtype == x->dtype, DH_EDTYPE,
+               "%s: what is added is %s, x is %s", call->op->name,
+               dh_dtype_name(call->in[last].dtype), dh_dtype_name(x->dtype));
     set_out(call, 0, x->dtype, x->ndim, x->shape);
     set_out(call, 1, statistic_dtype(x->dtype), 1, x->shape + axis);
     set_out(call, 2, statistic_dtype(x->dtype), 1, x->shape + axis);
@@ -236,7 +241,9 @@ static dh_status norm_backward(dh_grad *g, int op, dh_value first, dh_value seco
     dh_norm_attr attr = *(const dh_norm_attr *)g->call->attr;
     dh_value dz = dh__act_dx(g, attr.act, attr.alpha);
     dh_value out[DH_OP_MAX_OUT], in[5] = {dz, g->in[0], first, second, DH_NO_VALUE};
-    attr.act = 0;
+    bool add = attr.add;
+    attr.act = DH_ACT_NONE;
+    attr.add = false;
     for (int k = 1; k < g->call->out_count; k++)
         DH_REQUIRE(g->dy[k] == DH_NO_VALUE, DH_EUNSUPPORTED,
                    "%s: a gradient comes to output %d, only output 0 passes one on",
@@ -246,6 +253,8 @@ static dh_status norm_backward(dh_grad *g, int op, dh_value first, dh_value seco
     if (g->need[0]) g->dx[0] = out[0];
     if (affine && g->need[1]) g->dx[1] = out[1];
     if (affine && g->need[2]) g->dx[2] = out[2];
+    int last = g->call->in_count - 1;
+    if (add && g->need[last]) g->dx[last] = dz;
     return DH_OK;
 }
 
@@ -254,15 +263,21 @@ static dh_status layer_norm_backward(dh_grad *g)
     return norm_backward(g, DH_OP_LAYER_NORM_DX, g->out[1], g->out[2], g->call->in_count == 3);
 }
 
+static int added(const dh_grad *g)
+{
+    return ((const dh_norm_attr *)g->call->attr)->add;
+}
+
 static dh_status batch_norm_train_backward(dh_grad *g)
 {
-    return norm_backward(g, DH_OP_BATCH_NORM_DX, g->out[1], g->out[2], g->call->in_count == 3);
+    return norm_backward(g, DH_OP_BATCH_NORM_DX, g->out[1], g->out[2],
+                         g->call->in_count - added(g) == 3);
 }
 
 /* The running statistics are constants here. */
 static dh_status batch_norm_backward(dh_grad *g)
 {
-    bool affine = g->call->in_count == 5;
+    bool affine = g->call->in_count - added(g) == 5;
     int at = affine ? 3 : 1;
     return norm_backward(g, DH_OP_BATCH_NORM_FROZEN_DX, g->in[at], g->in[at + 1], affine);
 }
@@ -286,6 +301,13 @@ static const dh_field batch_norm_fields[] = {
     DH_FIELD(dh_norm_attr, epsilon, "epsilon", 1e-5, 0, 1e9, "added to the variance"),
     DH_FIELD_NAMED(dh_norm_attr, act, NULL, DH_ACT_CHOICES, "what follows"),
     DH_FIELD(dh_norm_attr, alpha, NULL, 0.01, 0, 1e300, "slope of leaky_relu below 0"),
+    {0}};
+static const dh_field batch_norm_sum_fields[] = {
+    DH_FIELD(dh_norm_attr, axis, NULL, 1, -DH_MAX_NDIM, DH_MAX_NDIM - 1, "axis of the channels"),
+    DH_FIELD(dh_norm_attr, epsilon, "epsilon", 1e-5, 0, 1e9, "added to the variance"),
+    DH_FIELD_NAMED(dh_norm_attr, act, NULL, DH_ACT_CHOICES, "what follows"),
+    DH_FIELD(dh_norm_attr, alpha, NULL, 0.01, 0, 1e300, "slope of leaky_relu below 0"),
+    DH_FIELD(dh_norm_attr, add, NULL, 0, 0, 1, "the last input is added before what follows"),
     {0}};
 static const dh_field running_fields[] = {
     DH_FIELD(dh_norm_attr, momentum, "momentum", 0.9, 0, 1, "share of the old value that is kept"),
@@ -347,10 +369,10 @@ NN(layer_norm, NULL, 1, 3, 3, dh_norm_attr, layer_norm_fields, infer_layer_norm,
    .flags = DH_OP_CHEAP, .backward = layer_norm_backward, .flops = flops_10);
 NN(layer_norm_dx, NULL, 4, 5, 3, dh_norm_attr, layer_norm_fields, infer_layer_norm_dx, .inplace = 3,
    .no_grad = SECOND, .flops = flops_10);
-NN(batch_norm, NULL, 3, 5, 1, dh_norm_attr, batch_norm_fields, infer_batch_norm, .inplace = 1,
+NN(batch_norm, NULL, 3, 6, 1, dh_norm_attr, batch_norm_sum_fields, infer_batch_norm, .inplace = 1,
    .flags = DH_OP_CHEAP, .backward = batch_norm_backward);
-NN(batch_norm_train, NULL, 1, 3, 3, dh_norm_attr, batch_norm_fields, infer_batch_norm, .inplace = 1,
-   .flags = DH_OP_CHEAP, .backward = batch_norm_train_backward, .flops = flops_10);
+NN(batch_norm_train, NULL, 1, 4, 3, dh_norm_attr, batch_norm_sum_fields, infer_batch_norm,
+   .inplace = 1, .flags = DH_OP_CHEAP, .backward = batch_norm_train_backward, .flops = flops_10);
 NN(batch_norm_dx, NULL, 4, 6, 3, dh_norm_attr, batch_norm_fields, infer_batch_norm_dx, .inplace = 3,
    .no_grad = SECOND, .flops = flops_10);
 NN(batch_norm_frozen_dx, NULL, 4, 6, 3, dh_norm_attr, batch_norm_fields, infer_batch_norm_dx,

@@ -226,6 +226,7 @@ typedef struct dh_norm_attr {
     double momentum; /* batch_norm_train: running = momentum * running + (1 - momentum) * batch */
     int act;         /* batch_norm, batch_norm_train: as in dh_linear_attr */
     double alpha;
+    bool add; /* the same: the last input is added before the activation */
 } dh_norm_attr;
 
 typedef struct dh_sgd_attr { /* Sutskever et al. 2013, as PyTorch and Keras without dampening */

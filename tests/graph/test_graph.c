@@ -281,36 +281,46 @@ static void test_fuse_others(void **state)
     dh__params_release(store);
 }
 
-/* A convolution adds what its result is added to, also what comes after it, and then the activation
- * behind; not where its result is read twice, is broadcast, or has an activation before the sum. */
+/* A convolution and a batch norm add what their result is added to, then comes the activation; not
+ * where the result is read twice, has an activation before the sum, where the other value is
+ * broadcast, comes later or is another result of theirs. */
 static void test_fuse_sum(void **state)
 {
     (void)state;
-    static const struct {
-        bool act_before, read_twice, row, fuses;
-    } cases[] = {{0, 0, 0, true}, {1, 0, 0, false}, {0, 1, 0, false}, {0, 0, 1, false}};
-    for (size_t i = 0; i < DH_COUNT(cases); i++) {
+    enum { FUSES, ACT_BEFORE, READ_TWICE, ROW, LATER, OWN, CASES };
+    for (int i = 0; i < 2 * CASES; i++) {
+        int kind = i / 2;
+        bool norm = i % 2;
+        if (kind == OWN && !norm) continue;
         dh__params *store = new_store();
         dh__graph *g = new_graph(store);
-        dh_value x = dh__graph_input(g, DH_F32, SHAPE(4, 1, 2, 2));
+        dh_value x = dh__graph_input(g, DH_F32, SHAPE(4, 1, 2, 2)), out[3], z;
         dh_value row = dh__graph_input(g, DH_F32, SHAPE(1, 1, 1, 1));
         dh_value w = weight(g, "w", SHAPE(1, 1, 1, 1), (float[]){2});
+        dh_value other = op1(g, DH_OP_NEG, kind == ROW ? row : x);
         dh_conv_attr conv = {.group = 1};
-        dh_value z = dh_emit2(&g->emitter, DH_OP_CONV, &conv, x, w);
-        if (cases[i].act_before) z = op1(g, DH_OP_RELU, z);
-        if (cases[i].read_twice) keep(g, z);
-        dh_value other = op1(g, DH_OP_NEG, cases[i].row ? row : x); /* behind the convolution */
+        dh_norm_attr attr = {.axis = 0, .epsilon = 1e-5};
+        dh_value flat = dh__graph_input(g, DH_F32, SHAPE(4));
+        dh_value from = kind == OWN ? flat : x;
+        if (norm) assert_ok(dh_emit(&g->emitter, DH_OP_BATCH_NORM_TRAIN, &attr, 1, &from, out));
+        z = norm ? out[0] : dh_emit2(&g->emitter, DH_OP_CONV, &conv, x, w);
+        if (kind == OWN) other = out[1];
+        if (kind == ACT_BEFORE) z = op1(g, DH_OP_RELU, z);
+        if (kind == READ_TWICE) keep(g, z);
+        if (kind == LATER) other = op1(g, DH_OP_ABS, x);
         dh_value y = keep(g, op1(g, DH_OP_RELU, op2(g, DH_OP_ADD, other, z)));
         assert_ok(dh__graph_fuse(g));
-        assert_int_equal(count_op(g, DH_OP_ADD), !cases[i].fuses);
+        assert_int_equal(count_op(g, DH_OP_ADD), kind != FUSES);
         const dh__node *last = g->nodes[g->values[y].node];
-        if (cases[i].fuses) {
-            assert_int_equal(last->op, DH_OP_CONV);
-            assert_int_equal(last->in_count, 3);
-            assert_int_equal(last->in[2], other);
-            assert_true(((const dh_conv_attr *)last->attr)->add);
-            assert_int_equal(((const dh_conv_attr *)last->attr)->act, DH_ACT_RELU);
-            assert_true(g->values[other].node < g->values[y].node);
+        if (kind == FUSES) {
+            assert_int_equal(last->op, norm ? DH_OP_BATCH_NORM_TRAIN : DH_OP_CONV);
+            assert_int_equal(last->in_count, norm ? 2 : 3);
+            assert_int_equal(last->in[last->in_count - 1], other);
+            assert_true(norm ? ((const dh_norm_attr *)last->attr)->add
+                             : ((const dh_conv_attr *)last->attr)->add);
+            assert_int_equal(norm ? ((const dh_norm_attr *)last->attr)->act
+                                  : ((const dh_conv_attr *)last->attr)->act,
+                             DH_ACT_RELU);
         }
         dh__graph_free(g);
         dh__params_release(store);
@@ -347,6 +357,24 @@ static void test_fuse_gate(void **state)
         dh__graph_free(g);
         dh__params_release(store);
     }
+}
+
+/* The activation of a batch norm's gradient is the one that it starts with: none can follow. */
+static void test_gate_is_first(void **state)
+{
+    (void)state;
+    dh__params *store = new_store();
+    dh__graph *g = new_graph(store);
+    dh_value x = dh__graph_input(g, DH_F32, SHAPE(3, 2)), out[3];
+    dh_value w = weight(g, "w", SHAPE(2), (float[]){1, 2});
+    dh_norm_attr norm = {.axis = 1, .epsilon = 1e-5};
+    dh_value in[] = {x, x, w, w};
+    assert_ok(dh_emit(&g->emitter, DH_OP_BATCH_NORM_DX, &norm, 4, in, out));
+    keep(g, op1(g, DH_OP_RELU, out[0]));
+    assert_ok(dh__graph_fuse(g));
+    assert_int_equal(count_op(g, DH_OP_RELU), 1);
+    dh__graph_free(g);
+    dh__params_release(store);
 }
 
 /* conv a, of which `select` takes elements, conv b behind it; and their gradients. */
@@ -411,17 +439,12 @@ static void test_exact_ties(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accumulation),
-        cmocka_unit_test(test_place),
-        cmocka_unit_test(test_fuse),
-        cmocka_unit_test(test_fuse_others),
-        cmocka_unit_test(test_fuse_gate),
-        cmocka_unit_test(test_fuse_sum),
-        cmocka_unit_test(test_exact_ties),
-        cmocka_unit_test(test_prune),
-        cmocka_unit_test(test_prune_spares_updates_of_views),
-        cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_clone),
+        cmocka_unit_test(test_accumulation),  cmocka_unit_test(test_place),
+        cmocka_unit_test(test_fuse),          cmocka_unit_test(test_fuse_others),
+        cmocka_unit_test(test_fuse_gate),     cmocka_unit_test(test_fuse_sum),
+        cmocka_unit_test(test_gate_is_first), cmocka_unit_test(test_exact_ties),
+        cmocka_unit_test(test_prune),         cmocka_unit_test(test_prune_spares_updates_of_views),
+        cmocka_unit_test(test_errors),        cmocka_unit_test(test_clone),
         cmocka_unit_test(test_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

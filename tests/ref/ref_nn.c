@@ -235,13 +235,14 @@ static void normalise(const ref_call *c, const double *mean, const double *var,
         int64_t k = i / inner % n;
         double y = (x->data[i] - mean[k]) / sqrt(var[k] + attr->epsilon);
         y = gamma ? y * gamma->data[k] + beta->data[k] : y;
+        if (attr->add) y += c->in[c->in_count - 1].data[i];
         c->out[0].data[i] = ref_act(attr->act, attr->alpha, y);
     }
 }
 
 static void run_batch_norm(const ref_call *c)
 {
-    bool affine = c->in_count == 5;
+    bool affine = c->in_count - ((const dh_norm_attr *)c->attr)->add == 5;
     ref_new(&c->out[0], c->in[0].ndim, c->in[0].shape);
     normalise(c, c->in[affine ? 3 : 1].data, c->in[affine ? 4 : 2].data, affine ? &c->in[1] : NULL,
               affine ? &c->in[2] : NULL);
@@ -258,8 +259,9 @@ static void run_batch_norm_train(const ref_call *c)
     for (int64_t k = 0; k < n; k++)
         mean_var(x->data + k * inner, outer, inner, n * inner, &c->out[1].data[k],
                  &c->out[2].data[k]);
-    normalise(c, c->out[1].data, c->out[2].data, c->in_count == 3 ? &c->in[1] : NULL,
-              c->in_count == 3 ? &c->in[2] : NULL);
+    bool affine = c->in_count - ((const dh_norm_attr *)c->attr)->add == 3;
+    normalise(c, c->out[1].data, c->out[2].data, affine ? &c->in[1] : NULL,
+              affine ? &c->in[2] : NULL);
 }
 
 /* Of the activation whose result is the last input, if there is one, at its element i. */

@@ -19,7 +19,8 @@
 
 typedef struct batch {
     const dh_view *dy, *x, *mean, *var, *gamma, *beta;
-    const dh_view *y; /* backward through the activation: its result */
+    const dh_view *add; /* of the shape of x, or NULL */
+    const dh_view *y;   /* backward through the activation: its result */
     const dh_view *out, *dgamma, *dbeta;
     bool frozen;  /* dx with mean and variance given */
     bool streams; /* rows of y past the cache */
@@ -43,7 +44,8 @@ static batch batch_of(const dh_call *call)
     batch n = {
         .x = &call->in[dx], .out = &call->out[0], .epsilon = attr->epsilon, .outer = 1, .inner = 1};
     bool gated = dx && attr->act != DH_ACT_NONE;
-    bool affine = call->in_count - gated == (train ? 3 : 5);
+    bool add = !dx && attr->add;
+    bool affine = call->in_count - gated - add == (train ? 3 : 5);
     if (dx) {
         n.frozen = call->op == &dh_op_batch_norm_frozen_dx;
         n.dy = &call->in[0];
@@ -59,6 +61,7 @@ static batch batch_of(const dh_call *call)
         n.mean = train ? &call->out[1] : &call->in[affine ? 3 : 1];
         n.var = train ? &call->out[2] : &call->in[affine ? 4 : 2];
     }
+    if (add) n.add = &call->in[call->in_count - 1];
     int axis = attr->axis < 0 ? attr->axis + n.x->ndim : attr->axis;
     for (int a = 0; a < n.x->ndim; a++)
         if (a != axis) *(a < axis ? &n.outer : &n.inner) *= n.x->shape[a];
@@ -189,16 +192,17 @@ static void apply_row(const batch *n, int64_t line)
     const float alpha = (float)n->act_alpha;
     int64_t c = line % n->channels, at = line * n->inner;
     float *out = (float *)n->out->data + at;
-    const float *x = floats(n->x) + at;
+    const float *x = floats(n->x) + at, *add = n->add ? floats(n->add) + at : NULL;
     if (n->dy)
         n->kernels->row_dx(out, floats(n->dy) + at, gate_at(n, at), x, n->inner, n->m[c], n->k[c],
                            n->m0[c], n->m1[c]);
     else if (!n->streams)
-        n->kernels->row_apply(out, x, n->inner, n->m[c], n->k[c], n->b[c], n->act, alpha);
+        n->kernels->row_apply(out, x, n->inner, n->m[c], n->k[c], n->b[c], add, n->act, alpha);
     for (int64_t i = 0; i < n->inner && n->streams; i += BUFFER) {
         float made[BUFFER];
         int64_t count = n->inner - i < BUFFER ? n->inner - i : BUFFER;
-        n->kernels->row_apply(made, x + i, count, n->m[c], n->k[c], n->b[c], n->act, alpha);
+        n->kernels->row_apply(made, x + i, count, n->m[c], n->k[c], n->b[c], add ? add + i : NULL,
+                              n->act, alpha);
         dh__stream(out + i, made, (size_t)count * sizeof *made);
     }
 }
@@ -218,8 +222,8 @@ static void apply_tasks(void *context, int64_t begin, int64_t end)
         n->kernels->column_dx(out, floats(n->dy) + at, gate_at(n, at), x, n->channels, rows,
                               n->channels, n->m, n->k, n->m0, n->m1);
     else
-        n->kernels->column_apply(out, x, n->channels, rows, n->channels, n->m, n->k, n->b, n->act,
-                                 alpha);
+        n->kernels->column_apply(out, x, n->channels, rows, n->channels, n->m, n->k, n->b,
+                                 n->add ? floats(n->add) + at : NULL, n->act, alpha);
 }
 
 static void apply(batch *n)
@@ -293,7 +297,7 @@ static void group_tasks(void *context, int64_t first, int64_t last)
  * too much or there are few. */
 static int64_t group_of(const batch *n)
 {
-    double bytes = n->count * (n->y ? 4 : n->dy ? 3 : 2) * (double)sizeof(float);
+    double bytes = n->count * (2 + (n->dy != NULL) + (n->y || n->add)) * (double)sizeof(float);
     if (n->inner < 2 || n->channels < CHANNELS_LEAST || bytes > CHANNEL_BYTES) return 0;
     int64_t group = RUN / n->inner + 1, most = n->channels / CHANNELS_LEAST;
     if (group > GROUP) group = GROUP;
@@ -384,6 +388,7 @@ static void any_tasks(void *context, int64_t begin, int64_t end)
         for (int64_t i = 0; i < n->outer * n->inner; i++) {
             int64_t at = element_of(n, c, i);
             double y = (dh__get(n->x, at) - mean) * rstd * gamma + beta;
+            if (n->add) y += dh__get(n->add, at);
             dh__put(n->out, at, dh__act_of(n->act, n->act_alpha, y));
         }
     }

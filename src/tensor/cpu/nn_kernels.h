@@ -58,12 +58,12 @@ typedef struct dh__norm_kernels {
     /* the same with dy * gamma; gamma may be NULL */
     void (*gamma_sums)(double *sum, const float *dy, const float *x, const float *gamma, int64_t n,
                        float mean);
-    /* y = act((x - mean) * k + beta) */
+    /* y = act((x - mean) * k + beta + add); add may be NULL */
     void (*row_apply)(float *y, const float *x, int64_t n, float mean, float k, float beta,
-                      dh__act act, float alpha);
+                      const float *add, dh__act act, float alpha);
     void (*column_apply)(float *y, const float *x, int64_t stride, int64_t rows, int64_t m,
-                         const float *mean, const float *k, const float *beta, dh__act act,
-                         float alpha);
+                         const float *mean, const float *k, const float *beta, const float *add,
+                         dh__act act, float alpha);
     /* y = ((x - mean) * rstd + shift) * gamma + beta, both may be NULL */
     void (*gamma_apply)(float *y, const float *x, const float *gamma, const float *beta, int64_t n,
                         float mean, float rstd, float shift);

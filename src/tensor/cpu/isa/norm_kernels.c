@@ -126,17 +126,27 @@ static void column_sums(double *restrict sum0, double *restrict sum1, double *re
         EACH(N, Y, VALUE, v < 0 ? alpha * v : v)
 
 static void row_apply(float *y, const float *x, int64_t n, float mean, float k, float beta,
-                      dh__act act, float alpha)
+                      const float *add, dh__act act, float alpha)
 {
-    ACTIVATE(n, y[i], (x[i] - mean) * k + beta)
+    if (add) {
+        ACTIVATE(n, y[i], (x[i] - mean) * k + beta + add[i])
+    } else {
+        ACTIVATE(n, y[i], (x[i] - mean) * k + beta)
+    }
 }
 
 static void column_apply(float *y, const float *x, int64_t stride, int64_t rows, int64_t m,
-                         const float *mean, const float *k, const float *beta, dh__act act,
-                         float alpha)
+                         const float *mean, const float *k, const float *beta, const float *add,
+                         dh__act act, float alpha)
 {
-    for (int64_t r = 0; r < rows; r++, x += stride, y += stride)
-        ACTIVATE(m, y[i], (x[i] - mean[i]) * k[i] + beta[i])
+    for (int64_t r = 0; r < rows; r++, x += stride, y += stride) {
+        if (add) {
+            ACTIVATE(m, y[i], (x[i] - mean[i]) * k[i] + beta[i] + add[i])
+            add += stride;
+        } else {
+            ACTIVATE(m, y[i], (x[i] - mean[i]) * k[i] + beta[i])
+        }
+    }
 }
 
 static void gamma_apply(float *y, const float *x, const float *gamma, const float *beta, int64_t n,
@@ -144,7 +154,7 @@ static void gamma_apply(float *y, const float *x, const float *gamma, const floa
 {
     if (gamma && beta) DH_IN_PLACE
     for (int64_t i = 0; i < n; i++) y[i] = ((x[i] - mean) * rstd + shift) * gamma[i] + beta[i];
-    else row_apply(y, x, n, mean, rstd, shift, DH_ACT_NONE, 0);
+    else row_apply(y, x, n, mean, rstd, shift, NULL, DH_ACT_NONE, 0);
 }
 
 static void row_dx(float *dx, const float *dy, dh__gate gate, const float *x, int64_t n, float mean,
