@@ -124,4 +124,10 @@ double dh__now(void); /* seconds, monotonic */
 void *dh__library_open(const char *const *names, const char *package);
 void *dh__library_symbol(void *library, const char *name); /* NULL + DH_EMISSING */
 
+/* --- fields (field.c) --- */
+
+/* Have all members of the table the same values? Padding does not matter, nor what lies behind the
+ * end of a list; opaque members do not count. */
+bool dh__fields_same(const dh_field *table, const void *a, const void *b);
+
 #endif

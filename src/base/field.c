@@ -52,6 +52,25 @@ bool dh__field_load(dh__field_value *out, const dh_field *field, const void *dat
     return true;
 }
 
+static bool same_value(const dh_field *field, const dh__field_value *a, const dh__field_value *b)
+{
+    if (field->kind == DH_FIELD_STRING)
+        return a->s == b->s || (a->s && b->s && !strcmp(a->s, b->s));
+    if (field->kind != DH_FIELD_INTS) return !memcmp(a, b, field->size);
+    return a->ints.count == b->ints.count &&
+           !memcmp(a->ints.v, b->ints.v, (size_t)a->ints.count * sizeof a->ints.v[0]);
+}
+
+bool dh__fields_same(const dh_field *table, const void *a, const void *b)
+{
+    dh__field_value x, y;
+    for (; table && table->name; table++)
+        if (dh__field_load(&x, table, a) && dh__field_load(&y, table, b) &&
+            !same_value(table, &x, &y))
+            return false;
+    return true;
+}
+
 static int array_length(const dh_field *field)
 {
     size_t element = field->kind == DH_FIELD_INT_ARRAY ? sizeof(int) : sizeof(int64_t);

@@ -13,7 +13,7 @@ static bool same(const dh__derived *d, const dh_impl *impl, const dh_call *call,
     return places && d->impl == impl && d->op == call->op && d->bytes == bytes &&
            d->ndim == w->ndim &&
            !memcmp(d->shape, w->shape, sizeof w->shape[0] * (size_t)w->ndim) &&
-           (!call->op->attr_size || !memcmp(d->attr, call->attr, call->op->attr_size));
+           dh__fields_same(call->op->fields, d->attr, call->attr);
 }
 
 static void free_one(dh__params *store, dh__derived *d)

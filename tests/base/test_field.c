@@ -50,6 +50,36 @@ static sample defaults(void)
     return s;
 }
 
+/* What lies between members and behind the end of a list does not count. */
+static void members_are_compared(void **state)
+{
+    (void)state;
+    sample a = defaults(), b;
+    memset(&b, 0xaa, sizeof b);
+    dh_field_defaults(table, &b);
+    a.axes = b.axes = (dh_ints){.count = 2, .v = {1, -1, 3}};
+    b.axes.v[2] = 4;
+    a.odd.x = 1;
+    char text[] = "same", other[] = "same";
+    a.name = text;
+    b.name = other;
+    assert_true(dh__fields_same(table, &a, &b));
+    b.axes.v[1] = 2;
+    assert_false(dh__fields_same(table, &a, &b));
+    b.axes = a.axes;
+    b.axes.count = 1;
+    assert_false(dh__fields_same(table, &a, &b));
+    b.axes = a.axes;
+    b.name = "other";
+    assert_false(dh__fields_same(table, &a, &b));
+    b.name = NULL;
+    assert_false(dh__fields_same(table, &a, &b));
+    b.name = text;
+    b.scale = 2;
+    assert_false(dh__fields_same(table, &a, &b));
+    assert_true(dh__fields_same(NULL, &a, &b)); /* nothing to compare */
+}
+
 static void kinds_and_lookup(void **state)
 {
     (void)state;
@@ -337,11 +367,11 @@ static void arrays_are_lists(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(kinds_and_lookup),    cmocka_unit_test(defaults_and_fill),
-        cmocka_unit_test(ranges_are_checked),  cmocka_unit_test(lists_and_required),
-        cmocka_unit_test(integers_are_exact),  cmocka_unit_test(text_sets_members),
-        cmocka_unit_test(printing_reads_back), cmocka_unit_test(wrong_text_changes_nothing),
-        cmocka_unit_test(arrays_are_lists),
+        cmocka_unit_test(members_are_compared),       cmocka_unit_test(kinds_and_lookup),
+        cmocka_unit_test(defaults_and_fill),          cmocka_unit_test(ranges_are_checked),
+        cmocka_unit_test(lists_and_required),         cmocka_unit_test(integers_are_exact),
+        cmocka_unit_test(text_sets_members),          cmocka_unit_test(printing_reads_back),
+        cmocka_unit_test(wrong_text_changes_nothing), cmocka_unit_test(arrays_are_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
