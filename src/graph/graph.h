@@ -94,6 +94,8 @@ dh_status dh__graph_mark_ties(dh__graph *graph);
 /* A copy, node for node; the store is shared. */
 dh_status dh__graph_clone(dh__graph **out, const dh__graph *graph);
 
+/* For passes: closes the gaps of nodes that are NULL now. */
+void dh__graph_drop_empty(dh__graph *graph);
 /* For passes: a node like `like` with other inputs and outputs, appended. */
 dh_status dh__graph_repeat(dh__graph *graph, const dh__node *like, const dh_value *in,
                            dh_value *out);
