@@ -24,10 +24,10 @@ DH_API DH_NODISCARD dh_status dh_tensor_apply(dh_tensor *dst, const char *op,
 
 /* --- one operand ---
  *
- * Floating dtypes; abs sign sqr floor ceil round trunc relu clamp affine take integers too, neg
- * signed ones, and what overflows wraps (neg and abs of the least integer are itself). f32 results
- * of exp expm1 log log1p tanh erf sigmoid softplus gelu silu mish elu are within 4 units in the
- * last place. sign, floor, ceil, round and trunc have no gradient. */
+ * Floating dtypes; abs sign sqr floor ceil round trunc relu relu6 clamp affine take integers too,
+ * neg signed ones, and what overflows wraps (neg and abs of the least integer are itself). f32
+ * results of exp expm1 log log1p tanh erf sigmoid softplus gelu silu mish elu are within 4 units in
+ * the last place. sign, floor, ceil, round and trunc have no gradient. */
 
 /* -x */
 DH_API DH_NODISCARD dh_status dh_tensor_neg(dh_tensor **out, const dh_tensor *x);

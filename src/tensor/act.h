@@ -12,6 +12,7 @@ typedef enum dh__act {
     DH_ACT_RELU6       /* x < 0 ? 0 : x > 6 ? 6 : x */
 } dh__act;
 
+/* The activation of x; alpha: slope of leaky_relu. */
 static inline double dh__act_of(dh__act act, double alpha, double x)
 {
     if ((act == DH_ACT_RELU || act == DH_ACT_RELU6) && x < 0) x = 0;

@@ -207,7 +207,8 @@ static dh_status infer_conv_transpose(dh_call *call)
 static dh_value emit_like(dh_grad *g, int op, dh_value a, dh_value b, dh_value like)
 {
     dh_conv_attr attr = *(const dh_conv_attr *)g->call->attr;
-    attr.act = 0;
+    attr.act = DH_ACT_NONE;
+    attr.add = false;
     return dh_emit3(g->to, op, &attr, a, b, like);
 }
 

@@ -263,6 +263,7 @@ static dh_status layer_norm_backward(dh_grad *g)
     return norm_backward(g, DH_OP_LAYER_NORM_DX, g->out[1], g->out[2], g->call->in_count == 3);
 }
 
+/* Inputs of a batch norm that are added. */
 static int added(const dh_grad *g)
 {
     return ((const dh_norm_attr *)g->call->attr)->add;

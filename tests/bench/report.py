@@ -295,7 +295,7 @@ def provenance(rows):
 
 
 def draw_roofline(root):
-    rows = load(root, "conv")
+    rows = [row for row in load(root, "conv") if row.get("read_gbs")]
     if rows:
         most = max(row["threads"] for row in rows)
         drawn = roofline.svg([row for row in rows if row["threads"] == most], bars.CONV)

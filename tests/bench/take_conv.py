@@ -36,8 +36,9 @@ def take_row(bench, workload, shape, threads, read_gbs):
 
 def take(bench):
     for threads in bench.o.threads or [len(os.sched_getaffinity(0))]:
-        read_gbs = run([program("bench_memory"), threads, 2 * SECONDS])["read_gbs"]
-        for workload, shape in bars.CONV.items():
-            if bench.wants(workload):
+        wanted = {name: shape for name, shape in bars.CONV.items() if bench.wants(name)}
+        with bench.failing("memory"):
+            read_gbs = run([program("bench_memory"), threads, 2 * SECONDS])["read_gbs"]
+            for workload, shape in wanted.items():
                 with bench.failing(workload):
                     take_row(bench, workload, shape, threads, read_gbs)

@@ -52,6 +52,7 @@ const op_case case_matrix[] = {
     {"linear", 2, {S(3, 5), S(5, 7)}, .attr = NULL},
     {"linear", 3, {S(3, 5), S(5, 7), S(7)}, LINEAR(1, 0)},
     {"linear", 3, {S(3, 5), S(5, 7), S(7)}, LINEAR(2, 0.1)},
+    {"linear", 3, {S(3, 15), S(15, 7), S(7)}, LINEAR(DH_ACT_RELU6, 0)},
     {"linear", 3, {S(5), S(5, 2), S(2)}, LINEAR(2, 0.25)},
     {"linear", 3, {S(2, 3, 5), S(5, 4), S(4)}, LINEAR(1, 0)},
     {"linear", 2, {S(2, 1, 3, 5), S(5, 1)}, .attr = NULL},

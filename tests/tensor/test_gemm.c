@@ -122,8 +122,9 @@ static void run(const problem *p)
 
 static double activate(const dh__gemm *g, double x)
 {
+    if (g->act == DH_ACT_RELU6 && x > 6) return 6;
     if (g->act == DH_ACT_NONE || !(x < 0)) return x;
-    return g->act == DH_ACT_RELU ? 0 : g->act_alpha * x;
+    return g->act == DH_ACT_LEAKY_RELU ? g->act_alpha * x : 0;
 }
 
 static bool close_enough(const problem *p, int64_t i, int64_t j, double got)
@@ -261,7 +262,7 @@ static void factors(bool f64)
     for (size_t s = 0; s < DH_COUNT(shapes); s++)
         for (size_t a = 0; a < DH_COUNT(values); a++)
             for (size_t b = 0; b < DH_COUNT(values); b++)
-                for (int act = DH_ACT_NONE; act <= DH_ACT_LEAKY_RELU; act++) {
+                for (int act = DH_ACT_NONE; act <= DH_ACT_RELU6; act++) {
                     dh__gemm g = shape(shapes[s][0], shapes[s][1], shapes[s][2], f64);
                     g.alpha = values[a];
                     g.beta = values[b];
@@ -308,7 +309,7 @@ static void test_empty(void **unused)
 /* NaN of A or B must reach C through every activation. */
 static void nans(bool f64)
 {
-    for (int act = DH_ACT_NONE; act <= DH_ACT_LEAKY_RELU; act++)
+    for (int act = DH_ACT_NONE; act <= DH_ACT_RELU6; act++)
         for (int m = 1; m <= 40; m += 39) {
             dh__gemm g = shape(m, 40, 40, f64);
             g.act = (dh__act)act;

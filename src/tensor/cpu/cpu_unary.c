@@ -45,6 +45,7 @@ static int64_t integer(const job *j, int64_t x)
     case DH_OP_SIGN: return negative ? -1 : x != 0;
     case DH_OP_SQR: return (int64_t)((uint64_t)x * (uint64_t)x);
     case DH_OP_RELU: return negative ? 0 : x;
+    case DH_OP_RELU6: return negative ? 0 : (uint64_t)x > 6 ? 6 : x;
     default: return x; /* floor, ceil, round, trunc */
     }
 }

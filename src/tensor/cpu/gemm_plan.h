@@ -64,13 +64,13 @@ typedef struct dh__gemm_ahead {
 static inline dh__gemm_ahead dh__gemm_ahead_of(const void *next, int64_t rows, int64_t bytes,
                                                int64_t step, int64_t calls)
 {
-    int64_t lines = (bytes + 63) / 64;
+    int64_t lines = (bytes + 63) / 64, calls_a_row = rows > 0 ? calls / rows : calls;
     return (dh__gemm_ahead){.at = next,
                             .rows = rows,
                             .lines = lines,
                             .step = step,
-                            .sets = rows < calls ? 0 : (rows - 1) / calls + 1,
-                            .share = (rows * lines - 1) / calls + 1};
+                            .sets = calls_a_row ? 0 : (rows - 1) / calls + 1,
+                            .share = calls_a_row ? (lines - 1) / calls_a_row + 1 : 0};
 }
 
 /* Gives a tile what it prefetches. */

@@ -38,8 +38,8 @@ typedef struct dh__softmax_kernels {
                              float dloss);
 } dh__softmax_kernels;
 
-/* What dy passes on the way back through an activation, by the activation's result y: y > 0, not
- * beyond top, lets it through whole, else by slope. No y: no activation. */
+/* What dy passes on the way back through an activation, by the activation's result y: where y is
+ * above 0 and not at the top it comes through whole, else times slope. No y: no activation. */
 typedef struct dh__gate {
     const float *y;
     float slope, top; /* top: NaN where there is none */

@@ -51,6 +51,7 @@ static void row_moments(double *sum, const float *x, int64_t n, float shift)
     ROW_SUMS2(const double v = (double)x[k] - from, v, v * v)
 }
 
+/* dy behind the gate. */
 static inline float through(float dy, float y, dh__gate gate)
 {
     const int whole = (y > 0) & !(y >= gate.top);
