@@ -198,26 +198,6 @@ static dh_status add_history(dh__tensor_list *list, const dh_model *m)
     return DH_OK;
 }
 
-static uint32_t add_text(uint32_t sum, const char *text)
-{
-    return dh__crc32(sum, text, strlen(text) + 1);
-}
-
-uint32_t dh__checkpoint_add_tensor(uint32_t sum, const char *name, const dh_tensor *tensor)
-{
-    char text[DH_SHAPE_TEXT];
-    const dh_view *v = &tensor->view;
-    sum = add_text(sum, name);
-    sum = add_text(sum, dh_dtype_name(v->dtype));
-    sum = add_text(sum, dh__shape_text(text, sizeof text, v->ndim, v->shape));
-    return dh__crc32(sum, v->data, (size_t)dh__view_count(v) * dh_dtype_size(v->dtype));
-}
-
-uint32_t dh__checkpoint_add_pair(uint32_t sum, const char *key, const char *value)
-{
-    return add_text(add_text(sum, key), value);
-}
-
 /* --- the file --- */
 
 static dh_status write_list(const dh__tensor_list *list, const char *path)

@@ -30,32 +30,6 @@ static const char *metadata(const saved *s, const char *key)
     return text ? text : "";
 }
 
-bool dh__checkpoint_is(const dh__safetensors *file)
-{
-    const char *format = dh_safetensors_metadata(file, "format");
-    return (format && !strcmp(format, DH_CHECKPOINT_FORMAT)) ||
-           dh__safetensors_find(file, "#fit/position") >= 0;
-}
-
-dh_status dh__checkpoint_check_sum(const dh__safetensors *file)
-{
-    const char *key, *value, *want = dh_safetensors_metadata(file, "sum");
-    char got[16];
-    uint32_t sum = 0;
-    for (int i = 0; i < dh__safetensors_count(file); i++) {
-        dh_tensor *t;
-        DH_TRY(dh__safetensors_tensor(&t, file, i));
-        sum = dh__checkpoint_add_tensor(sum, dh__safetensors_name(file, i), t);
-        dh_tensor_free(t);
-    }
-    for (int i = 0; dh__safetensors_metadata_at(file, i, &key, &value); i++)
-        if (strcmp(key, "sum") != 0) sum = dh__checkpoint_add_pair(sum, key, value);
-    dh__format(got, sizeof got, "%08x", (unsigned)sum);
-    DH_REQUIRE(want && !strcmp(got, want), DH_EFORMAT, "its sum is %s, that of its bytes %s",
-               want ? want : "missing", got);
-    return DH_OK;
-}
-
 /* The whole file, once its sum is found to be right. */
 static dh_status read_file(saved *s)
 {
