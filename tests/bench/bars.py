@@ -89,12 +89,19 @@ CONV = {conv_name(s): s for s in (
     for net, shapes in (("resnet50", resnet50_convs), ("vgg16", vgg16_convs))
     for batch in (1, 32) for direction in DIRECTIONS for shape in dict.fromkeys(shapes()))}
 
+# levels of memory in training: the share of full_mem's activation bytes and time
+Level = collections.namedtuple("Level", "net batch memory share time")
+LEVELS = {f"memory_{level.net}_{level.batch}_{level.memory}": level for level in (
+    Level("vgg16", 8, "mid_mem", 0.92, 1.15), Level("vgg16", 8, "low_mem", 0.5, 1.4),
+    Level("unet", 4, "mid_mem", 0.8, 1.15), Level("unet", 4, "low_mem", 0.5, 1.4))}
+
 # WHAT -> the rows that its table must have, as (workload, threads); None: any
 EXPECTED = {
     "mnist": [("mnist_mlp", None)],
     "cpu": [(name, None) for name in CPU],
     "gemm": [(name, threads) for threads in (1, 2) for name in GEMM_SHAPES],
     "conv": [(name, None) for name in CONV],
+    "memory": [(name, None) for name in LEVELS],
     "startup": [("library_minimal", None), ("startup_minimal", None), ("startup_release", None)],
 }
 
@@ -109,6 +116,10 @@ def cpu_bar(name):
     return ", ".join(f"{what} <= {most}" for what, most in limits if most)
 
 
+def level_bar(name):
+    return f"bytes <= {LEVELS[name].share}, time <= {LEVELS[name].time}"
+
+
 def judge(row):
     """The row's bar in words, and whether it is met: None where there is no bar, or where too few
     undisturbed pairs were taken to say."""
@@ -121,6 +132,10 @@ def judge(row):
         bar = cpu_bar(name)
         met = ((task.time is None or row["ratio"] <= task.time)
                and (task.memory is None or row["mem_ratio"] <= task.memory))
+    elif name in LEVELS:
+        level = LEVELS[name]
+        bar = level_bar(name)
+        met = row["ratio"] <= level.time and row["mem_ratio"] <= level.share
     elif name.startswith("gemm_"):
         bar, met = "time <= 1.0", row["ratio"] <= EQUAL
         if name in LARGE:

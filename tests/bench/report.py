@@ -26,10 +26,10 @@ Written by `tests/bench/run.sh WHAT --docs` from the rows in `tests/bench/result
 ## How to take it again
 
 `tests/bench/run.sh WHAT` builds what it needs, takes the rows of one table, prints them and writes them to
-`build/bench/WHAT.json`; WHAT is `mnist`, `cpu`, `gemm`, `conv`, `startup` or `all`. `cpu` and `conv` take hours, the others
+`build/bench/WHAT.json`; WHAT is `mnist`, `cpu`, `gemm`, `conv`, `memory`, `startup` or `all`. `cpu` and `conv` take hours, the others
 minutes.
 
-- `--only REGEX` takes some rows of `cpu`, `gemm` or `conv`: `run.sh cpu --only 'resnet18.*train'`. `--threads "1 2"`,
+- `--only REGEX` takes some rows of `cpu`, `gemm`, `conv` or `memory`: `run.sh cpu --only 'resnet18.*train'`. `--threads "1 2"`,
   `--pairs N`, `--json FILE`.
 - `--patience S`: so long a row may wait for a quiet machine. `--ceiling S` (`cpu`): a side that takes longer than that
   for ten steps makes fewer, but three.
@@ -75,6 +75,11 @@ threads read from memory far beyond the caches. [Which implementation serves whi
 plan's choices against the others. Errors are those of up to 4096 results against sums in double: root mean square and largest, both relative to
 the root mean square of the exact results.
 """,
+    "memory": """\
+A training step of `examples/bench_net` at `mid_mem` and `low_mem` ([what these are](memory.md)) in turn with the same step
+at `full_mem`. Activations are the bytes that the plan of the step has for them and for scratch; the ratio of time is to
+`full_mem`. All levels give the same bits.
+""",
     "gemm": """\
 Products in f32, m x n x k. y, dx and dw are those of the MLP above, with their transpositions. The peers are OpenBLAS
 with its own threads and the core type that is fastest for the shape (the system's, and the newer one in NumPy's wheel),
@@ -87,7 +92,8 @@ warm cache, median of 21 runs. The library is `libdeephealth.so` of the preset, 
 """,
 }
 TITLES = {"mnist": "Training an MLP on MNIST", "cpu": "Nets on the CPU", "gemm": "Matrix products",
-          "conv": "Convolutions", "startup": "Size and start"}
+          "conv": "Convolutions",
+          "memory": "Levels of memory", "startup": "Size and start"}
 
 
 def number(value, digits=3):
@@ -152,6 +158,12 @@ COLUMNS = {
              ("ms", lambda r: number(r["ours"])),
              ("GFLOP/s", lambda r: number(1e-6 * r["flops"] / r["ours"])),
              ("share of peak", shares), ("error of winograd", error)],
+    "memory": [("workload", lambda r: r["workload"]), ("threads", lambda r: str(r["threads"])),
+               ("ms", lambda r: number(r["ours"])),
+               ("full_mem, ms", lambda r: number(r["peer"])), ("ratio", spread),
+               ("activations, MB", lambda r: megabytes(r["activation_bytes"])),
+               ("full_mem, MB", lambda r: megabytes(r["activation_bytes_full"])),
+               ("share", lambda r: f"{r['mem_ratio']:.2f}"), ("raw peaks, MB", raw_peaks)],
     "startup": [("workload", lambda r: r["workload"]), ("ours", lambda r: number(r["ours"])),
                 ("unit", lambda r: r["unit"]),
                 ("min to max", lambda r: f"{number(r['ours_min'])} to {number(r['ours_max'])}"
@@ -245,7 +257,8 @@ def unmeasured(what, titles, rows):
         if not any(r["workload"] == name and threads in (None, r["threads"]) for r in rows):
             known = [name] + ([str(threads or "")] if "threads" in titles else [])
             blank = [""] * (len(titles) - len(known) - 2)
-            bar = bars.cpu_bar(name) if name in bars.CPU else ""
+            bar = (bars.cpu_bar(name) if name in bars.CPU
+                   else bars.level_bar(name) if name in bars.LEVELS else "")
             yield [*known, *blank, bar, "*unmeasured*"]
 
 

@@ -214,6 +214,7 @@ while read -r net params how; do
   expect "$work/bench.flat" steps 2
   for figure in median_ms min_ms max_ms gflops; do expect "$work/bench.flat" $figure "$number"; done
   for figure in peak_rss_bytes start_rss_bytes; do expect "$work/bench.flat" $figure "$whole"; done
+  case "$how" in *--train*) expect "$work/bench.flat" activation_bytes "$whole" ;; *) expect "$work/bench.flat" activation_bytes 0 ;; esac
   expect "$work/bench.flat" params "$params"
   expect "$work/bench.flat" output.0 2
   expect "$work/bench.flat" output.1 '(10|8)'
