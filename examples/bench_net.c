@@ -172,18 +172,17 @@ static bool run(bench *b)
 
 static bool report(const bench *b)
 {
-    static const char *const levels[] = {"full_mem", "mid_mem", "low_mem"};
     dh_work_report work;
     dh_memory_report memory = {0};
-    int level = 0;
     if (dh_model_work(&work, b->net)) return !dh_perror("bench_net");
-    while (level < 2 && strcmp(levels[level], b->memory) != 0) level++;
     double median = (b->times[(b->count - 1) / 2] + b->times[b->count / 2]) / 2;
     /* backward is a product for x and one for the weights each */
     double gflops = 1e-6 * work.flops * b->batch * (b->train ? 3 : 1) / median;
     int threads = dh_model_threads(b->net);
     long long peak = example_rss_bytes(true); /* before more is planned */
     if (b->train && dh_model_memory(&memory, b->net, b->batch)) return !dh_perror("bench_net");
+    size_t activations =
+        memory.plan_bytes - memory.parameter_bytes - memory.gradient_bytes - memory.optimizer_bytes;
     printf("%s %s, batch %d: median %.3f ms of %d steps, %.1f GFLOP/s, %lld parameters, "
            "%d threads, %s, peak %.0f MB\n",
            b->entry->name, mode(b), b->batch, median, b->count, gflops, (long long)work.trainable,
@@ -204,8 +203,8 @@ static bool report(const bench *b)
                                  "\"activation_bytes\": %zu, \"params\": "
                                  "%lld, \"threads\": %d, \"isa\": \"%s\"}\n",
                                  b->memory, b->count, median, b->times[0], b->times[b->count - 1],
-                                 gflops, peak, b->start_rss, memory.activation_bytes[level],
-                                 (long long)work.trainable, threads, dh_isa()) > 0;
+                                 gflops, peak, b->start_rss, activations, (long long)work.trainable,
+                                 threads, dh_isa()) > 0;
     if (f && !fclose(f) && written) return true;
     fprintf(stderr, "bench_net: %s: %s\n", b->json, strerror(errno));
     return false;

@@ -15,11 +15,9 @@ static int *count_readers(const dh__graph *graph)
     return readers;
 }
 
-/* Where an op that can apply an activation last keeps which; NULL for others. A gradient has such a
- * field too, for the activation that it starts with. */
+/* Where an op that can apply an activation last keeps which; NULL for others. */
 static int *act_of(const dh__node *n)
 {
-    if (n->op == DH_OP_BATCH_NORM_DX || n->op == DH_OP_BATCH_NORM_FROZEN_DX) return NULL;
     const dh_field *act = dh_field_find(dh__ops[n->op]->fields, "act");
     return act ? (int *)(void *)((char *)n->attr + act->offset) : NULL;
 }
@@ -30,18 +28,10 @@ static double *alpha_of(const dh__node *n)
     return (double *)(void *)((char *)n->attr + alpha->offset);
 }
 
-/* The op as an activation that such an op applies. */
-static dh__act act_of_op(int op)
-{
-    return op == DH_OP_RELU         ? DH_ACT_RELU
-           : op == DH_OP_RELU6      ? DH_ACT_RELU6
-           : op == DH_OP_LEAKY_RELU ? DH_ACT_LEAKY_RELU
-                                    : DH_ACT_NONE;
-}
-
+/* The node as an activation that such an op can apply. */
 static dh__act fused_act(const dh__node *node, double *alpha)
 {
-    dh__act act = act_of_op(node->op);
+    dh__act act = dh__act_of_op(node->op);
     *alpha = act == DH_ACT_LEAKY_RELU ? ((const dh_act_attr *)node->attr)->alpha : 0;
     return *alpha >= 0 ? act : DH_ACT_NONE; /* below 0 the gradient needs the product itself */
 }
@@ -55,7 +45,7 @@ static int folds_into(const dh__graph *graph, const dh__node *norm, const int *r
     if (sum->node < 0 || sum->home != DH_HOME_ARENA || readers[norm->in[0]] != 1) return -1;
     const dh__node *conv = graph->nodes[sum->node];
     if (conv->op != DH_OP_CONV || conv->in_count > 3) return -1;
-    if (((const dh_conv_attr *)conv->attr)->act || ((const dh_conv_attr *)conv->attr)->add) return -1;
+    if (*act_of(conv) || ((const dh_conv_attr *)conv->attr)->add) return -1;
     if (attr->axis != 1 && attr->axis + sum->view.ndim != 1) return -1;
     for (int k = 1; k < 5; k++) {
         const dh__val *v = &graph->values[norm->in[k]];
@@ -177,12 +167,12 @@ static int gate_of(const dh__graph *graph, const dh__node *dx, const int *reader
 {
     if (dx->op != DH_OP_BATCH_NORM_DX && dx->op != DH_OP_BATCH_NORM_FROZEN_DX) return -1;
     const dh__val *dz = &graph->values[dx->in[0]];
-    if (((const dh_norm_attr *)dx->attr)->act || dz->home != DH_HOME_ARENA) return -1;
+    if (((const dh_norm_attr *)dx->attr)->gate || dz->home != DH_HOME_ARENA) return -1;
     if (dz->node < 0 || readers[dx->in[0]] != 1) return -1;
     const dh__node *gate = graph->nodes[dz->node];
     if (gate->op != DH_OP_UNARY_DX || gate->phase != dx->phase) return -1;
     const dh_unary_dx_attr *attr = gate->attr;
-    return act_of_op(attr->op) && attr->alpha >= 0 ? dz->node : -1;
+    return dh__act_of_op(attr->op) && attr->alpha >= 0 ? dz->node : -1;
 }
 
 /* Puts dy and the activation's result into node number `index` instead of the result of `gate`. */
@@ -199,7 +189,7 @@ static dh_status take_gate(dh__graph *graph, int index, int number)
     if (!dx) return DH_ENOMEM;
     const dh_unary_dx_attr *from = gate->attr;
     dh_norm_attr *to = dx->attr;
-    to->act = (int)act_of_op(from->op);
+    to->gate = (int)dh__act_of_op(from->op);
     to->alpha = from->alpha;
     graph->values[dz].node = -1; /* nothing makes it any more */
     dh__free(gate);

@@ -92,8 +92,8 @@ static dh_status infer_conv(dh_call *call)
 {
     int count = parameters_of(call) + 1;
     dh__conv c;
-    DH_REQUIRE(count >= 2, DH_EINVAL, "conv: has %d inputs, must be 3 with one that is added",
-               call->in_count);
+    DH_REQUIRE(count >= 2, DH_EINVAL,
+               "conv: has %d inputs, with add the last of at least 3 is added", call->in_count);
     DH_TRY(dh__conv_shape(&c, call->attr, &call->in[0], &call->in[1], "conv"));
     DH_REQUIRE(count < 4 || (count > 5 && count < 8), DH_EINVAL,
                "conv: has %d inputs, must be 2 or 3, or 4 more, and one more that is added",

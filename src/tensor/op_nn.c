@@ -15,8 +15,8 @@
  * with running statistics or with the batch's own mean and variance, which are outputs too.
  *
  * layer_norm_dx, batch_norm_dx: mean is that of x, rounded; what was cut off is the average of
- * x - mean, and is taken off again. batch_norm_frozen_dx: mean and variance are constants. With an
- * activation, whose result y is the last input, dy is that behind it.
+ * x - mean, and is taken off again. batch_norm_frozen_dx: mean and variance are constants. With a
+ * gate, an activation whose result y is the last input, dy is that behind it.
  *
  * running_update: running = momentum * running + (1 - momentum) * batch. The batch's variance is
  * the biased one, as in Keras; PyTorch takes n / (n - 1) of it. */
@@ -187,13 +187,13 @@ static dh_status infer_batch_norm_dx(dh_call *call)
 {
     int axis;
     const dh_view *x = &call->in[1];
-    int acted = ((const dh_norm_attr *)call->attr)->act != DH_ACT_NONE, last = call->in_count - 1;
-    DH_TRY(need_count(call, 4 + acted, 5 + acted));
+    int gated = ((const dh_norm_attr *)call->attr)->gate != DH_ACT_NONE, last = call->in_count - 1;
+    DH_TRY(need_count(call, 4 + gated, 5 + gated));
     DH_TRY(norm_axis(call, &axis, x));
-    if (acted) DH_TRY(need_shape(call, last, x->ndim, x->shape));
-    DH_REQUIRE(!acted || call->in[last].dtype == x->dtype, DH_EDTYPE, "%s: y is %s, x is %s",
+    if (gated) DH_TRY(need_shape(call, last, x->ndim, x->shape));
+    DH_REQUIRE(!gated || call->in[last].dtype == x->dtype, DH_EDTYPE, "%s: y is %s, x is %s",
                call->op->name, dh_dtype_name(call->in[last].dtype), dh_dtype_name(x->dtype));
-    return norm_dx(call, call->in_count == 5 + acted, 1, x->shape + axis, 1, x->shape + axis);
+    return norm_dx(call, call->in_count == 5 + gated, 1, x->shape + axis, 1, x->shape + axis);
 }
 
 static dh_status infer_running(dh_call *call)
@@ -297,18 +297,18 @@ static const dh_field layer_norm_fields[] = {
              "first normalised axis"),
     DH_FIELD(dh_norm_attr, epsilon, "epsilon", 1e-5, 0, 1e9, "added to the variance"),
     {0}};
+#define BATCH_NORM_FIELDS                                                                         \
+    DH_FIELD(dh_norm_attr, axis, NULL, 1, -DH_MAX_NDIM, DH_MAX_NDIM - 1, "axis of the channels"), \
+        DH_FIELD(dh_norm_attr, epsilon, "epsilon", 1e-5, 0, 1e9, "added to the variance"),        \
+        DH_FIELD(dh_norm_attr, alpha, NULL, 0.01, 0, 1e300, "slope of leaky_relu below 0")
 static const dh_field batch_norm_fields[] = {
-    DH_FIELD(dh_norm_attr, axis, NULL, 1, -DH_MAX_NDIM, DH_MAX_NDIM - 1, "axis of the channels"),
-    DH_FIELD(dh_norm_attr, epsilon, "epsilon", 1e-5, 0, 1e9, "added to the variance"),
+    BATCH_NORM_FIELDS,
     DH_FIELD_NAMED(dh_norm_attr, act, NULL, DH_ACT_CHOICES, "what follows"),
-    DH_FIELD(dh_norm_attr, alpha, NULL, 0.01, 0, 1e300, "slope of leaky_relu below 0"),
-    {0}};
-static const dh_field batch_norm_sum_fields[] = {
-    DH_FIELD(dh_norm_attr, axis, NULL, 1, -DH_MAX_NDIM, DH_MAX_NDIM - 1, "axis of the channels"),
-    DH_FIELD(dh_norm_attr, epsilon, "epsilon", 1e-5, 0, 1e9, "added to the variance"),
-    DH_FIELD_NAMED(dh_norm_attr, act, NULL, DH_ACT_CHOICES, "what follows"),
-    DH_FIELD(dh_norm_attr, alpha, NULL, 0.01, 0, 1e300, "slope of leaky_relu below 0"),
     DH_FIELD(dh_norm_attr, add, NULL, 0, 0, 1, "the last input is added before what follows"),
+    {0}};
+static const dh_field batch_norm_dx_fields[] = {
+    BATCH_NORM_FIELDS,
+    DH_FIELD_NAMED(dh_norm_attr, gate, NULL, DH_ACT_CHOICES, "what dy comes through first"),
     {0}};
 static const dh_field running_fields[] = {
     DH_FIELD(dh_norm_attr, momentum, "momentum", 0.9, 0, 1, "share of the old value that is kept"),
@@ -370,13 +370,13 @@ NN(layer_norm, NULL, 1, 3, 3, dh_norm_attr, layer_norm_fields, infer_layer_norm,
    .flags = DH_OP_CHEAP, .backward = layer_norm_backward, .flops = flops_10);
 NN(layer_norm_dx, NULL, 4, 5, 3, dh_norm_attr, layer_norm_fields, infer_layer_norm_dx, .inplace = 3,
    .no_grad = SECOND, .flops = flops_10);
-NN(batch_norm, NULL, 3, 6, 1, dh_norm_attr, batch_norm_sum_fields, infer_batch_norm, .inplace = 1,
+NN(batch_norm, NULL, 3, 6, 1, dh_norm_attr, batch_norm_fields, infer_batch_norm, .inplace = 1,
    .flags = DH_OP_CHEAP, .backward = batch_norm_backward);
-NN(batch_norm_train, NULL, 1, 4, 3, dh_norm_attr, batch_norm_sum_fields, infer_batch_norm,
-   .inplace = 1, .flags = DH_OP_CHEAP, .backward = batch_norm_train_backward, .flops = flops_10);
-NN(batch_norm_dx, NULL, 4, 6, 3, dh_norm_attr, batch_norm_fields, infer_batch_norm_dx, .inplace = 3,
-   .no_grad = SECOND, .flops = flops_10);
-NN(batch_norm_frozen_dx, NULL, 4, 6, 3, dh_norm_attr, batch_norm_fields, infer_batch_norm_dx,
+NN(batch_norm_train, NULL, 1, 4, 3, dh_norm_attr, batch_norm_fields, infer_batch_norm, .inplace = 1,
+   .flags = DH_OP_CHEAP, .backward = batch_norm_train_backward, .flops = flops_10);
+NN(batch_norm_dx, NULL, 4, 6, 3, dh_norm_attr, batch_norm_dx_fields, infer_batch_norm_dx,
+   .inplace = 3, .no_grad = SECOND, .flops = flops_10);
+NN(batch_norm_frozen_dx, NULL, 4, 6, 3, dh_norm_attr, batch_norm_dx_fields, infer_batch_norm_dx,
    .inplace = 3, .no_grad = SECOND, .flops = flops_10);
 NN(running_update, NULL, 2, 2, 1, dh_norm_attr, running_fields, infer_running,
    .flags = DH_OP_SAME_DTYPE, .updates = {1},

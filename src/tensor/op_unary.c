@@ -4,6 +4,7 @@
  * output. */
 #include <math.h>
 
+#include "base.h"
 #include "ops.h"
 
 static dh_status same_infer(dh_call *call)
@@ -100,12 +101,21 @@ static dh_status unary_backward(dh_grad *g)
     return g->to->status;
 }
 
-dh_value dh__act_dx(dh_grad *g, int act, double alpha)
-{
-    static const int ops[] = {[DH_ACT_RELU] = DH_OP_RELU,
+static const int act_ops[] = {[DH_ACT_NONE] = -1,
+                              [DH_ACT_RELU] = DH_OP_RELU,
                               [DH_ACT_LEAKY_RELU] = DH_OP_LEAKY_RELU,
                               [DH_ACT_RELU6] = DH_OP_RELU6};
-    dh_unary_dx_attr attr = {.op = ops[act], .alpha = alpha};
+
+dh__act dh__act_of_op(int op)
+{
+    int act = DH_COUNT(act_ops) - 1;
+    while (act > DH_ACT_NONE && act_ops[act] != op) act--;
+    return (dh__act)act;
+}
+
+dh_value dh__act_dx(dh_grad *g, int act, double alpha)
+{
+    dh_unary_dx_attr attr = {.op = act_ops[act], .alpha = alpha};
     return act ? dh_emit2(g->to, DH_OP_UNARY_DX, &attr, g->dy[0], g->out[0]) : g->dy[0];
 }
 

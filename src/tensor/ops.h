@@ -23,6 +23,8 @@ extern const dh_op *const dh__ops[DH_OP_COUNT];
 /* Number of an op by name, -1 if unknown. */
 int dh__op_find(const char *name);
 
+/* The op as an activation that others can apply; DH_ACT_NONE: it is none. */
+dh__act dh__act_of_op(int op);
 /* dy in front of the activation (dh__act) that an op applies last. */
 dh_value dh__act_dx(dh_grad *g, int act, double alpha);
 
@@ -225,8 +227,9 @@ typedef struct dh_norm_attr {
     double epsilon;
     double momentum; /* batch_norm_train: running = momentum * running + (1 - momentum) * batch */
     int act;         /* batch_norm, batch_norm_train: as in dh_linear_attr */
-    double alpha;
-    bool add; /* the same: the last input is added before the activation */
+    int gate;        /* of their gradients: the activation that dy comes through first */
+    double alpha;    /* of act or gate */
+    bool add;        /* the same as act: the last input is added before the activation */
 } dh_norm_attr;
 
 typedef struct dh_sgd_attr { /* Sutskever et al. 2013, as PyTorch and Keras without dampening */

@@ -351,7 +351,7 @@ static void test_fuse_gate(void **state)
         for (int i = 0; i < g->node_count; i++)
             if (g->nodes[i]->op == DH_OP_BATCH_NORM_DX) {
                 const dh_norm_attr *attr = g->nodes[i]->attr;
-                assert_int_equal(attr->act, shared ? DH_ACT_NONE : DH_ACT_RELU6);
+                assert_int_equal(attr->gate, shared ? DH_ACT_NONE : DH_ACT_RELU6);
                 assert_int_equal(g->nodes[i]->in_count, shared ? 4 : 5);
             }
         dh__graph_free(g);

@@ -61,35 +61,17 @@
     }
 
 /* With something that is added: alone, behind a bias, and behind a normalisation, with a bias
- * before it or not. ATTR has .add. */
-#define ADDED(ATTR, X, W, Y, O)                                                                    \
-    {.op = "conv",                                                                                 \
-     .in_count = 3,                                                                                \
-     .in = {X, W, Y},                                                                              \
-     .attr = &ATTR,                                                                                \
-     .forward_only = true,                                                                         \
-     .atol = 1e-4,                                                                                 \
-     .winograd_atol = 1e-3},                                                                       \
-        {.op = "conv",                                                                             \
-         .in_count = 4,                                                                            \
-         .in = {X, W, S(O), Y},                                                                    \
-         .attr = &ATTR,                                                                            \
-         .forward_only = true,                                                                     \
-         .atol = 1e-4,                                                                             \
-         .winograd_atol = 1e-3},                                                                   \
-        {.op = "conv",                                                                             \
-         .in_count = 7,                                                                            \
-         .in = {X, W, S(O), S(O), S(O), S(O), Y},                                                  \
-         .attr = &ATTR,                                                                            \
-         .fill = {0, 0, 0, 0, 0, FILL_POSITIVE},                                                   \
-         .forward_only = true,                                                                     \
-         .atol = 1e-4,                                                                             \
-         .winograd_atol = 2e-3},                                                                   \
-    {                                                                                              \
-        .op = "conv", .in_count = 8, .in = {X, W, S(O), S(O), S(O), S(O), S(O), Y}, .attr = &ATTR, \
-        .fill = {0, 0, 0, 0, 0, 0, FILL_POSITIVE}, .forward_only = true, .atol = 1e-4,             \
-        .winograd_atol = 2e-3                                                                      \
+ * before it or not. ATTR has .add; VAR: number of the variance, if there is one. */
+#define ADDED_TO(COUNT, VAR, ATTR, ...)                                      \
+    {                                                                        \
+        .op = "conv", .in_count = COUNT, .in = {__VA_ARGS__}, .attr = &ATTR, \
+        .fill = {[VAR] = FILL_POSITIVE}, .forward_only = true, .atol = 1e-4, \
+        .winograd_atol = COUNT > 4 ? 2e-3 : 1e-3                             \
     }
+#define ADDED(ATTR, X, W, Y, O)                                         \
+    ADDED_TO(3, 7, ATTR, X, W, Y), ADDED_TO(4, 7, ATTR, X, W, S(O), Y), \
+        ADDED_TO(7, 5, ATTR, X, W, S(O), S(O), S(O), S(O), Y),          \
+        ADDED_TO(8, 6, ATTR, X, W, S(O), S(O), S(O), S(O), S(O), Y)
 
 #define TRANSPOSE(ATTR, X, W, O)                                                 \
     {.op = "conv_transpose", .in_count = 2, .in = {X, W}, .attr = &ATTR},        \

@@ -16,6 +16,12 @@ static const dh_norm_attr bn_relu = {.axis = 1, .epsilon = 1e-5, .act = 1},
                                          .alpha = 0.125,
                                          .add = true},
                           bn_leaky = {.axis = 1, .epsilon = 1e-5, .act = 2, .alpha = 0.125};
+static const dh_norm_attr gate_relu = {.axis = 1, .epsilon = 1e-5, .gate = DH_ACT_RELU},
+                          gate_relu6 = {.axis = 1, .epsilon = 1e-5, .gate = DH_ACT_RELU6},
+                          gate_leaky = {.axis = 1,
+                                        .epsilon = 1e-5,
+                                        .gate = DH_ACT_LEAKY_RELU,
+                                        .alpha = 0.125};
 static const dh_norm_attr bn_1 = {.axis = 1, .epsilon = 1e-5},
                           bn_last = {.axis = -1, .epsilon = 1e-3};
 static const dh_norm_attr running = {.momentum = 0.9}, running_slow = {.momentum = 0.99};
@@ -80,7 +86,7 @@ static const dh_norm_attr running = {.momentum = 0.9}, running_slow = {.momentum
     }
 
 /* the same through an activation, whose result is last */
-#define ACTED_DX(OP, SHAPE, STAT, ATTR, FILL)                                                 \
+#define GATED_DX(OP, SHAPE, STAT, ATTR, FILL)                                                 \
     {.op = OP,                                                                                \
      .in_count = 5,                                                                           \
      .in = {SHAPE, SHAPE, STAT, STAT, SHAPE},                                                 \
@@ -261,12 +267,12 @@ const op_case case_nn[] = {
      .attr = &bn_add_last,
      .fill = {0, FILL_UNIT, FILL_POSITIVE},
      .no_grad = 6},
-    ACTED_DX("batch_norm_dx", C(3, 2, 5, 3), C(2), &bn_relu, FILL_SIGNED),
-    ACTED_DX("batch_norm_dx", C(3, 2, 5, 3), C(2), &bn_relu6, FILL_DISTINCT),
-    ACTED_DX("batch_norm_dx", C(50, 33, 4, 3), C(33), &bn_leaky, FILL_SIGNED),
-    ACTED_DX("batch_norm_dx", C(401, 30), C(30), &bn_relu6, FILL_DISTINCT),
-    ACTED_DX("batch_norm_frozen_dx", C(5, 7), C(7), &bn_leaky, FILL_SIGNED),
-    ACTED_DX("batch_norm_frozen_dx", C(3, 2, 5, 3), C(2), &bn_relu6, FILL_DISTINCT),
+    GATED_DX("batch_norm_dx", C(3, 2, 5, 3), C(2), &gate_relu, FILL_SIGNED),
+    GATED_DX("batch_norm_dx", C(3, 2, 5, 3), C(2), &gate_relu6, FILL_DISTINCT),
+    GATED_DX("batch_norm_dx", C(50, 33, 4, 3), C(33), &gate_leaky, FILL_SIGNED),
+    GATED_DX("batch_norm_dx", C(401, 30), C(30), &gate_relu6, FILL_DISTINCT),
+    GATED_DX("batch_norm_frozen_dx", C(5, 7), C(7), &gate_leaky, FILL_SIGNED),
+    GATED_DX("batch_norm_frozen_dx", C(3, 2, 5, 3), C(2), &gate_relu6, FILL_DISTINCT),
     /* channels in groups, the last one smaller; in pieces; a result that goes past the cache */
     {.op = "batch_norm_train",
      .in_count = 3,

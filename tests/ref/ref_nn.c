@@ -268,8 +268,8 @@ static void run_batch_norm_train(const ref_call *c)
 static double slope_at(const ref_call *c, int64_t i)
 {
     const dh_norm_attr *attr = c->attr;
-    double y = c->in[c->in_count - 1].data[attr->act ? i : 0];
-    switch (attr->act) {
+    double y = c->in[c->in_count - 1].data[attr->gate ? i : 0];
+    switch (attr->gate) {
     case DH_ACT_RELU: return y > 0 ? 1 : 0;
     case DH_ACT_LEAKY_RELU: return y > 0 ? 1 : attr->alpha;
     case DH_ACT_RELU6: return y > 0 && y < 6 ? 1 : 0;
@@ -279,7 +279,7 @@ static double slope_at(const ref_call *c, int64_t i)
 
 static void batch_norm_dx(const ref_call *c, bool frozen)
 {
-    bool affine = c->in_count - (((const dh_norm_attr *)c->attr)->act ? 1 : 0) == 5;
+    bool affine = c->in_count - (((const dh_norm_attr *)c->attr)->gate ? 1 : 0) == 5;
     const dh_norm_attr *attr = c->attr;
     const ref_tensor *dy = &c->in[0], *x = &c->in[1];
     int64_t outer, n, inner;

@@ -30,7 +30,7 @@ typedef struct batch {
     int64_t piece, pieces; /* of the outer range */
     int64_t terms;         /* sums of a channel: 2 forward, 3 backward */
     int64_t group;         /* channels of a task that does all passes */
-    dh__act act;           /* that follows */
+    dh__act act;           /* that follows, or that dy comes through first */
     double act_alpha;
     double *sums;               /* [pieces][terms][channels]; joined in [0] */
     float *m, *k, *b, *m0, *m1; /* [channels] each: what the last pass applies */
@@ -43,7 +43,7 @@ static batch batch_of(const dh_call *call)
     bool train = call->op == &dh_op_batch_norm_train;
     batch n = {
         .x = &call->in[dx], .out = &call->out[0], .epsilon = attr->epsilon, .outer = 1, .inner = 1};
-    bool gated = dx && attr->act != DH_ACT_NONE;
+    bool gated = dx && attr->gate != DH_ACT_NONE;
     bool add = !dx && attr->add;
     bool affine = call->in_count - gated - add == (train ? 3 : 5);
     if (dx) {
@@ -72,7 +72,7 @@ static batch batch_of(const dh_call *call)
     if (n.piece < 1) n.piece = 1;
     n.pieces = (n.outer + n.piece - 1) / n.piece;
     if (n.pieces < 1) n.pieces = 1;
-    n.act = (dh__act)attr->act;
+    n.act = (dh__act)(dx ? attr->gate : attr->act);
     n.act_alpha = attr->alpha;
     n.kernels = dh__norm_table();
     n.terms = dx ? 3 : 2;

@@ -60,6 +60,13 @@ static __attribute__((noinline)) void F(finish_tile)(const dh__gemm_tile *t, con
         if (adjacent) a += t_a_step;         \
         __asm__ volatile("" ::: "memory");   \
     } while (0)
+#define FOUR_STEPS       \
+    const int steps = 4; \
+    STEP(0);             \
+    STEP(1);             \
+    STEP(2);             \
+    STEP(3);             \
+    ROWS(A_NEXT)
 #define SET(i)                                              \
     if (i < h) {                                            \
         T *to = (T *)t->c + i * t->c_row;                   \
@@ -120,20 +127,10 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
                     fetch_sets--;
                 }
             }
-            const int steps = 4;
-            STEP(0);
-            STEP(1);
-            STEP(2);
-            STEP(3);
-            ROWS(A_NEXT)
+            FOUR_STEPS
         }
         for (; left >= 4; left -= 4) {
-            const int steps = 4;
-            STEP(0);
-            STEP(1);
-            STEP(2);
-            STEP(3);
-            ROWS(A_NEXT)
+            FOUR_STEPS
         }
         for (; left > 0; left--) {
             const int steps = 1;
@@ -194,6 +191,7 @@ static void F(tile_cols)(const dh__gemm_tile *t, int h)
 #undef ZERO
 #undef FMA
 #undef STEP
+#undef FOUR_STEPS
 #undef SET
 #undef ADD
 #undef KEEP
