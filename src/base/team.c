@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The thread team over OpenMP. A run is one parallel region whose threads draw task numbers from a
- * counter; a region always asks for the whole team, because libgomp ends and makes threads anew
+/* The thread team over OpenMP. A run is one parallel region whose threads draw task numbers from
+ * counters; a region always asks for the whole team, because libgomp ends and makes threads anew
  * when the number asked for changes from one region to the next.
  *
  * A session is one region around many runs. Between them its threads wait by our own rule, a short
@@ -105,24 +105,63 @@ static void run_serially(int64_t count, void (*task)(void *context, int64_t i), 
     inside_run = before;
 }
 
+/* --- shares --- */
+
+/* Tasks are dealt in stretches, one for each thread, which then helps the others: so that a thread
+ * finds in its own caches what it left there in the run before. */
+enum { SHARES_MAX = 64 };
+
+typedef struct shares {
+    int64_t count;
+    int parts;
+    struct {
+        _Alignas(64) atomic_int_fast64_t next; /* a line of its own: it is written all the time */
+    } part[SHARES_MAX];
+} shares;
+
+static int64_t first_of(const shares *s, int part)
+{
+    int64_t rest = s->count % s->parts; /* the first shares have one more */
+    return s->count / s->parts * part + (part < rest ? part : rest);
+}
+
+static void shares_deal(shares *s, int64_t count, int64_t parts)
+{
+    s->count = count;
+    s->parts = parts < SHARES_MAX ? (int)parts : SHARES_MAX;
+    for (int p = 0; p < s->parts; p++) atomic_init(&s->part[p].next, first_of(s, p));
+}
+
+/* The next task of *part, or of those behind it, to which *part moves on; -1: none is left. The
+ * caller begins with a part of its own and *helped = 0. */
+static int64_t shares_take(shares *s, int *part, int *helped)
+{
+    for (; *helped < s->parts; ++*helped) {
+        atomic_int_fast64_t *next = &s->part[*part].next;
+        int64_t end = first_of(s, *part + 1);
+        if (atomic_load_explicit(next, memory_order_relaxed) < end) {
+            int64_t i = atomic_fetch_add_explicit(next, 1, memory_order_relaxed);
+            if (i < end) return i;
+        }
+        *part = (*part + 1) % s->parts;
+    }
+    return -1;
+}
+
 #if defined(_OPENMP)
 
 typedef struct team_job {
     void (*task)(void *context, int64_t i);
     void *context;
-    int64_t count;
     uint64_t float_mode; /* the leader's, for all: else bits would tell which thread made them */
-    /* a line of its own: every thread writes it */
-    _Alignas(64) atomic_int_fast64_t next;
+    shares shares;
 } team_job;
 
-static void work(team_job *job)
+static void work(team_job *job, int index)
 {
-    for (;;) {
-        int64_t i = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed);
-        if (i >= job->count) return;
+    int part = index % job->shares.parts, helped = 0;
+    for (int64_t i; (i = shares_take(&job->shares, &part, &helped)) >= 0;)
         job->task(job->context, i);
-    }
 }
 
 static void work_on(team_job *job, int index)
@@ -131,7 +170,7 @@ static void work_on(team_job *job, int index)
     inside_run = true;
     thread_index = index;
     if (before != job->float_mode) dh__float_mode_set(job->float_mode);
-    work(job);
+    work(job, index);
     if (before != job->float_mode) dh__float_mode_set(before);
     thread_index = 0;
     inside_run = false;
@@ -304,8 +343,11 @@ void dh__team_run(int64_t count, void (*task)(void *context, int64_t i), void *c
 #if defined(_OPENMP)
     int threads = count == 1 ? 1 : dh__team_size();
     if (threads > 1) {
-        team_job job = {
-            .task = task, .context = context, .count = count, .float_mode = dh__float_mode_get()};
+        team_job job;
+        job.task = task;
+        job.context = context;
+        job.float_mode = dh__float_mode_get();
+        shares_deal(&job.shares, count, threads);
         if (current)
             run_in_session(current, threads, &job);
         else
@@ -319,28 +361,29 @@ void dh__team_run(int64_t count, void (*task)(void *context, int64_t i), void *c
 typedef struct placed_job {
     void (*task)(void *context, int64_t i, int64_t place);
     void *context;
-    int64_t count;
-    _Alignas(64) atomic_int_fast64_t next;
+    shares shares;
 } placed_job;
 
 static void run_place(void *context, int64_t place)
 {
     placed_job *job = context;
-    for (;;) {
-        int64_t i = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed);
-        if (i >= job->count) return;
+    int part = (int)(place % job->shares.parts), helped = 0;
+    for (int64_t i; (i = shares_take(&job->shares, &part, &helped)) >= 0;)
         job->task(job->context, i, place);
-    }
 }
 
 void dh__team_run_placed(int64_t places, int64_t count,
                          void (*task)(void *context, int64_t i, int64_t place), void *context)
 {
     if (count <= 0 || !task) return;
-    placed_job job = {.task = task, .context = context, .count = count};
+    placed_job job;
     int64_t threads = places > 1 ? dh__team_size() : 1;
     if (threads > places) threads = places;
     if (threads > count) threads = count;
+    if (threads < 1) threads = 1;
+    job.task = task;
+    job.context = context;
+    shares_deal(&job.shares, count, threads);
     if (threads > 1)
         dh__team_run(threads, run_place, &job);
     else
