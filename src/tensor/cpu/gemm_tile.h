@@ -7,8 +7,8 @@
  * tiles of nearly equal height and none is mostly padding. */
 
 /* h rows of nv vectors from registers to C, with all that follows the product */
-static __attribute__((noinline)) void F(finish_tile)(const dh__gemm_tile *t, const T *sums, int h,
-                                                     int nv)
+static __attribute__((noinline)) void F(finish_any)(const dh__gemm_tile *t, const T *sums, int h,
+                                                    int nv)
 {
     const V alpha = F(dh__set)((T)t->alpha), beta = F(dh__set)((T)t->beta);
     for (int v = 0; v < nv; v++) {
@@ -28,6 +28,39 @@ static __attribute__((noinline)) void F(finish_tile)(const dh__gemm_tile *t, con
                 F(dh__store_part)(c, x, width);
         }
     }
+}
+
+/* The same of whole vectors with the biases of columns; act and whether something is added known
+ * here. */
+DH_SIMD_INLINE void F(finish_whole)(const dh__gemm_tile *t, const T *sums, int h, int nv,
+                                    const dh__act act, const bool add)
+{
+    const V alpha = F(dh__set)((T)t->alpha), beta = F(dh__set)((T)t->beta);
+    for (int v = 0; v < nv; v++) {
+        const V bias = t->bias ? F(dh__load)((const T *)t->bias + v * W) : (V){0};
+        T *c = (T *)t->c + v * W;
+        for (int i = 0; i < h; i++, c += t->c_row) {
+            V x = alpha * F(dh__load)(sums + (i * nv + v) * W);
+            if (add) x = F(dh__fma)(beta, F(dh__load)(c), x);
+            F(dh__store)(c, F(dh__activate)(x + bias, act, 0));
+        }
+    }
+}
+
+static __attribute__((noinline)) void F(finish_tile)(const dh__gemm_tile *t, const T *sums, int h,
+                                                     int nv)
+{
+    const bool add = t->beta != 0;
+    if (t->cols < nv * W || t->row_bias || t->act == DH_ACT_LEAKY_RELU)
+        F(finish_any)(t, sums, h, nv);
+    else if (add)
+        F(finish_whole)(t, sums, h, nv, t->act, true);
+    else if (t->act == DH_ACT_RELU)
+        F(finish_whole)(t, sums, h, nv, DH_ACT_RELU, false);
+    else if (t->act == DH_ACT_RELU6)
+        F(finish_whole)(t, sums, h, nv, DH_ACT_RELU6, false);
+    else
+        F(finish_whole)(t, sums, h, nv, DH_ACT_NONE, false);
 }
 
 /* Element of A in row i, q steps on. Rows apart: a pointer to every third row and one stride in a
