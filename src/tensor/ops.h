@@ -58,6 +58,8 @@ double dh__op_flops(const dh_call *call);
 int64_t dh__view_count(const dh_view *view); /* elements */
 bool dh__view_contiguous(const dh_view *view);
 void dh__view_pack(dh_view *view); /* strides := contiguous, row-major */
+/* The same, axis 1 being the innermost: [N, C, ...] as it lies channels last. ndim >= 2 */
+void dh__view_pack_last(dh_view *view);
 bool dh__same_shape(const dh_view *a, const dh_view *b);
 /* "[8, 3, 32, 32]" into buffer; returns buffer. */
 const char *dh__shape_text(char *buffer, size_t size, int ndim, const int64_t *shape);

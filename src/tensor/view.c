@@ -33,6 +33,17 @@ void dh__view_pack(dh_view *view)
     }
 }
 
+void dh__view_pack_last(dh_view *view)
+{
+    dh_view turned = *view; /* axis 1 behind the others */
+    for (int i = 1; i < view->ndim - 1; i++) turned.shape[i] = view->shape[i + 1];
+    turned.shape[view->ndim - 1] = view->shape[1];
+    dh__view_pack(&turned);
+    view->stride[0] = turned.stride[0];
+    view->stride[1] = turned.stride[view->ndim - 1];
+    for (int i = 2; i < view->ndim; i++) view->stride[i] = turned.stride[i - 1];
+}
+
 bool dh__same_shape(const dh_view *a, const dh_view *b)
 {
     return a->ndim == b->ndim && !memcmp(a->shape, b->shape, sizeof a->shape[0] * (size_t)a->ndim);

@@ -16,13 +16,14 @@ typedef struct family {
 
 /* How an operand lies in memory. */
 typedef enum layout {
-    PACKED,    /* row-major, aligned to 64 bytes */
-    REVERSED,  /* axes in the opposite order: a transposed view */
-    STEP_2,    /* every second element of the last axis, rows of a wider buffer */
-    NEGATIVE,  /* every axis runs backwards */
-    OFFSET,    /* row-major, one element past an aligned address */
-    BROADCAST, /* stride 0 along axes of length 1, the others packed */
-    REPEATED,  /* stride 0 along axis 0: its rows are one and the same */
+    PACKED,        /* row-major, aligned to 64 bytes */
+    REVERSED,      /* axes in the opposite order: a transposed view */
+    STEP_2,        /* every second element of the last axis, rows of a wider buffer */
+    NEGATIVE,      /* every axis runs backwards */
+    OFFSET,        /* row-major, one element past an aligned address */
+    BROADCAST,     /* stride 0 along axes of length 1, the others packed */
+    REPEATED,      /* stride 0 along axis 0: its rows are one and the same */
+    CHANNELS_LAST, /* [N, C, ...] with axis 1 innermost; of fewer axes packed */
     LAYOUT_COUNT
 } layout;
 

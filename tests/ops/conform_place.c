@@ -9,12 +9,13 @@
 
 enum { GUARD = 128 };
 
-const char *const layout_names[LAYOUT_COUNT] = {"packed", "reversed",  "step 2",  "negative",
-                                                "offset", "broadcast", "repeated"};
+const char *const layout_names[LAYOUT_COUNT] = {"packed", "reversed",  "step 2",   "negative",
+                                                "offset", "broadcast", "repeated", "channels last"};
 
 static void set_strides(dh_view *v, layout how)
 {
     dh__view_pack(v);
+    if (how == CHANNELS_LAST && v->ndim > 2) dh__view_pack_last(v);
     int64_t stride = 1;
     for (int i = 0; i < v->ndim; i++) {
         int back = v->ndim - 1 - i;

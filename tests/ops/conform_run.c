@@ -310,6 +310,22 @@ static void run_repeated(subject *s)
     run_layouts(s, in, PACKED, "inputs repeated");
 }
 
+/* Images with their channels last: what is read, what is written, both. */
+static void run_channels_last(const subject *s)
+{
+    layout in[MAX_OPERANDS];
+    set_layouts(in, PACKED);
+    run_layouts(s, in, CHANNELS_LAST, "outputs channels last");
+    for (int i = 0; i < s->in_count; i++) {
+        const ref_tensor *x = &s->in[i], *y = &s->want[0];
+        bool alike = x->ndim == y->ndim && x->count == y->count;
+        for (int a = 0; alike && a < x->ndim; a++) alike = x->shape[a] == y->shape[a];
+        if (i == 0 || alike) in[i] = CHANNELS_LAST;
+    }
+    run_layouts(s, in, PACKED, "inputs channels last");
+    run_layouts(s, in, CHANNELS_LAST, "inputs and outputs channels last");
+}
+
 void mode_views(subject *s)
 {
     layout in[MAX_OPERANDS];
@@ -326,6 +342,7 @@ void mode_views(subject *s)
     }
     for (int i = 0; i < MAX_OPERANDS; i++) in[i] = (layout)(1 + i % OFFSET);
     run_layouts(s, in, STEP_2, "inputs mixed, outputs step 2");
+    run_channels_last(s);
     run_repeated(s);
 }
 

@@ -153,6 +153,9 @@ typedef struct dh_impl {
      * making. run() makes it itself, in scratch, where call->packed is NULL. Both NULL: nothing. */
     size_t (*packed)(const dh_call *call);
     void (*pack)(const dh_call *call, void *out);
+    /* A call that it takes with images whose channels are last in memory, inputs or result, is no
+     * slower for that: then a plan that only predicts may lay them so. */
+    bool channels_last;
     /* Computes. Neither allocates nor checks shapes; fails only for what data alone can tell. */
     dh_status (*run)(const dh_call *call);
 } dh_impl;

@@ -203,7 +203,7 @@ bool dh__conv_tap_at(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__c
         at[i] = position[i] * a[i].in_step + a[i].at[tap[i]];
         if ((at[i] < 0 || at[i] >= a[i].in) && (i < 2 || c->images)) return false;
     }
-    if (c->images)
+    if (c->images || c->in_place)
         *offset = ((at[0] * a[1].in + at[1]) * a[2].in + at[2]) * t->images * c->pixel;
     else
         *offset =
@@ -215,13 +215,34 @@ bool dh__conv_tap_at(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__c
 
 static char *element(const dh_view *v, int64_t n, int64_t channel, int64_t at, int64_t size)
 {
-    return (char *)v->data + (n * v->stride[0] + channel * v->stride[1] + at) * size;
+    return (char *)v->data +
+           (n * v->stride[0] + channel * v->stride[1] + at * dh__pixel_step(v)) * size;
+}
+
+/* count pixels of so many channels, apart, to out: the channels are last on both sides. */
+static void copy_pixels(const dh__conv_cut *c, char *out, int64_t out_step, const char *from,
+                        int64_t apart, int64_t channels, int64_t fill, int64_t count)
+{
+    if (fill <= c->nr) {
+        c->kernels->pack_copy[c->f64](out, out_step, from, apart, (int)channels, (int)fill, count);
+        return;
+    }
+    bool dense = out_step == channels && apart == channels;
+    size_t bytes = (size_t)((dense ? count : 1) * channels * c->size);
+    for (int64_t i = 0; i < (dense ? 1 : count); i++)
+        memcpy(out + i * out_step * c->size, from + i * apart * c->size, bytes);
 }
 
 /* count elements of so many channels to out, channels last. */
 static void turn_in(const dh__conv_cut *c, char *out, int64_t out_step, const dh_view *x, int64_t n,
                     int64_t first, int64_t channels, int64_t fill, int64_t at, int64_t count)
 {
+    int64_t apart = dh__pixel_step(x);
+    if (apart > 1) {
+        copy_pixels(c, out, out_step, element(x, n, first, at, c->size), apart, channels, fill,
+                    count);
+        return;
+    }
     for (int64_t k = 0; k < fill; k += c->nr) {
         int64_t width = dh__at_most(c->nr, channels - k), wide = dh__at_most(c->nr, fill - k);
         if (width < 0) width = 0;
@@ -280,6 +301,12 @@ static void turn_out(const dh__conv_cut *c, const char *pixels, int64_t step, co
                      int64_t count)
 {
     _Alignas(64) char turned[32 * 128]; /* nr x nr */
+    int64_t pixel = dh__pixel_step(y);
+    if (pixel > 1) {
+        copy_pixels(c, element(y, n, first, at, c->size), pixel * apart, pixels, step, channels,
+                    channels, count);
+        return;
+    }
     for (int64_t i = 0; i < count; i += c->nr) {
         int64_t width = dh__at_most(c->nr, count - i);
         const char *from = pixels + i * step * c->size;
@@ -315,6 +342,33 @@ static int64_t out_at(const dh__conv_sweep *s, int64_t z, int64_t y, int64_t x)
     return ((a[0].out_first + z * a[0].out_step) * a[1].out + a[1].out_first + y * a[1].out_step) *
                a[2].out +
            a[2].out_first + x * a[2].out_step;
+}
+
+/* The place in its tensor of a line's first pixel, and its image. */
+static int64_t line_at(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,
+                       int64_t line)
+{
+    const dh__conv_axis *a = s->axis;
+    if (!c->images) return out_at(s, t->z, t->y + line, t->x);
+    return out_at(s, line / (a[1].count * a[2].count), line / a[2].count % a[1].count,
+                  line % a[2].count);
+}
+
+void *dh__conv_line(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,
+                    const dh_view *y, int64_t first, int64_t line, int64_t *step)
+{
+    *step = c->images ? y->stride[0] : s->axis[2].out_step * dh__pixel_step(y);
+    return element(y, t->n, first, line_at(s, c, t, line), c->size);
+}
+
+void dh__conv_take_line(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,
+                        const dh_view *y, int64_t first, int64_t line, int64_t count, void *out,
+                        int64_t out_step)
+{
+    int64_t at = line_at(s, c, t, line);
+    for (int64_t i = 0; i < t->images; i++)
+        turn_in(c, (char *)out + i * out_step * c->size, out_step, y, t->n + i, first, count, count,
+                at, c->images ? 1 : t->line);
 }
 
 void dh__conv_scatter(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,

@@ -48,6 +48,7 @@ static inline void dh__conv_tap_number(const dh__conv_sweep *s, int64_t tap, int
 typedef struct dh__conv_cut {
     const dh__gemm_kernels *kernels;
     bool f64, images;          /* images: a line is one position in many images */
+    bool in_place;             /* no slab: the images are read as they lie, channels last */
     int64_t size, mr, nr;      /* bytes of an element, of the micro-kernel */
     int64_t n, channels;       /* of the input; channels: gathered at a time */
     int64_t pixel;             /* elements from pixel to pixel of the slab */
@@ -84,6 +85,21 @@ static inline int64_t dh__conv_step(const dh__conv_sweep *s, const dh__conv_cut 
 {
     return c->images ? c->pixel : s->axis[2].in_step * c->pixel;
 }
+
+/* Are no more pixels of a row seen than there are? */
+static inline bool dh__conv_inside(const dh__conv_axis *a)
+{
+    return a->low >= 0 && (a->count - 1) * a->in_step + a->low + a->span <= a->in;
+}
+
+/* Where the first pixel of a line lies in a result whose channels are last, from channel `first`
+ * on; *step: elements from pixel to pixel of the line. */
+void *dh__conv_line(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,
+                    const dh_view *y, int64_t first, int64_t line, int64_t *step);
+/* As many values from there of y to out, out_step elements from pixel to pixel; any layout. */
+void dh__conv_take_line(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,
+                        const dh_view *y, int64_t first, int64_t line, int64_t count, void *out,
+                        int64_t out_step);
 
 /* Between the strip's pixels of nr channels each, in the order of lines, and the tensor of the
  * result, whose channels from first on they are; there are count of them. */

@@ -26,6 +26,7 @@ typedef struct job {
     int64_t chunks; /* of the input's channels */
     int64_t taps_a_piece;
     bool merged; /* the taps of a row are one run */
+    bool writes; /* where the result belongs, channels last */
     int64_t panels, groups_of_panels;
     char *weights; /* [panel][chunk][tap][channel of chunk][nr] */
     char *slots;
@@ -68,12 +69,35 @@ static int64_t runs_of(const job *j, const dh__conv_strip *t, int64_t line, int6
     return count;
 }
 
+/* The first pixel of a line, from channel `channel` on, and the elements from pixel to pixel. */
+static char *line_of(const job *j, const dh__conv_strip *t, int64_t line, int64_t channel,
+                     char *pixels, int64_t *step)
+{
+    if (j->writes) return dh__conv_line(&j->sweep, &j->cut, t, j->to, channel, line, step);
+    *step = j->cut.nr;
+    return pixels + line * t->line * j->cut.nr * j->cut.size;
+}
+
+/* What is added, where the sums are made. */
+static void take_summand(const job *j, const dh__conv_strip *t, int64_t channel, int64_t width,
+                         char *pixels)
+{
+    const dh_view *add = j->w.s->add;
+    if (!j->writes) {
+        dh__conv_take(&j->sweep, &j->cut, t, add, channel, width, pixels);
+        return;
+    }
+    for (int64_t line = 0, step; line < t->lines; line++) {
+        char *to = line_of(j, t, line, channel, pixels, &step);
+        dh__conv_take_line(&j->sweep, &j->cut, t, add, channel, line, width, to, step);
+    }
+}
+
 /* Adds taps [tap, end) of a chunk to all pixels of a strip. */
 static void add_piece(const job *j, const dh__conv_strip *t, dh__gemm_tile tile, const char *slab,
-                      char *pixels, int64_t tap, int64_t end, int64_t length)
+                      char *pixels, int64_t channel, int64_t tap, int64_t end, int64_t length)
 {
     dh__gemm_at runs[RUNS_MAX];
-    int64_t row = tile.c_row * j->cut.size;
     dh__gemm_rows tiles = dh__gemm_cut_rows(t->line, j->cut.mr);
     int64_t bytes = (end - tap) * length * j->cut.nr * j->cut.size;
     dh__gemm_ahead ahead =
@@ -83,10 +107,11 @@ static void add_piece(const job *j, const dh__conv_strip *t, dh__gemm_tile tile,
     for (int64_t line = 0; line < t->lines; line++) {
         tile.run_count = runs_of(j, t, line, tap, end, length, runs);
         if (!tile.run_count && tile.beta != 0 && !tile.bias && !tile.act) continue;
+        char *first = line_of(j, t, line, channel, pixels, &tile.c_row);
         for (int64_t i = 0; i < tiles.tiles; i++) {
             int64_t begin = dh__gemm_tile_row(&tiles, i);
             tile.a = slab + begin * tile.a_step * j->cut.size;
-            tile.c = pixels + (line * t->line + begin) * row;
+            tile.c = first + begin * tile.c_row * j->cut.size;
             dh__gemm_fetch(&tile, &ahead);
             j->cut.kernels->tile[j->cut.f64][0](&tile,
                                                 (int)(dh__gemm_tile_row(&tiles, i + 1) - begin));
@@ -99,35 +124,31 @@ static void make_panel(const job *j, const dh__conv_strip *t, int64_t panel, con
 {
     int64_t first = panel * j->cut.nr, size = j->cut.size, taps = j->sweep.taps;
     int64_t width = dh__at_most(j->cut.nr, j->w.out_channels - first);
+    int64_t channel = j->w.group * j->w.out_channels + first;
     const dh_view *bias = j->w.s->bias;
     dh__gemm_tile tile = {.a_step = dh__conv_step(&j->sweep, &j->cut),
                           .b_step = j->cut.nr,
-                          .c_row = j->cut.nr,
                           .cols = width,
                           .alpha = 1,
                           .beta = j->w.s->add ? 1 : 0,
                           .act_alpha = j->w.s->act_alpha};
-    if (j->w.s->add)
-        dh__conv_take(&j->sweep, &j->cut, t, j->w.s->add, j->w.group * j->w.out_channels + first,
-                      width, pixels);
+    if (j->w.s->add) take_summand(j, t, channel, width, pixels);
     for (int64_t chunk = 0; chunk < j->chunks; chunk++) {
         int64_t length = chunk_length(j, chunk), tap = 0;
         do {
             int64_t end = dh__at_most(tap + j->taps_a_piece, taps);
             if (end >= taps && chunk + 1 == j->chunks) {
                 tile.act = j->w.s->act;
-                if (bias)
-                    tile.bias =
-                        (const char *)bias->data + (j->w.group * j->w.out_channels + first) * size;
+                if (bias) tile.bias = (const char *)bias->data + channel * size;
             }
             tile.b = j->weights + (weights_at(j, panel, chunk) + tap * length * j->cut.nr) * size;
-            add_piece(j, t, tile, slab + chunk * j->w.chunk * size, pixels, tap, end, length);
+            add_piece(j, t, tile, slab + chunk * j->w.chunk * size, pixels, channel, tap, end,
+                      length);
             tile.beta = 1;
             tap = end;
         } while (tap < taps);
     }
-    dh__conv_scatter(&j->sweep, &j->cut, t, j->to, j->w.group * j->w.out_channels + first, width,
-                     pixels);
+    if (!j->writes) dh__conv_scatter(&j->sweep, &j->cut, t, j->to, channel, width, pixels);
 }
 
 static void sum_task(void *context, int64_t i, int64_t place)
@@ -136,14 +157,43 @@ static void sum_task(void *context, int64_t i, int64_t place)
     int64_t group = i % j->groups_of_panels;
     char *slab = j->slots + place * j->slot, *pixels = slab + j->slab;
     dh__conv_strip t = dh__conv_strip_of(&j->sweep, &j->cut, i / j->groups_of_panels);
-    dh__conv_gather(&j->sweep, &j->cut, &t, j->from, j->w.group * j->w.in_channels,
-                    j->w.in_channels, slab);
+    int64_t channel = j->w.group * j->w.in_channels;
+    if (j->cut.in_place)
+        slab = dh__conv_plane(j->w.s, j->from, t.n, channel);
+    else
+        dh__conv_gather(&j->sweep, &j->cut, &t, j->from, channel, j->w.in_channels, slab);
     int64_t end = j->panels * (group + 1) / j->groups_of_panels;
     for (int64_t p = j->panels * group / j->groups_of_panels; p < end; p++)
         make_panel(j, &t, p, slab, pixels);
 }
 
 /* --- the implementation --- */
+
+/* Images lie one after the other, pixel by pixel. */
+static bool flat(const dh__conv_sides *s, const dh_view *v)
+{
+    return s->c.n <= 1 ||
+           (dh__pixel_step(v) == v->shape[1] && v->stride[0] == dh__view_count(v) / v->shape[0]);
+}
+
+/* The call; a window of one element that moves by one sees the pixels of an image as one row, or
+ * even those of all images. */
+static dh__conv_sides sides_of(const dh_call *call)
+{
+    dh__conv_sides s = dh__conv_sides_of(call);
+    dh__windows *w = &s.c.w;
+    int64_t pixels = 1;
+    for (int i = 0; i < 3; i++) {
+        if (w->size[i] != 1 || w->stride[i] != 1 || w->begin[i] || w->in[i] != w->out[i]) return s;
+        pixels *= w->in[i];
+    }
+    if (flat(&s, &s.large) && flat(&s, &s.small) && (!s.add || flat(&s, s.add))) {
+        pixels *= s.c.n;
+        s.c.n = 1;
+    }
+    for (int i = 0; i < 3; i++) w->in[i] = w->out[i] = i < 2 ? 1 : pixels;
+    return s;
+}
 
 static job job_of(const dh__conv_sides *s, int64_t number)
 {
@@ -155,6 +205,9 @@ static job job_of(const dh__conv_sides *s, int64_t number)
     j.w.in_channels = to_large ? s->c.out_channels : s->c.in_channels;
     j.w.out_channels = to_large ? s->c.in_channels : s->c.out_channels;
     j.cut = dh__conv_cut_of(&j.sweep, s->c.n, j.w.in_channels, s->size == 8);
+    j.writes = dh__pixel_step(j.to) > 1;
+    j.cut.in_place = !j.cut.images && dh__pixel_step(j.from) > 1 && dh__conv_inside(last);
+    if (j.cut.in_place) j.cut.pixel = j.from->shape[1];
     j.panels = dh__divide_up(j.w.out_channels, j.cut.nr);
     j.chunks = dh__divide_up(j.w.in_channels, PIECE);
     j.w.chunk = j.chunks ? dh__divide_up(j.w.in_channels, j.chunks) : 0;
@@ -174,14 +227,14 @@ static job job_of(const dh__conv_sides *s, int64_t number)
 
 static const char *refuse_direct(const dh_call *call)
 {
-    dh__conv_sides s = dh__conv_sides_of(call);
+    dh__conv_sides s = sides_of(call);
     const dh__conv *c = &s.c;
     bool to_large = s.to_large, f64 = s.large.dtype == DH_F64;
     if (s.large.dtype != DH_F32 && !f64) return "dtype is neither f32 nor f64";
     if (!dh__packed_from(&s.weight, 1)) return "weight is not packed";
-    if (!dh__packed_from(&s.small, 2)) return "positions are not packed";
-    if (!dh__packed_from(&s.large, 2)) return "images are not packed";
-    if (s.add && !dh__packed_from(s.add, 2)) return "what is added is not packed";
+    if (!dh__pixel_step(&s.small)) return "positions are not packed";
+    if (!dh__pixel_step(&s.large)) return "images are not packed";
+    if (s.add && !dh__pixel_step(s.add)) return "what is added is not packed";
     if (s.bias && s.bias->stride[0] != 1) return "bias is not packed";
     if ((to_large ? c->in_channels : c->out_channels) < LEAST_OUT) return "few channels result";
     if (c->in_channels < 1 || c->out_channels < 1) return "no channels";
@@ -216,7 +269,7 @@ static void set_slots(const dh__conv_sides *s, job *j)
 
 static size_t scratch_direct(const dh_call *call)
 {
-    dh__conv_sides s = dh__conv_sides_of(call);
+    dh__conv_sides s = sides_of(call);
     job j = job_of(&s, 0);
     set_slots(&s, &j);
     return (size_t)(dh__conv_shift_bytes(&s) + weights_size(&s, &j) + dh__cpu_count() * j.slot);
@@ -231,7 +284,7 @@ static void pack_weights(job *j, char *to, int64_t places)
 /* Of a convolution's groups, one after the other. */
 static size_t packed_direct(const dh_call *call)
 {
-    dh__conv_sides s = dh__conv_sides_of(call);
+    dh__conv_sides s = sides_of(call);
     if (call->op != &dh_op_conv) return 0;
     job j = job_of(&s, 0);
     return (size_t)(dh__conv_shift_bytes(&s) + weights_size(&s, &j) * s.c.groups);
@@ -239,7 +292,7 @@ static size_t packed_direct(const dh_call *call)
 
 static void pack_direct(const dh_call *call, void *out)
 {
-    dh__conv_sides s = dh__conv_sides_of(call);
+    dh__conv_sides s = sides_of(call);
     job j = job_of(&s, 0);
     char *weights = (char *)out + dh__conv_shift_bytes(&s);
     dh__conv_pack_shifts(&s, out);
@@ -251,14 +304,13 @@ static void fill_planes(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
     const dh_view *y = j->to, *bias = j->w.s->bias;
-    int64_t channels = y->shape[1], size = j->w.s->size, area = 1;
+    int64_t channels = y->shape[1], size = j->w.s->size, area = 1, step = dh__pixel_step(y);
     for (int i = 2; i < y->ndim; i++) area *= y->shape[i];
     for (int64_t i = begin; i < end; i++) {
-        void *plane = dh__conv_plane(j->w.s, y, i / channels, i % channels);
-        for (int64_t e = 0; bias && e < area; e++)
-            memcpy((char *)plane + e * size, (char *)bias->data + i % channels * size,
-                   (size_t)size);
-        if (!bias) memset(plane, 0, (size_t)(area * size));
+        static const double zero = 0;
+        char *plane = dh__conv_plane(j->w.s, y, i / channels, i % channels);
+        const void *value = bias ? (char *)bias->data + i % channels * size : (void *)&zero;
+        for (int64_t e = 0; e < area; e++) memcpy(plane + e * step * size, value, (size_t)size);
     }
 }
 
@@ -273,7 +325,7 @@ static void fill_untouched(job *j)
 
 static dh_status run_direct(const dh_call *call)
 {
-    dh__conv_sides s = dh__conv_sides_of(call);
+    dh__conv_sides s = sides_of(call);
     if (!dh__view_count(&call->out[0])) return DH_OK;
     char *scratch, *packed = dh__conv_fold(&s, call, &scratch);
     for (int64_t number = 0; number < dh__conv_sweeps(&s.c.w, s.to_large); number++) {
@@ -302,4 +354,5 @@ const dh_impl dh__conv_direct = {.name = "direct",
                                  .scratch = scratch_direct,
                                  .packed = packed_direct,
                                  .pack = pack_direct,
-                                 .run = run_direct};
+                                 .run = run_direct,
+                                 .channels_last = true};

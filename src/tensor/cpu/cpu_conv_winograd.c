@@ -217,4 +217,5 @@ const dh_impl dh__conv_winograd = {.name = "winograd",
                                    .scratch = scratch_winograd,
                                    .packed = packed_winograd,
                                    .pack = pack_winograd,
-                                   .run = run_winograd};
+                                   .run = run_winograd,
+                                   .channels_last = true};
