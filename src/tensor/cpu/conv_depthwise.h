@@ -50,6 +50,6 @@ bool dh__depthwise_tile_of(const dh__depthwise *d, const dh__depthwise_place *at
 /* The plane of the input's first axis that tap k meets at plane z of the result, or -1. */
 int64_t dh__depthwise_depth(const dh__depthwise *d, int64_t z, int64_t k);
 
-extern const dh_impl dh__conv_depthwise, dh__conv_depthwise_dw;
+extern const dh_impl dh__conv_depthwise, dh__conv_depthwise_dw, dh__conv_depthwise_last;
 
 #endif

@@ -269,7 +269,10 @@ static const dh_impl conv_gemm = {
             &conv_gemm, &dh__conv_plain, NULL                                           \
     }
 
-const dh_impl *const dh_cpu_conv[] = OF_RESULTS;
+const dh_impl *const dh_cpu_conv[] = {&dh__conv_winograd,  &dh__conv_depthwise_last,
+                                      &dh__conv_depthwise, &dh__conv_pointwise,
+                                      &dh__conv_direct,    &conv_gemm,
+                                      &dh__conv_plain,     NULL};
 const dh_impl *const dh_cpu_conv_dx[] = OF_RESULTS;
 const dh_impl *const dh_cpu_conv_transpose[] = OF_RESULTS;
 const dh_impl *const dh_cpu_conv_dw[] = {&dh__conv_winograd_dw, &dh__conv_depthwise_dw,

@@ -251,7 +251,8 @@ static dh_status arg_run(const dh_call *call)
     return DH_OK;
 }
 
-static const dh_impl fold_any = {.name = "fold", .scratch = fold_scratch, .run = fold_run};
+static const dh_impl fold_any = {
+    .name = "fold", .scratch = fold_scratch, .run = fold_run, .channels_last = true};
 static const dh_impl var_two_pass = {.name = "two_pass", .scratch = var_scratch, .run = var_run};
 static const dh_impl arg_any = {.name = "search", .run = arg_run};
 

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs of positions, channels last, a template without include guard: isa/last_kernels.c includes
+ * it per element type. */
+
+DH_SIMD_INLINE V F(some)(const T *p, int64_t n)
+{
+    return n >= W ? F(dh__load)(p) : F(dh__load_part)(p, n);
+}
+
+DH_SIMD_INLINE void F(put)(T *p, V v, int64_t n)
+{
+    if (n >= W)
+        F(dh__store)(p, v);
+    else
+        F(dh__store_part)(p, v, n);
+}
+
+/* The larger of the two, a NaN if there is one. */
+DH_SIMD_INLINE V F(larger)(V best, V v)
+{
+    const F(last_lanes) yes = (F(last_lanes))(v > best) | (F(last_lanes))(v != v);
+    return (V)((yes & (F(last_lanes))v) | (~yes & (F(last_lanes))best));
+}
+
+/* Channels [c, c + n), n <= W, of `count` positions from `first` on. */
+DH_SIMD_INLINE void F(sum_part)(const dh__last_run *r, int64_t first, const int count, int64_t c,
+                                int64_t n)
+{
+    const T *x = (const T *)r->x + first * r->x_step + c, *weight = (const T *)r->weight + c;
+    T *y = (T *)r->y + first * r->y_step + c;
+    const V bias = r->bias ? F(some)((const T *)r->bias + c, n) : (V){0};
+    V sum[P];
+    for (int p = 0; p < count; p++) sum[p] = bias;
+    for (int64_t t = 0; t < r->taps; t++) {
+        const V w = F(some)(weight + r->key[t] * r->weight_row, n);
+        const T *from = x + r->at[t];
+        for (int p = 0; p < count; p++)
+            sum[p] = F(dh__fma)(w, F(some)(from + p * r->x_step, n), sum[p]);
+    }
+    for (int p = 0; p < count; p++)
+        F(put)(y + p * r->y_step, F(dh__activate)(sum[p], r->act, (T)r->act_alpha), n);
+}
+
+DH_SIMD_INLINE void F(max_part)(const dh__last_run *r, int64_t first, const int count, int64_t c,
+                                int64_t n)
+{
+    const T *x = (const T *)r->x + first * r->x_step + c;
+    T *y = (T *)r->y + first * r->y_step + c;
+    V best[P];
+    for (int p = 0; p < count; p++) best[p] = F(dh__set)((T)-INFINITY);
+    for (int64_t t = 0; t < r->taps; t++)
+        for (int p = 0; p < count; p++)
+            best[p] = F(larger)(best[p], F(some)(x + r->at[t] + p * r->x_step, n));
+    for (int p = 0; p < count; p++) F(put)(y + p * r->y_step, best[p], n);
+}
+
+/* All channels of P positions, then of the next, so that memory is read in its own order; the last
+ * few positions one by one. */
+#define RUN(name)                                                                             \
+    DH_SIMD_INLINE void F(name##_some)(const dh__last_run *r, int64_t first, const int count) \
+    {                                                                                         \
+        int64_t c = 0;                                                                        \
+        for (; c + W <= r->channels; c += W) F(name##_part)(r, first, count, c, W);           \
+        if (c < r->channels) F(name##_part)(r, first, count, c, r->channels - c);             \
+    }                                                                                         \
+    static void F(name)(const dh__last_run *r)                                                \
+    {                                                                                         \
+        int64_t first = 0;                                                                    \
+        for (; first + P <= r->positions; first += P) F(name##_some)(r, first, P);            \
+        if (first + P / 2 <= r->positions) {                                                  \
+            F(name##_some)(r, first, P / 2);                                                  \
+            first += P / 2;                                                                   \
+        }                                                                                     \
+        for (; first < r->positions; first++) F(name##_some)(r, first, 1);                    \
+    }
+RUN(sum)
+RUN(max)
+#undef RUN
