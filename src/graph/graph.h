@@ -23,6 +23,7 @@ typedef struct dh__node {
 
 typedef struct dh__val {
     dh_view view; /* dtype, shape, packed strides, at the bound; data NULL */
+    bool last;    /* it lies with axis 1, the channels, innermost */
     dh__home home;
     int slot;       /* of DH_HOME_SLOT; index of an input or a constant */
     int64_t offset; /* in the store's arena, elements */
@@ -74,7 +75,8 @@ dh_status dh__graph_backward(dh__graph *graph, int roots, const dh_value *root, 
 const dh_view *dh__graph_view(const dh__graph *graph, dh_value value);
 
 /* --- passes ---
- * Each leaves an equal graph. Order: sort, fold, fuse, prune, mark ties, recompute, plan. */
+ * Each leaves an equal graph. Order: sort, fold, fuse, prune, mark ties, lay channels, recompute,
+ * plan. */
 
 /* Puts the nodes in the order of their phases, which stays theirs inside each. */
 dh_status dh__graph_sort(dh__graph *graph);
@@ -90,6 +92,10 @@ dh_status dh__graph_fuse(dh__graph *graph);
 dh_status dh__graph_prune(dh__graph *graph);
 /* Sets exact_ties in the nodes on the way to one that selects, if a gradient flows through that. */
 dh_status dh__graph_mark_ties(dh__graph *graph);
+
+/* Where nothing learns: values of images lie channels last, where all that makes and reads them
+ * takes them so at full speed (dh_impl.channels_last). Their strides alone tell. */
+dh_status dh__graph_lay_channels(dh__graph *graph, dh_device *device);
 
 /* A copy, node for node; the store is shared. */
 dh_status dh__graph_clone(dh__graph **out, const dh__graph *graph);

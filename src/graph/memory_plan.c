@@ -57,6 +57,7 @@ static bool may_overwrite(const dh__plan *plan, int i, int k)
     const dh_view *vx = &plan->views[x], *vy = &plan->views[y];
     if (g->values[base].home != DH_HOME_ARENA || plan->slots[base].last != i) return false;
     if (vx->dtype != vy->dtype || !dh__same_shape(vx, vy) || !dh__view_contiguous(vx)) return false;
+    if (!dh__view_contiguous(vy)) return false;
     if (plan->slots[x].shift || bytes_of(&plan->views[base]) != bytes_of(vx)) return false;
     for (int j = 0; j < n->in_count; j++)
         if (plan->slots[n->in[j]].base == base && n->in[j] != x) return false;

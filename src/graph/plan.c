@@ -127,6 +127,8 @@ static dh_status settle_node(dh__plan *plan, int i, bool first)
     dh_device *device = plan->arena->device;
     fetch_inputs(plan, i);
     DH_TRY(dh__op_infer(&c->call));
+    for (int k = 0; k < n->out_count; k++)
+        if (plan->graph->values[n->out[k]].last) dh__view_pack_last(&c->call.out[k]);
     bool was_view = !first && !c->impl;
     bool view = (first || was_view) && settle_view(plan, i);
     DH_REQUIRE(!was_view || view, DH_EUNSUPPORTED, "%s: no view at this size", c->call.op->name);
@@ -288,6 +290,7 @@ dh_status dh__plan_new(dh__plan **out, dh__graph *graph_take, dh__arena *arena, 
     if (!status) status = dh__graph_fuse(graph_take);
     if (!status) status = dh__graph_prune(graph_take);
     if (!status) status = dh__graph_mark_ties(graph_take);
+    if (!status) status = dh__graph_lay_channels(graph_take, arena->device);
     if (status) {
         dh__graph_free(graph_take);
         return status;
