@@ -5,6 +5,7 @@
 
 #include "cut.h"
 
+#define FEW_TILES 4
 #define LINES_MAX (DH_CONV_PIXELS / 4)
 #define SLAB_GOOD                                                                  \
     (DH_CONV_SLAB / 2) /* a strip is taken no larger than this, if one tile allows \
@@ -118,6 +119,16 @@ static void cut_rows(dh__conv_cut *c, const dh__conv_sweep *s)
     c->rows = dh__divide_up(a[1].count, dh__divide_up(a[1].count, rows));
     c->per_image =
         a[0].count * dh__divide_up(a[1].count, c->rows) * dh__divide_up(a[2].count, c->cols);
+    c->strips = c->per_image * c->n;
+}
+
+void dh__conv_cut_finely(dh__conv_cut *c, const dh__conv_sweep *s, int64_t strips)
+{
+    const dh__conv_axis *a = s->axis;
+    if (a[0].count * a[1].count != 1) return;
+    int64_t most = dh__divide_up(a[2].count, FEW_TILES * c->mr);
+    c->cols = dh__at_most(c->cols, dh__divide_up(a[2].count, dh__at_most(strips, most)));
+    c->per_image = dh__divide_up(a[2].count, c->cols);
     c->strips = c->per_image * c->n;
 }
 

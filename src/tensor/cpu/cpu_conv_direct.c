@@ -207,7 +207,10 @@ static job job_of(const dh__conv_sides *s, int64_t number)
     j.cut = dh__conv_cut_of(&j.sweep, s->c.n, j.w.in_channels, s->size == 8);
     j.writes = dh__pixel_step(j.to) > 1;
     j.cut.in_place = !j.cut.images && dh__pixel_step(j.from) > 1 && dh__conv_inside(last);
-    if (j.cut.in_place) j.cut.pixel = j.from->shape[1];
+    if (j.cut.in_place) {
+        j.cut.pixel = j.from->shape[1];
+        dh__conv_cut_finely(&j.cut, &j.sweep, TASKS_WANTED);
+    }
     j.panels = dh__divide_up(j.w.out_channels, j.cut.nr);
     j.chunks = dh__divide_up(j.w.in_channels, PIECE);
     j.w.chunk = j.chunks ? dh__divide_up(j.w.in_channels, j.chunks) : 0;
