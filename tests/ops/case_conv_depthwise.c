@@ -93,6 +93,28 @@ static const dh_conv_attr leaky_volume = {
         M(volume, C(2, 2, 5, 6, 17), C(4, 1, 3, 3, 3), C(2, 4, 5, 6, 17), 4), \
         M(volume_half, C(2, 2, 5, 7, 36), C(2, 1, 3, 3, 3), C(2, 2, 2, 3, 19), 2)
 
+/* channels around whole vectors and shares of tasks, where they lie last; rows of one to three
+ * groups of positions */
+static const dh_conv_attr many = {.group = 35, .pads = N4(1, 1, 1, 1), .act = DH_ACT_RELU6};
+static const dh_conv_attr many_half = {
+    .group = 35, .strides = N2(2, 2), .pads = N4(1, 1, 1, 1), .act = 1};
+static const dh_conv_attr many_low = {
+    .group = 35, .strides = N2(1, 2), .dilations = N2(2, 1), .pads = N4(3, 0, 1, 4)};
+static const dh_conv_attr many_leaky = {
+    .group = 35, .strides = N2(1, 1), .pads = N4(2, 2, 2, 2), .act = 2, .alpha = 0.25};
+static const dh_conv_attr most = {.group = 200, .pads = N4(1, 1, 1, 1)};
+
+#define MANY(M)                                                              \
+    M(many, C(2, 35, 5, 14), C(35, 1, 3, 3), C(2, 35, 5, 14), 35),           \
+        M(many, C(1, 35, 2, 3), C(35, 1, 3, 3), C(1, 35, 2, 3), 35),         \
+        M(many, C(1, 35, 9, 21), C(35, 1, 3, 3), C(1, 35, 9, 21), 35),       \
+        M(many_half, C(2, 35, 7, 13), C(35, 1, 3, 3), C(2, 35, 4, 7), 35),   \
+        M(many_half, C(1, 35, 6, 8), C(35, 1, 3, 3), C(1, 35, 3, 4), 35),    \
+        M(many_low, C(1, 35, 6, 9), C(35, 1, 3, 3), C(1, 35, 5, 6), 35),     \
+        M(many_leaky, C(2, 35, 5, 14), C(35, 1, 5, 5), C(2, 35, 5, 14), 35), \
+        M(many_leaky, C(2, 35, 3, 5), C(35, 1, 3, 3), C(2, 35, 5, 7), 35),   \
+        M(most, C(1, 200, 9, 11), C(200, 1, 3, 3), C(1, 200, 9, 11), 200)
+
 #define LONG_DW(ATTR, X, W, Y, O) LARGE_DW(1e-3, ATTR, X, Y, W) /* up to 13,200 terms */
 
 static const dh_conv_attr up = {.group = 3, .strides = N2(2, 2), .output_padding = N2(1, 0)};
@@ -106,6 +128,8 @@ const op_case case_conv_depthwise[] = {
     SHAPES(CONV_DW),
     ACTED(CONV),
     LARGE(LARGE_CONV),
+    MANY(LARGE_CONV),
+    NORMALISED(many, C(2, 35, 5, 9), C(35, 1, 3, 3), 35),
     NORMALISED(relu, C(2, 3, 5, 18), C(3, 1, 3, 3), 3),
     NORMALISED(leaky, C(2, 3, 6, 17), C(6, 1, 3, 3), 6),
     NORMALISED(leaky_volume, C(1, 2, 3, 4, 5), C(4, 1, 3, 3, 3), 4),

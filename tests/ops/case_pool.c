@@ -176,6 +176,18 @@ const op_case case_pool[] = {
      .attr = &twos,
      .fill = {FILL_SPECIAL},
      .forward_only = true},
+    /* channels around whole vectors, where they lie last */
+    {.op = "max_pool",
+     .in_count = 1,
+     .in = {S(2, 35, 7, 33)},
+     .attr = &twos,
+     .fill = {FILL_SPECIAL},
+     .forward_only = true},
+    {.op = "max_pool",
+     .in_count = 1,
+     .in = {S(1, 200, 5, 9)},
+     .attr = &wide_gaps,
+     .forward_only = true},
     /* ties go to the first, NaN to itself */
     {.op = "max_pool",
      .in_count = 1,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Depthwise convolution of images whose channels are last, one channel of the result for each of x:
  * vectors lie along the channels, and no lane is idle on small planes. */
+#include <string.h>
+
 #include "conv_depthwise.h"
 #include "last_windows.h"
 
@@ -15,9 +17,10 @@ static const char *refuse(const dh_call *call)
     return dh__last_refuse(&s.c.w, &s.large, &s.small);
 }
 
+/* With a row of zeros for what is in the padding. */
 static int64_t weights_bytes(const dh__conv_sides *s)
 {
-    return dh__view_count(&s->weight) * s->size;
+    return (dh__view_count(&s->weight) + s->weight.shape[0]) * s->size;
 }
 
 static size_t bytes_of(const dh_call *call)
@@ -33,6 +36,7 @@ static void pack_weights(const dh__conv_sides *s, char *out)
     int64_t channels = w->shape[0], strides[3];
     const int64_t *size = s->c.w.size;
     dh__spatial_strides(strides, w);
+    memset(out + dh__view_count(w) * s->size, 0, (size_t)(channels * s->size));
     for (int64_t c = 0; c < channels; c++) {
         double scale = dh__conv_scale(s, c);
         for (int64_t k = 0; k < dh__windows_elements(&s->c.w); k++) {

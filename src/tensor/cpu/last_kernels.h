@@ -27,8 +27,24 @@ typedef struct dh__last_run {
 
 typedef void (*dh__last_fn)(const dh__last_run *run);
 
+/* A whole row of the result of 3x3 windows that move by one or two, with the padding at its ends.
+ */
+typedef struct dh__last_row {
+    const void *x[3];    /* rows of the image, or NULL: in the padding */
+    int64_t cols, first; /* of a row of x; the first that position 0 sees, maybe below 0 */
+    int64_t stride;
+    void *y;
+    int64_t positions, channels, pixel; /* pixel: elements from pixel to pixel, of x and y */
+    const void *weight;                 /* [9][weight_row] */
+    int64_t weight_row;
+    const void *zeros; /* for all channels */
+    const void *bias;  /* or NULL */
+    dh__act act;       /* not leaky_relu */
+} dh__last_row;
+
 typedef struct dh__last_kernels {
     dh__last_fn sum; /* y = act(bias + the sum over taps of x * weight), channel by channel */
+    void (*sum_3x3)(const dh__last_row *row); /* the same */
     dh__last_fn max; /* y = the largest, NaN if there is one; -inf of no taps */
 } dh__last_kernels;
 

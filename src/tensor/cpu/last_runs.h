@@ -76,3 +76,69 @@ DH_SIMD_INLINE void F(max_part)(const dh__last_run *r, int64_t first, const int 
 RUN(sum)
 RUN(max)
 #undef RUN
+
+/* --- 3x3 --- */
+
+#define COLUMNS(count, stride) (((count)-1) * (stride) + 3)
+
+/* Channels [c, c + n) of count positions, n <= W: each element of x is loaded once. x: the columns
+ * of three rows. */
+DH_SIMD_INLINE void F(sum_3x3_part)(const dh__last_row *r, const T *const *x, T *y, int64_t stored,
+                                    const int count, const int stride, int64_t c, int64_t n)
+{
+    const T lo = r->act == DH_ACT_NONE ? (T)-INFINITY : 0;
+    const T hi = r->act == DH_ACT_RELU6 ? 6 : (T)INFINITY;
+    const T *weight = (const T *)r->weight + c;
+    const V bias = r->bias ? F(some)((const T *)r->bias + c, n) : (V){0};
+    V sum[P];
+    UNROLL for (int p = 0; p < count; p++) sum[p] = bias;
+    UNROLL for (int a = 0; a < 3; a++)
+    {
+        V w[3];
+        UNROLL for (int b = 0; b < 3; b++) w[b] = F(some)(weight + (a * 3 + b) * r->weight_row, n);
+        UNROLL for (int i = 0; i < COLUMNS(count, stride); i++)
+        {
+            const V v = F(some)(x[a * COLUMNS(count, stride) + i] + c, n);
+            UNROLL for (int p = 0; p < count; p++)
+            {
+                const int b = i - p * stride;
+                if (b >= 0 && b < 3) sum[p] = F(dh__fma)(w[b], v, sum[p]);
+            }
+        }
+    }
+    UNROLL for (int p = 0; p < count; p++)
+    {
+        const V limited = F(dh__above)(F(dh__below)(sum[p], lo), hi);
+        if (p < stored) F(put)(y + p * r->pixel + c, limited, n);
+    }
+}
+
+DH_SIMD_INLINE void F(sum_3x3_some)(const dh__last_row *r, int64_t first, const int count,
+                                    const int stride)
+{
+    const T *x[3 * COLUMNS(P, 1)];
+    T *y = (T *)r->y + first * r->pixel;
+    const int64_t left = r->positions - first, begin = r->first + first * stride;
+    for (int a = 0; a < 3; a++)
+        for (int i = 0; i < COLUMNS(count, stride); i++) {
+            const bool inside = r->x[a] && begin + i >= 0 && begin + i < r->cols;
+            x[a * COLUMNS(count, stride) + i] =
+                inside ? (const T *)r->x[a] + (begin + i) * r->pixel : r->zeros;
+        }
+    int64_t c = 0;
+    for (; c + W <= r->channels; c += W) F(sum_3x3_part)(r, x, y, left, count, stride, c, W);
+    if (c < r->channels) F(sum_3x3_part)(r, x, y, left, count, stride, c, r->channels - c);
+}
+
+static void F(sum_3x3)(const dh__last_row *r)
+{
+    int64_t first = 0;
+    if (r->stride == 1)
+        for (; r->positions - first > P / 2; first += P) F(sum_3x3_some)(r, first, P, 1);
+    for (; first < r->positions; first += P / 2)
+        if (r->stride == 1)
+            F(sum_3x3_some)(r, first, P / 2, 1);
+        else
+            F(sum_3x3_some)(r, first, P / 2, 2);
+}
+#undef COLUMNS

@@ -16,7 +16,8 @@ typedef struct job {
     const dh__last_run *like;
     int64_t size, channels; /* bytes of an element; of an image */
     int64_t rows_a_task;
-    int64_t parts;       /* of the channels */
+    int64_t parts; /* of the channels */
+    bool known;
     int64_t left, right; /* columns before and from which on windows hang over */
 } job;
 
@@ -59,6 +60,40 @@ static void make_run(const job *j, dh__last_run *run, const int64_t place[3], in
     j->fn(run);
 }
 
+/* Sums of 3x3 windows have a kernel of their own. */
+static bool is_3x3(const dh__windows *w, const dh__last_run *like)
+{
+    return like->weight && like->act != DH_ACT_LEAKY_RELU && w->size[0] == 1 && w->size[1] == 3 &&
+           w->size[2] == 3 && w->dilation[2] == 1 && w->stride[2] <= 2;
+}
+
+static void make_row_3x3(const job *j, int64_t n, int64_t row, int64_t c, int64_t channels)
+{
+    const dh__windows *w = j->w;
+    int64_t z = row / w->out[1] * w->stride[0] - w->begin[0];
+    int64_t top = row % w->out[1] * w->stride[1] - w->begin[1];
+    const dh__last_run *like = j->like;
+    dh__last_row r = {.cols = w->in[2],
+                      .first = -w->begin[2],
+                      .stride = w->stride[2],
+                      .positions = w->out[2],
+                      .channels = channels,
+                      .pixel = j->channels,
+                      .weight_row = like->weight_row,
+                      .act = like->act};
+    const char *image = (const char *)j->x->data + (n * j->x->stride[0] + c) * j->size;
+    for (int64_t a = 0; a < 3; a++) {
+        int64_t y = top + a * w->dilation[1];
+        if (z < 0 || z >= w->in[0] || y < 0 || y >= w->in[1]) continue;
+        r.x[a] = image + (z * w->in[1] + y) * w->in[2] * j->channels * j->size;
+    }
+    r.y = (char *)j->y->data + (n * j->y->stride[0] + row * w->out[2] * j->channels + c) * j->size;
+    r.weight = (const char *)like->weight + c * j->size;
+    r.zeros = (const char *)r.weight + 9 * like->weight_row * j->size;
+    if (like->bias) r.bias = (const char *)like->bias + c * j->size;
+    dh__last_table(j->size == 8)->sum_3x3(&r);
+}
+
 static void make_row(const job *j, int64_t n, int64_t row, int64_t c, int64_t channels)
 {
     const dh__windows *w = j->w;
@@ -91,7 +126,7 @@ static void task(void *context, int64_t number)
     int64_t end = dh__at_most(lines * (part + 1) / j->parts * LINE, j->channels);
     int64_t last = dh__at_most((band + 1) * j->rows_a_task, rows);
     for (int64_t row = band * j->rows_a_task; row < last; row++)
-        make_row(j, number / j->parts / bands, row, c, end - c);
+        (j->known ? make_row_3x3 : make_row)(j, number / j->parts / bands, row, c, end - c);
 }
 
 const char *dh__last_refuse(const dh__windows *w, const dh_view *x, const dh_view *y)
@@ -116,7 +151,8 @@ void dh__last_windows(const dh__windows *w, const dh_view *x, const dh_view *y, 
              .like = like,
              .size = (int64_t)dh_dtype_size(x->dtype),
              .channels = x->shape[1],
-             .parts = 1};
+             .parts = 1,
+             .known = is_3x3(w, like)};
     int64_t rows = w->out[0] * w->out[1], n = x->shape[0], first, last;
     if (!dh__view_count(y)) return;
     for (j.left = 0; j.left < w->out[2]; j.left++) {

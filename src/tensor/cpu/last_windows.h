@@ -11,7 +11,7 @@
 const char *dh__last_refuse(const dh__windows *w, const dh_view *x, const dh_view *y);
 
 /* fn for all runs of positions of y; of `like` what is not a run's own is taken: weights, bias and
- * activation. */
+ * activation. With weights there is a row of zeros behind the window's. */
 void dh__last_windows(const dh__windows *w, const dh_view *x, const dh_view *y, dh__last_fn fn,
                       const dh__last_run *like);
 

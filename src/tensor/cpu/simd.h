@@ -62,6 +62,13 @@ typedef int64_t dh__vi64 __attribute__((vector_size(DH_SIMD_SIZE)));
         I above = (I)(x > limit);                                                              \
         return (dh__v##S)((above & (I)limit) | (~above & (I)x));                               \
     }                                                                                          \
+    /* lanes where x < bottom: bottom, else x */                                               \
+    DH_SIMD_INLINE dh__v##S dh__below_##S(dh__v##S x, T bottom)                                \
+    {                                                                                          \
+        dh__v##S limit = bottom - (dh__v##S){0};                                               \
+        I below = (I)(x < limit);                                                              \
+        return (dh__v##S)((below & (I)limit) | (~below & (I)x));                               \
+    }                                                                                          \
     DH_SIMD_INLINE dh__v##S dh__activate_##S(dh__v##S x, dh__act act, T alpha)                 \
     {                                                                                          \
         if (act == DH_ACT_RELU || act == DH_ACT_RELU6) x = dh__negative_##S(x, (dh__v##S){0}); \
