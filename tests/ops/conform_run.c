@@ -310,18 +310,24 @@ static void run_repeated(subject *s)
     run_layouts(s, in, PACKED, "inputs repeated");
 }
 
-/* Images with their channels last: what is read, what is written, both. */
-static void run_channels_last(const subject *s)
+/* Input 0 and what is as large as output 0. */
+static void set_channels_last(const subject *s, layout *in)
 {
-    layout in[MAX_OPERANDS];
-    set_layouts(in, PACKED);
-    run_layouts(s, in, CHANNELS_LAST, "outputs channels last");
     for (int i = 0; i < s->in_count; i++) {
         const ref_tensor *x = &s->in[i], *y = &s->want[0];
         bool alike = x->ndim == y->ndim && x->count == y->count;
         for (int a = 0; alike && a < x->ndim; a++) alike = x->shape[a] == y->shape[a];
         if (i == 0 || alike) in[i] = CHANNELS_LAST;
     }
+}
+
+/* Images with their channels last: what is read, what is written, both. */
+static void run_channels_last(const subject *s)
+{
+    layout in[MAX_OPERANDS];
+    set_layouts(in, PACKED);
+    run_layouts(s, in, CHANNELS_LAST, "outputs channels last");
+    set_channels_last(s, in);
     run_layouts(s, in, PACKED, "inputs channels last");
     run_layouts(s, in, CHANNELS_LAST, "inputs and outputs channels last");
 }
@@ -366,29 +372,54 @@ static unsigned char *collect(const frame *f, const subject *s, size_t *size)
     return bits;
 }
 
+/* How a call is made whose bits are compared. */
+typedef struct manner {
+    int in_place;       /* the input whose memory output 0 takes, or -1 */
+    bool channels_last; /* of what is as large as output 0, and of input 0 */
+    bool kept;          /* with what the implementation packs beforehand */
+} manner;
+
+/* Runs with what is packed between sentinels, if anything. */
+static bool frame_run_kept(frame *f, const subject *s, const dh_impl *impl, const char *how)
+{
+    operand packed;
+    int64_t size = (int64_t)impl->packed(&f->call);
+    if (!size) return frame_run(f, s, impl, -1, how);
+    operand_place(&packed, DH_U8, 1, &size, PACKED, NULL);
+    impl->pack(&f->call, packed.view.data);
+    f->call.packed = packed.view.data;
+    bool ran = frame_run(f, s, impl, -1, how);
+    const char *damage = operand_damage(&packed, true);
+    if (!conform_check(!damage)) conform_fail(s, "%s: what is packed: %s", how, damage);
+    operand_free(&packed);
+    return ran && !damage;
+}
+
 /* NULL where the implementation refuses or a failure was reported. */
-static unsigned char *run_packed(const subject *s, const dh_impl *impl, int in_place, size_t *size,
-                                 const char *what)
+static unsigned char *run_for_bits(const subject *s, const dh_impl *impl, manner m, size_t *size,
+                                   const char *what)
 {
     frame f;
     layout in[MAX_OPERANDS];
     char how[96];
     unsigned char *bits = NULL;
     set_layouts(in, PACKED);
-    frame_begin(&f, s, in, PACKED, in_place);
+    if (m.channels_last) set_channels_last(s, in);
+    frame_begin(&f, s, in, m.channels_last ? CHANNELS_LAST : PACKED, m.in_place);
     name_run(how, sizeof how, impl, what);
-    if (!refusal(impl, &f.call) && frame_run(&f, s, impl, in_place, how))
+    if (!refusal(impl, &f.call) &&
+        (m.kept ? frame_run_kept(&f, s, impl, how) : frame_run(&f, s, impl, m.in_place, how)))
         bits = collect(&f, s, size);
     frame_end(&f);
     return bits;
 }
 
 static void expect_same(const subject *s, const dh_impl *impl, const unsigned char *want,
-                        size_t size, int in_place, const char *what)
+                        size_t size, manner m, const char *what)
 {
     char how[96];
     size_t got_size, at = 0;
-    unsigned char *got = run_packed(s, impl, in_place, &got_size, what);
+    unsigned char *got = run_for_bits(s, impl, m, &got_size, what);
     if (!got) return;
     while (at < size && got[at] == want[at]) at++;
     if (!conform_check(at == size))
@@ -409,11 +440,11 @@ void mode_inplace(subject *s)
     if (s->op->updates[0]) return;
     for (const dh_impl *const *impl = subject_impls(s); impl && *impl; impl++) {
         size_t size;
-        unsigned char *bits = run_packed(s, *impl, -1, &size, "");
+        unsigned char *bits = run_for_bits(s, *impl, (manner){.in_place = -1}, &size, "");
         for (int i = 0; bits && i < s->in_count && i < 32; i++) {
             char what[48];
             snprintf(what, sizeof what, "output 0 in place of input %d", i);
-            if (may_take(s, i)) expect_same(s, *impl, bits, size, i, what);
+            if (may_take(s, i)) expect_same(s, *impl, bits, size, (manner){.in_place = i}, what);
         }
         free(bits);
     }
@@ -458,22 +489,36 @@ static void check_shrink(const subject *s, const dh_impl *impl, int place)
     }
 }
 
+/* Again, with what is packed beforehand, and with each number of threads. */
+static void check_bits(const subject *s, const dh_impl *impl, manner m)
+{
+    size_t size;
+    int before = dh__team_limit(0);
+    const char *lies = m.channels_last ? "channels last, " : "";
+    char what[64];
+    dh__team_limit(before);
+    unsigned char *bits = run_for_bits(s, impl, m, &size, lies);
+    if (!bits) return;
+    snprintf(what, sizeof what, "%sa second time", lies);
+    expect_same(s, impl, bits, size, m, what);
+    for (int threads = 1; threads <= 4; threads++) {
+        snprintf(what, sizeof what, "%s%d threads", lies, threads);
+        dh__team_limit(threads);
+        expect_same(s, impl, bits, size, m, what);
+        dh__team_limit(before);
+    }
+    m.kept = true;
+    snprintf(what, sizeof what, "%spacked beforehand", lies);
+    if (impl->packed) expect_same(s, impl, bits, size, m, what);
+    free(bits);
+}
+
 void mode_bits(subject *s)
 {
     for (const dh_impl *const *impl = subject_impls(s); impl && *impl; impl++) {
-        size_t size;
-        int before = dh__team_limit(0);
-        dh__team_limit(before);
-        unsigned char *bits = run_packed(s, *impl, -1, &size, "");
-        if (bits) expect_same(s, *impl, bits, size, -1, "a second time");
-        for (int threads = 1; bits && threads <= 4; threads++) {
-            char what[32];
-            snprintf(what, sizeof what, "%d threads", threads);
-            dh__team_limit(threads);
-            expect_same(s, *impl, bits, size, -1, what);
-            dh__team_limit(before);
-        }
-        free(bits);
+        check_bits(s, *impl, (manner){.in_place = -1});
+        if ((*impl)->channels_last && s->in[0].ndim > 2)
+            check_bits(s, *impl, (manner){.in_place = -1, .channels_last = true});
         for (int place = 0; (*impl)->scratch && place < s->in[0].ndim; place++)
             check_shrink(s, *impl, place);
     }
