@@ -284,23 +284,34 @@ static void pack_weights(job *j, char *to, int64_t places)
     dh__team_run_placed(places, j->panels * j->chunks, pack_task, j);
 }
 
-/* Of a convolution's groups, one after the other. */
+/* Of a forward op: for each group, one after the other, the weights of each sweep. */
 static size_t packed_direct(const dh_call *call)
 {
     dh__conv_sides s = sides_of(call);
-    if (call->op != &dh_op_conv) return 0;
+    if (call->op != &dh_op_conv && call->op != &dh_op_conv_transpose) return 0;
     job j = job_of(&s, 0);
     return (size_t)(dh__conv_shift_bytes(&s) + weights_size(&s, &j) * s.c.groups);
+}
+
+/* Bytes from the weights of a group's first sweep to this one's. */
+static int64_t sweep_at(const dh__conv_sides *s, const job *j, int64_t number)
+{
+    int64_t taps = 0;
+    for (int64_t i = 0; i < number; i++) taps += dh__conv_sweep_of(&s->c.w, s->to_large, i).taps;
+    return taps * j->panels * j->cut.nr * j->w.in_channels * s->size;
 }
 
 static void pack_direct(const dh_call *call, void *out)
 {
     dh__conv_sides s = sides_of(call);
-    job j = job_of(&s, 0);
     char *weights = (char *)out + dh__conv_shift_bytes(&s);
     dh__conv_pack_shifts(&s, out);
-    for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++)
-        pack_weights(&j, weights + j.w.group * weights_size(&s, &j), dh__cpu_count());
+    for (int64_t number = 0; number < dh__conv_sweeps(&s.c.w, s.to_large); number++) {
+        job j = job_of(&s, number);
+        int64_t at = sweep_at(&s, &j, number);
+        for (j.w.group = 0; j.w.group < s.c.groups && j.sweep.taps; j.w.group++)
+            pack_weights(&j, weights + j.w.group * weights_size(&s, &j) + at, dh__cpu_count());
+    }
 }
 
 static void fill_planes(void *context, int64_t begin, int64_t end)
@@ -343,7 +354,7 @@ static dh_status run_direct(const dh_call *call)
         if (!tasks || !j.sweep.taps) continue;
         for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++) {
             if (packed)
-                j.weights = packed + j.w.group * size;
+                j.weights = packed + j.w.group * size + sweep_at(&s, &j, number);
             else
                 pack_weights(&j, scratch, places);
             dh__team_run_placed(places, tasks, sum_task, &j);

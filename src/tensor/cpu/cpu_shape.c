@@ -139,7 +139,7 @@ static const dh_impl pad_copy = {.name = "copy", .run = run_pad};
 const dh_impl *const dh_cpu_pad[] = {&pad_copy, NULL};
 static const dh_impl diag_embed_copy = {.name = "copy", .run = run_diag_embed};
 const dh_impl *const dh_cpu_diag_embed[] = {&diag_embed_copy, NULL};
-static const dh_impl concat_copy = {.name = "copy", .run = run_concat};
+static const dh_impl concat_copy = {.name = "copy", .run = run_concat, .channels_last = true};
 const dh_impl *const dh_cpu_concat[] = {&concat_copy, NULL};
 
 /* --- tile --- */
