@@ -372,16 +372,6 @@ void *dh__conv_line(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__co
     return element(y, t->n, first, line_at(s, c, t, line), c->size);
 }
 
-void dh__conv_take_line(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,
-                        const dh_view *y, int64_t first, int64_t line, int64_t count, void *out,
-                        int64_t out_step)
-{
-    int64_t at = line_at(s, c, t, line);
-    for (int64_t i = 0; i < t->images; i++)
-        turn_in(c, (char *)out + i * out_step * c->size, out_step, y, t->n + i, first, count, count,
-                at, c->images ? 1 : t->line);
-}
-
 void dh__conv_scatter(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,
                       const dh_view *y, int64_t first, int64_t count, const void *pixels)
 {

@@ -99,11 +99,6 @@ static inline bool dh__conv_inside(const dh__conv_axis *a)
  * on; *step: elements from pixel to pixel of the line. */
 void *dh__conv_line(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,
                     const dh_view *y, int64_t first, int64_t line, int64_t *step);
-/* As many values from there of y to out, out_step elements from pixel to pixel; any layout. */
-void dh__conv_take_line(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,
-                        const dh_view *y, int64_t first, int64_t line, int64_t count, void *out,
-                        int64_t out_step);
-
 /* Between the strip's pixels of nr channels each, in the order of lines, and the tensor of the
  * result, whose channels from first on they are; there are count of them. */
 void dh__conv_scatter(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,

@@ -25,8 +25,8 @@ typedef struct job {
     dh__conv_cut cut;
     int64_t chunks; /* of the input's channels */
     int64_t taps_a_piece;
-    bool merged; /* the taps of a row are one run */
-    bool writes; /* where the result belongs, channels last */
+    bool merged;                         /* the taps of a row are one run */
+    enum { NONE, FIRST, APART } summand; /* the sums begin with it, or get it at their end */
     int64_t panels, groups_of_panels;
     char *weights; /* [panel][chunk][tap][channel of chunk][nr] */
     char *slots;
@@ -69,33 +69,21 @@ static int64_t runs_of(const job *j, const dh__conv_strip *t, int64_t line, int6
     return count;
 }
 
-/* The first pixel of a line, from channel `channel` on, and the elements from pixel to pixel. */
-static char *line_of(const job *j, const dh__conv_strip *t, int64_t line, int64_t channel,
-                     char *pixels, int64_t *step)
+/* The first pixel of a line, from channel `channel` on, and the elements from pixel to pixel: of a
+ * tensor whose channels are last, or else of the strip's pixels. */
+static char *line_of(const job *j, const dh__conv_strip *t, const dh_view *tensor, int64_t line,
+                     int64_t channel, char *pixels, int64_t *step)
 {
-    if (j->writes) return dh__conv_line(&j->sweep, &j->cut, t, j->to, channel, line, step);
+    if (dh__pixel_step(tensor) > 1)
+        return dh__conv_line(&j->sweep, &j->cut, t, tensor, channel, line, step);
     *step = j->cut.nr;
     return pixels + line * t->line * j->cut.nr * j->cut.size;
 }
 
-/* What is added, where the sums are made. */
-static void take_summand(const job *j, const dh__conv_strip *t, int64_t channel, int64_t width,
-                         char *pixels)
-{
-    const dh_view *add = j->w.s->add;
-    if (!j->writes) {
-        dh__conv_take(&j->sweep, &j->cut, t, add, channel, width, pixels);
-        return;
-    }
-    for (int64_t line = 0, step; line < t->lines; line++) {
-        char *to = line_of(j, t, line, channel, pixels, &step);
-        dh__conv_take_line(&j->sweep, &j->cut, t, add, channel, line, width, to, step);
-    }
-}
-
-/* Adds taps [tap, end) of a chunk to all pixels of a strip. */
+/* Adds taps [tap, end) of a chunk to all pixels of a strip; last: and what follows the sum. */
 static void add_piece(const job *j, const dh__conv_strip *t, dh__gemm_tile tile, const char *slab,
-                      char *pixels, int64_t channel, int64_t tap, int64_t end, int64_t length)
+                      char *pixels, int64_t channel, int64_t tap, int64_t end, int64_t length,
+                      bool last)
 {
     dh__gemm_at runs[RUNS_MAX];
     dh__gemm_rows tiles = dh__gemm_cut_rows(t->line, j->cut.mr);
@@ -106,12 +94,16 @@ static void add_piece(const job *j, const dh__conv_strip *t, dh__gemm_tile tile,
     tile.runs = runs;
     for (int64_t line = 0; line < t->lines; line++) {
         tile.run_count = runs_of(j, t, line, tap, end, length, runs);
-        if (!tile.run_count && tile.beta != 0 && !tile.bias && !tile.act) continue;
-        char *first = line_of(j, t, line, channel, pixels, &tile.c_row);
+        if (!tile.run_count && tile.beta != 0 && !last) continue;
+        char *first = line_of(j, t, j->to, line, channel, pixels, &tile.c_row);
+        const char *add = last && j->summand == APART
+                              ? line_of(j, t, j->w.s->add, line, channel, pixels, &tile.add_row)
+                              : NULL;
         for (int64_t i = 0; i < tiles.tiles; i++) {
             int64_t begin = dh__gemm_tile_row(&tiles, i);
             tile.a = slab + begin * tile.a_step * j->cut.size;
             tile.c = first + begin * tile.c_row * j->cut.size;
+            if (add) tile.add = add + begin * tile.add_row * j->cut.size;
             dh__gemm_fetch(&tile, &ahead);
             j->cut.kernels->tile[j->cut.f64][0](&tile,
                                                 (int)(dh__gemm_tile_row(&tiles, i + 1) - begin));
@@ -130,25 +122,28 @@ static void make_panel(const job *j, const dh__conv_strip *t, int64_t panel, con
                           .b_step = j->cut.nr,
                           .cols = width,
                           .alpha = 1,
-                          .beta = j->w.s->add ? 1 : 0,
+                          .beta = j->summand == FIRST ? 1 : 0,
                           .act_alpha = j->w.s->act_alpha};
-    if (j->w.s->add) take_summand(j, t, channel, width, pixels);
+    if (j->w.s->add && dh__pixel_step(j->w.s->add) == 1)
+        dh__conv_take(&j->sweep, &j->cut, t, j->w.s->add, channel, width, pixels);
     for (int64_t chunk = 0; chunk < j->chunks; chunk++) {
         int64_t length = chunk_length(j, chunk), tap = 0;
         do {
             int64_t end = dh__at_most(tap + j->taps_a_piece, taps);
-            if (end >= taps && chunk + 1 == j->chunks) {
+            bool last = end >= taps && chunk + 1 == j->chunks;
+            if (last) {
                 tile.act = j->w.s->act;
                 if (bias) tile.bias = (const char *)bias->data + channel * size;
             }
             tile.b = j->weights + (weights_at(j, panel, chunk) + tap * length * j->cut.nr) * size;
             add_piece(j, t, tile, slab + chunk * j->w.chunk * size, pixels, channel, tap, end,
-                      length);
+                      length, last);
             tile.beta = 1;
             tap = end;
         } while (tap < taps);
     }
-    if (!j->writes) dh__conv_scatter(&j->sweep, &j->cut, t, j->to, channel, width, pixels);
+    if (dh__pixel_step(j->to) == 1)
+        dh__conv_scatter(&j->sweep, &j->cut, t, j->to, channel, width, pixels);
 }
 
 static void sum_task(void *context, int64_t i, int64_t place)
@@ -205,7 +200,8 @@ static job job_of(const dh__conv_sides *s, int64_t number)
     j.w.in_channels = to_large ? s->c.out_channels : s->c.in_channels;
     j.w.out_channels = to_large ? s->c.in_channels : s->c.out_channels;
     j.cut = dh__conv_cut_of(&j.sweep, s->c.n, j.w.in_channels, s->size == 8);
-    j.writes = dh__pixel_step(j.to) > 1;
+    if (s->add)
+        j.summand = dh__pixel_step(j.to) == 1 && dh__pixel_step(s->add) == 1 ? FIRST : APART;
     j.cut.in_place = !j.cut.images && dh__pixel_step(j.from) > 1 && dh__conv_inside(last);
     if (j.cut.in_place) {
         j.cut.pixel = j.from->shape[1];

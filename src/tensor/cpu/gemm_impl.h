@@ -25,6 +25,8 @@ typedef struct dh__gemm_tile {
     double alpha, beta;
     const void *bias;     /* of the first column, or NULL */
     const void *row_bias; /* of the first row, or NULL */
+    const void *add;      /* what is added before the activation, rows like C's, or NULL */
+    int64_t add_row;
     dh__act act;
     double act_alpha;
     /* What the kernel prefetches, a line per four steps of k: fetch_sets times fetch_count lines

@@ -21,6 +21,7 @@ static __attribute__((noinline)) void F(finish_any)(const dh__gemm_tile *t, cons
             if (t->beta != 0) x = F(dh__fma)(beta, F(dh__load_part)(c, width), x);
             if (t->bias) x += bias;
             if (t->row_bias) x += F(dh__set)(((const T *)t->row_bias)[i]);
+            if (t->add) x += F(dh__load_part)((const T *)t->add + i * t->add_row + v * W, width);
             x = F(dh__activate)(x, t->act, (T)t->act_alpha);
             if (width == W)
                 F(dh__store)(c, x);
@@ -30,10 +31,10 @@ static __attribute__((noinline)) void F(finish_any)(const dh__gemm_tile *t, cons
     }
 }
 
-/* The same of whole vectors with the biases of columns; act and whether something is added known
- * here. */
+/* The same of whole vectors with the biases of columns; act and whether there is more to add, C or
+ * something else, known here. */
 DH_SIMD_INLINE void F(finish_whole)(const dh__gemm_tile *t, const T *sums, int h, int nv,
-                                    const dh__act act, const bool add)
+                                    const dh__act act, const bool more)
 {
     const V alpha = F(dh__set)((T)t->alpha), beta = F(dh__set)((T)t->beta);
     for (int v = 0; v < nv; v++) {
@@ -41,7 +42,8 @@ DH_SIMD_INLINE void F(finish_whole)(const dh__gemm_tile *t, const T *sums, int h
         T *c = (T *)t->c + v * W;
         for (int i = 0; i < h; i++, c += t->c_row) {
             V x = alpha * F(dh__load)(sums + (i * nv + v) * W);
-            if (add) x = F(dh__fma)(beta, F(dh__load)(c), x);
+            if (more && t->beta != 0) x = F(dh__fma)(beta, F(dh__load)(c), x);
+            if (more && t->add) x += F(dh__load)((const T *)t->add + i * t->add_row + v * W);
             F(dh__store)(c, F(dh__activate)(x + bias, act, 0));
         }
     }
@@ -50,10 +52,10 @@ DH_SIMD_INLINE void F(finish_whole)(const dh__gemm_tile *t, const T *sums, int h
 static __attribute__((noinline)) void F(finish_tile)(const dh__gemm_tile *t, const T *sums, int h,
                                                      int nv)
 {
-    const bool add = t->beta != 0;
+    const bool more = t->beta != 0 || t->add;
     if (t->cols < nv * W || t->row_bias || t->act == DH_ACT_LEAKY_RELU)
         F(finish_any)(t, sums, h, nv);
-    else if (add)
+    else if (more)
         F(finish_whole)(t, sums, h, nv, t->act, true);
     else if (t->act == DH_ACT_RELU)
         F(finish_whole)(t, sums, h, nv, DH_ACT_RELU, false);
@@ -176,7 +178,7 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
         left = t->k;
         ROWS(A_ROW)
     }
-    if (t->cols < nv * W || t->bias || t->row_bias || t->act != DH_ACT_NONE) {
+    if (t->cols < nv * W || t->bias || t->row_bias || t->add || t->act != DH_ACT_NONE) {
         _Alignas(64) T sums[MR * 2 * W];
         ROWS(KEEP)
         F(finish_tile)(t, sums, h, nv);
