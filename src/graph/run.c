@@ -101,12 +101,16 @@ dh_status dh__plan_run(dh__plan *plan, dh__phase first, dh__phase last)
 
 static bool all_finite(const dh_view *view)
 {
-    if (!dh_dtype_is_float(view->dtype) || !dh__view_contiguous(view)) return true;
-    int64_t n = dh__view_count(view);
-    size_t size = dh_dtype_size(view->dtype);
-    for (int64_t k = 0; k < n; k++)
-        if (!isfinite(dh__load(view->dtype, (const char *)view->data + (size_t)k * size)))
-            return false;
+    if (!dh_dtype_is_float(view->dtype)) return true;
+    int64_t n = dh__view_count(view), size = (int64_t)dh_dtype_size(view->dtype);
+    for (int64_t k = 0; k < n; k++) {
+        int64_t rest = k, at = 0;
+        for (int i = view->ndim - 1; i >= 0; i--) {
+            at += rest % view->shape[i] * view->stride[i];
+            rest /= view->shape[i];
+        }
+        if (!isfinite(dh__load(view->dtype, (const char *)view->data + at * size))) return false;
+    }
     return true;
 }
 
