@@ -83,7 +83,7 @@ def conv_name(s):
             f"_{s.direction}")
 
 
-DIRECTIONS = ("forward", "dx", "dw")
+DIRECTIONS = ("predict", "forward", "dx", "dw")  # predict: forward, where nothing learns
 CONV = {conv_name(s): s for s in (
     Conv(net, batch, direction, *shape)
     for net, shapes in (("resnet50", resnet50_convs), ("vgg16", vgg16_convs))

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Times one implementation of a convolution on the CPU, or of one of its gradients:
- *   bench_conv forward|dx|dw N C SIDE O WINDOW STRIDE PAD THREADS [IMPLEMENTATION [SECONDS]]
- * for x [N, C, SIDE, SIDE] and weight [O, C, WINDOW, WINDOW] in f32, and prints one line of JSON:
- * time, GFLOP/s, scratch, and the error of some elements against their sums in double. Without an
- * implementation: the names of those that take this call, in the order in which a plan asks them.
+ *   bench_conv predict|forward|dx|dw N C SIDE O WINDOW STRIDE PAD THREADS [IMPLEMENTATION
+ * [SECONDS]] for x [N, C, SIDE, SIDE] and weight [O, C, WINDOW, WINDOW] in f32, and prints one line
+ * of JSON: time, GFLOP/s, scratch, and the error of some elements against their sums in double.
+ * Without an implementation: the names of those that take this call, in the order in which a plan
+ * asks them.
+ *
+ * predict is forward as in a plan that only predicts: images lie channels last, but for those of
+ * fewer than eight channels, and packed weights were made beforehand; a training step does neither.
  */
 #include <math.h>
 #include <stdio.h>
@@ -23,29 +27,27 @@ enum { X, WEIGHT, Y, SIDES };
 
 typedef struct bench {
     int direction; /* the side that is computed */
+    bool predict;
     int64_t n, c, side, o, window, stride, pad, out;
     const int *order; /* of the sides in the call */
     dh_conv_attr attr;
     dh_view view[SIDES];
     dh_view in[3];
     dh_call call;
+    void *packed;
 } bench;
 
 static const char *const directions[SIDES] = {[X] = "dx", [WEIGHT] = "dw", [Y] = "forward"};
 
 /* --- the call --- */
 
-static void set_view(dh_view *v, int64_t a, int64_t b, int64_t side)
+static void set_view(dh_view *v, int64_t a, int64_t b, int64_t side, bool last)
 {
-    *v = (dh_view){.dtype = DH_F32,
-                   .ndim = 4,
-                   .shape = {a, b, side, side},
-                   .stride = {b * side * side, side * side, side, 1}};
-}
-
-static int64_t count_of(const dh_view *v)
-{
-    return v->shape[0] * v->stride[0];
+    *v = (dh_view){.dtype = DH_F32, .ndim = 4, .shape = {a, b, side, side}};
+    if (last && b >= 8)
+        dh__view_pack_last(v);
+    else
+        dh__view_pack(v);
 }
 
 static dh_ints both(int64_t value, int count)
@@ -63,9 +65,9 @@ static const dh_impl *const *set_call(bench *b)
     int op = ops[b->direction];
     b->order = order[b->direction];
     b->out = (b->side + 2 * b->pad - b->window) / b->stride + 1;
-    set_view(&b->view[X], b->n, b->c, b->side);
-    set_view(&b->view[WEIGHT], b->o, b->c, b->window);
-    set_view(&b->view[Y], b->n, b->o, b->out);
+    set_view(&b->view[X], b->n, b->c, b->side, b->predict);
+    set_view(&b->view[WEIGHT], b->o, b->c, b->window, false);
+    set_view(&b->view[Y], b->n, b->o, b->out, b->predict);
     b->attr = (dh_conv_attr){.strides = both(b->stride, 2), .pads = both(b->pad, 4), .group = 1};
     for (int i = 0; i < 3; i++) b->in[i] = b->view[b->order[i]];
     b->call = (dh_call){.op = dh__ops[op],
@@ -80,8 +82,8 @@ static const dh_impl *const *set_call(bench *b)
 /* Sums of three draws: nearly normally distributed, of variance 1/4. */
 static bool fill(dh_view *v, uint32_t state)
 {
-    float *x = v->data = dh__alloc((size_t)count_of(v) * sizeof *x);
-    for (int64_t i = 0; x && i < count_of(v); i++) {
+    float *x = v->data = dh__alloc((size_t)dh__view_count(v) * sizeof *x);
+    for (int64_t i = 0; x && i < dh__view_count(v); i++) {
         x[i] = -1.5f;
         for (int k = 0; k < 3; k++) {
             state = state * 1664525u + 1013904223u;
@@ -98,12 +100,18 @@ static bool allocate(bench *b, const dh_impl *impl)
     for (int i = 0; i < 3; i++) b->in[i].data = b->view[b->order[i]].data;
     size_t scratch = impl->scratch ? impl->scratch(&b->call) : 0;
     b->call.scratch = dh__alloc(scratch ? scratch : 1);
-    return ok && b->call.scratch;
+    if (!ok || !b->call.scratch) return false;
+    size_t size = b->predict && impl->packed ? impl->packed(&b->call) : 0;
+    b->packed = size ? dh__alloc(size) : NULL;
+    if (b->packed) impl->pack(&b->call, b->packed);
+    b->call.packed = b->packed;
+    return b->packed || !size;
 }
 
 static void clear(bench *b)
 {
     dh__free(b->call.scratch);
+    dh__free(b->packed);
     for (int i = 0; i < SIDES; i++) dh__free(b->view[i].data);
 }
 
@@ -113,8 +121,8 @@ static void clear(bench *b)
 static double at(const dh_view *v, int64_t n, int64_t c, int64_t y, int64_t x)
 {
     if (y < 0 || x < 0 || y >= v->shape[2] || x >= v->shape[3]) return 0;
-    return (
-        double)((const float *)v->data)[n * v->stride[0] + c * v->stride[1] + y * v->stride[2] + x];
+    return (double)((const float *)v->data)[n * v->stride[0] + c * v->stride[1] + y * v->stride[2] +
+                                            x * v->stride[3]];
 }
 
 static double exact_forward(const bench *b, const int64_t *e)
@@ -170,9 +178,9 @@ static void find_error(const bench *b, double *rms, double *largest)
     *largest = 0;
     for (int i = 0; i < (int)fit; i++) {
         state = state * 6364136223846793005u + 1442695040888963407u;
-        int64_t left = (int64_t)((state >> 16) % (uint64_t)count_of(v)), e[4];
-        double got = (double)((const float *)v->data)[left];
-        for (int k = 0; k < 4; left %= v->stride[k++]) e[k] = left / v->stride[k];
+        int64_t left = (int64_t)((state >> 16) % (uint64_t)dh__view_count(v)), e[4];
+        for (int k = 3; k >= 0; left /= v->shape[k--]) e[k] = left % v->shape[k];
+        double got = at(v, e[0], e[1], e[2], e[3]);
         double want = exact[b->direction](b, e), off = fabs(got - want);
         errors += off * off;
         squares += want * want;
@@ -251,8 +259,9 @@ static bool parse(bench *b, int count, char **args)
 {
     int64_t *numbers[] = {&b->n, &b->c, &b->side, &b->o, &b->window, &b->stride, &b->pad};
     if (count < 10) return false;
+    b->predict = !strcmp(args[1], "predict");
     for (b->direction = 0; b->direction < SIDES; b->direction++)
-        if (!strcmp(args[1], directions[b->direction])) break;
+        if (!strcmp(b->predict ? "forward" : args[1], directions[b->direction])) break;
     for (int i = 0; i < 7; i++) {
         *numbers[i] = atoll(args[2 + i]);
         if (*numbers[i] < (i < 6)) return false;
@@ -264,8 +273,9 @@ int main(int count, char **args)
 {
     bench b = {0};
     if (!parse(&b, count, args)) {
-        fprintf(stderr, "usage: bench_conv forward|dx|dw N C SIDE O WINDOW STRIDE PAD THREADS "
-                        "[IMPLEMENTATION [SECONDS]]\n");
+        fprintf(stderr,
+                "usage: bench_conv predict|forward|dx|dw N C SIDE O WINDOW STRIDE PAD THREADS "
+                "[IMPLEMENTATION [SECONDS]]\n");
         return 2;
     }
     const dh_impl *const *impls = set_call(&b);

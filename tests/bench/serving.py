@@ -13,7 +13,8 @@ A plan asks the implementations of [a convolution](convolution.md) in one order 
 `DEEPHEALTH_PROFILE=1` names it and why others refused. This page holds that order against the clock: each shape of
 ResNet50 and VGG16 at 224x224 in f32 was run by every implementation that takes it. `taken` is the plan's choice, the times
 are milliseconds, **bold** where another would have been more than 5 % faster than the one that is taken; `cost` is what
-the choice costs then. GFLOP/s, shares of the peak and errors stand in [the benchmarks](benchmarks.md).
+the choice costs then. Predict is forward as in a plan that only predicts: images lie channels last and weights were packed
+before; a training step packs them each time and keeps images packed. GFLOP/s, shares of the peak and errors stand in [the benchmarks](benchmarks.md).
 """
 ORDER = ("winograd", "depthwise", "pointwise", "direct", "gemm")
 LATE = 1.05
