@@ -120,24 +120,33 @@ dh_status dh__op_scratch(size_t *out, const dh_impl *impl, const dh_call *call)
     return DH_OK;
 }
 
-dh_status dh__op_choose(const dh_impl **out, const dh_impl *const *list, const dh_call *call,
-                        const char *device)
+static const char *refusal(const dh_impl *impl, const dh_call *call)
 {
-    char reasons[512];
+    return impl->refuse ? impl->refuse(call) : NULL;
+}
+
+static dh_status refused_by_all(const dh_impl *const *list, const dh_call *call, const char *device)
+{
+    char reasons[512] = "";
     size_t at = 0;
-    reasons[0] = 0;
-    for (; list && *list; list++) {
-        const char *why = (*list)->refuse ? (*list)->refuse(call) : NULL;
-        if (!why) {
-            *out = *list;
-            return DH_OK;
-        }
-        if (at < sizeof reasons)
+    for (; list && *list && at < sizeof reasons; list++) {
+        const char *why = refusal(*list, call);
+        if (why)
             at += (size_t)dh__format(reasons + at, sizeof reasons - at, "; %s: %s", (*list)->name,
                                      why);
     }
     return dh_fail(DH_EUNSUPPORTED, "%s: device \"%s\" has no implementation for this call%s",
                    call->op->name, device, reasons);
+}
+
+dh_status dh__op_choose(const dh_impl **out, const dh_impl *const *list, const dh_call *call,
+                        const char *device)
+{
+    const dh_impl *const *impl = list;
+    while (impl && *impl && refusal(*impl, call)) impl++;
+    if (!impl || !*impl) return refused_by_all(list, call, device);
+    *out = *impl;
+    return DH_OK;
 }
 
 double dh__op_flops(const dh_call *call)
