@@ -227,9 +227,10 @@ static dh_status backward_conv(dh_grad *g)
     DH_REQUIRE(count <= 3, DH_EUNSUPPORTED,
                "conv: normalised by the way it has no gradient; batch_norm behind it has one");
     dh_value x = g->in[0], weight = g->in[1], dz = dh__act_dx(g, attr->act, attr->alpha);
-    if (g->need[0]) g->dx[0] = emit_like(g, DH_OP_CONV_DX, dz, weight, x);
+    /* x may go before its gradient needs memory */
     if (g->need[1]) g->dx[1] = emit_like(g, DH_OP_CONV_DW, x, dz, weight);
     if (count > 2 && g->need[2]) g->dx[2] = bias_gradient(g, dz);
+    if (g->need[0]) g->dx[0] = emit_like(g, DH_OP_CONV_DX, dz, weight, x);
     if (attr->add && g->need[last]) g->dx[last] = dz;
     return g->to->status;
 }
@@ -255,9 +256,9 @@ static dh_status backward_conv_transpose(dh_grad *g)
     dh_value x = g->in[0], weight = g->in[1], dy = g->dy[0];
     dh_conv_attr attr = *(const dh_conv_attr *)g->call->attr;
     attr.output_padding.count = 0;
-    if (g->need[0]) g->dx[0] = dh_emit2(g->to, DH_OP_CONV, &attr, dy, weight);
     if (g->need[1]) g->dx[1] = dh_emit3(g->to, DH_OP_CONV_DW, &attr, dy, x, weight);
     if (g->call->in_count > 2 && g->need[2]) g->dx[2] = bias_gradient(g, dy);
+    if (g->need[0]) g->dx[0] = dh_emit2(g->to, DH_OP_CONV, &attr, dy, weight);
     return g->to->status;
 }
 
