@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+#define SPLIT_SHARE     0.2 /* of the forward part's FLOP, which low_mem may do once more */
+#define SPLITS_GAINLESS 2
+
 /* --- the arena --- */
 
 dh_status dh__arena_new(dh__arena **out, dh_device *device)
@@ -262,6 +265,47 @@ static dh_status new_plan(dh__plan **out, dh__graph *graph_take, dh__arena *aren
     return status;
 }
 
+static double forward_flops(const dh__plan *plan)
+{
+    double flops = 0;
+    for (int i = 0; i < plan->phase_end[DH_FORWARD]; i++)
+        if (plan->calls[i].impl) flops += dh__op_flops(&plan->calls[i].call);
+    return flops;
+}
+
+/* Values that lie idle at the peak are made again, one after the other, for a share of the forward
+ * part's time. A peak that goes may leave another as high, so a step that gains nothing is followed
+ * by more. */
+static dh_status split_peaks(dh__plan **best, dh__arena *arena)
+{
+    double flops = SPLIT_SHARE * forward_flops(*best);
+    dh__plan *plan = *best;
+    dh_status status = DH_OK;
+    for (int gainless = 0; !status && gainless < SPLITS_GAINLESS;) {
+        dh__graph *copy;
+        dh__plan *next = NULL;
+        bool done;
+        status = dh__graph_clone(&copy, plan->graph);
+        if (status) break;
+        status = dh__graph_split_peak(copy, plan, &flops, &done);
+        if (status || !done) {
+            dh__graph_free(copy);
+            break;
+        }
+        status = new_plan(&next, copy, arena);
+        if (plan != *best) dh__plan_free(plan);
+        plan = status ? *best : next;
+        gainless++;
+        if (!status && plan->arena_size < (*best)->arena_size) {
+            dh__plan_free(*best);
+            *best = plan;
+            gainless = 0;
+        }
+    }
+    if (plan != *best) dh__plan_free(plan);
+    return status;
+}
+
 /* One way of recomputing a copy of the graph, kept if it needs less memory than *best. */
 static dh_status try_recompute(dh__plan **best, const dh__graph *graph, dh__arena *arena,
                                dh__memory level, int segments)
@@ -275,10 +319,11 @@ static dh_status try_recompute(dh__plan **best, const dh__graph *graph, dh__aren
         return status;
     }
     DH_TRY(new_plan(&plan, copy, arena));
+    if (level == DH_LOW_MEM) status = split_peaks(&plan, arena);
     bool better = plan->arena_size < (*best)->arena_size;
     dh__plan_free(better ? *best : plan);
     if (better) *best = plan;
-    return DH_OK;
+    return status;
 }
 
 dh_status dh__plan_new(dh__plan **out, dh__graph *graph_take, dh__arena *arena, dh__memory level)

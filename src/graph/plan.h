@@ -90,6 +90,11 @@ dh_status dh__plan_find_nan(dh__plan *plan, int *scope, const char **op);
  */
 dh_status dh__graph_recompute(dh__graph *graph, dh__memory level, int segments);
 
+/* --- split.c --- */
+/* In copy, a copy of the plan's graph: makes one value again that lies idle where the plan needs
+ * the most memory, if that takes at most *flops, which it is then less. done: there was one. */
+dh_status dh__graph_split_peak(dh__graph *copy, const dh__plan *plan, double *flops, bool *done);
+
 /* --- memory_plan.c --- */
 /* Fills slots (views, in-place, lifetimes, offsets) and the arena's size. */
 dh_status dh__plan_memory(dh__plan *plan);
