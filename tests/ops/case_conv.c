@@ -3,6 +3,7 @@
  * groups, windows of one element, batches of none. */
 #include "case_conv.h"
 
+static const dh_conv_attr cut = {.group = 1, .strides = N1(2), .pads = N2(1, 1)};
 static const dh_conv_attr plain = {.group = 1}, groups_2 = {.group = 2}, groups_3 = {.group = 3};
 static const dh_conv_attr strided = {.group = 1, .strides = N2(2, 3)};
 static const dh_conv_attr padded = {.group = 1, .pads = N4(1, 2, 0, 1)};
@@ -206,6 +207,7 @@ const op_case case_conv[] = {
     TRANSPOSE(plain, C(2, 16, 9, 15), C(16, 17, 1, 1), 17),
     TRANSPOSE(groups_2, C(9, 16, 6, 8), C(16, 9, 1, 1), 18),
     TRANSPOSE(up, C(2, 16, 5, 4), C(16, 9, 2, 2), 9),
+    TRANSPOSE(cut, C(3, 16, 2), C(16, 16, 1), 16),  /* a result shorter than the stride */
     TRANSPOSE(up, C(1, 8, 5, 1), C(8, 8, 3, 1), 8), /* a stride along an axis of length one */
     {.op = "conv_dx",
      .in_count = 3,

@@ -450,10 +450,14 @@ void mode_inplace(subject *s)
     }
 }
 
-/* Strides as if axis 0 came after `place` other axes in memory. */
+/* Strides as if axis 0 came after `place` other axes in memory; below 0: channels last. */
 static void pack_turned(dh_view *v, int place)
 {
     int64_t step = 1;
+    if (place < 0) {
+        if (v->ndim > 2) dh__view_pack_last(v);
+        return;
+    }
     if (place >= v->ndim) place = v->ndim - 1;
     for (int i = v->ndim - 1; i >= 0; i--) { /* i: place in memory, from the innermost */
         int axis = i == place ? 0 : i < place ? i + 1 : i;
@@ -474,10 +478,12 @@ static void check_shrink(const subject *s, const dh_impl *impl, int place)
         for (int i = 0; i < s->in_count; i++) {
             packed_view(&in[i], s->in_dtype[i], s->in[i].ndim, s->in[i].shape);
             if (in[i].ndim && in[i].shape[0] == bound) in[i].shape[0] = lengths[t];
-            pack_turned(&in[i], place);
+            if (place >= 0 || i == 0) pack_turned(&in[i], place);
         }
         dh_call call = make_call(s, in, out);
-        bool taken = dh__op_infer(&call) == DH_OK && !refusal(impl, &call);
+        bool taken = dh__op_infer(&call) == DH_OK;
+        for (int j = 0; j < s->out_count && place < 0; j++) pack_turned(&out[j], place);
+        taken = taken && !refusal(impl, &call);
         if (!taken && t == 0) return;
         if (!taken) continue;
         size_t size = impl->scratch(&call);
@@ -519,7 +525,8 @@ void mode_bits(subject *s)
         check_bits(s, *impl, (manner){.in_place = -1});
         if ((*impl)->channels_last && s->in[0].ndim > 2)
             check_bits(s, *impl, (manner){.in_place = -1, .channels_last = true});
-        for (int place = 0; (*impl)->scratch && place < s->in[0].ndim; place++)
+        for (int place = (*impl)->channels_last ? -1 : 0; (*impl)->scratch && place < s->in[0].ndim;
+             place++)
             check_shrink(s, *impl, place);
     }
 }

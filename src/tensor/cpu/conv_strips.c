@@ -125,7 +125,7 @@ static void cut_rows(dh__conv_cut *c, const dh__conv_sweep *s)
 void dh__conv_cut_finely(dh__conv_cut *c, const dh__conv_sweep *s, int64_t strips)
 {
     const dh__conv_axis *a = s->axis;
-    if (a[0].count * a[1].count != 1) return;
+    if (!c->strips || a[0].count * a[1].count != 1) return;
     int64_t most = dh__divide_up(a[2].count, FEW_TILES * c->mr);
     c->cols = dh__at_most(c->cols, dh__divide_up(a[2].count, dh__at_most(strips, most)));
     c->per_image = dh__divide_up(a[2].count, c->cols);
