@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Which values lie channels last. */
-#include <string.h>
-
 #include "graph.h"
 
 /* Does the node's implementation take its images as they are laid now? All packed, it always does.

@@ -135,9 +135,11 @@ const char *dh__last_refuse(const dh__windows *w, const dh_view *x, const dh_vie
     if (x->shape[1] < 2) return "one channel";
     if (dh__pixel_step(x) != x->shape[1] || dh__pixel_step(y) != y->shape[1])
         return "channels are not last";
-    if (dh__windows_elements(w) > DH_LAST_TAPS_MAX) return "window is large";
-    for (int i = 0; i < 3; i++)
+    for (int64_t i = 0, taps = 1; i < 3; i++) { /* each factor is checked: a product may wrap */
         if (w->in[i] < 1) return "images are empty";
+        if (w->size[i] > DH_LAST_TAPS_MAX / taps) return "window is large";
+        taps *= w->size[i];
+    }
     return NULL;
 }
 
