@@ -164,7 +164,7 @@ static void sum_task(void *context, int64_t i, int64_t place)
 
 /* --- the implementation --- */
 
-/* Images lie one after the other, pixel by pixel. */
+/* There is one image, or they lie one after the other, pixel by pixel. */
 static bool flat(const dh__conv_sides *s, const dh_view *v)
 {
     return s->c.n <= 1 ||
@@ -289,12 +289,10 @@ static size_t packed_direct(const dh_call *call)
     return (size_t)(dh__conv_shift_bytes(&s) + weights_size(&s, &j) * s.c.groups);
 }
 
-/* Bytes from the weights of a group's first sweep to this one's. */
-static int64_t sweep_at(const dh__conv_sides *s, const job *j, int64_t number)
+/* Of the weights of one group that one sweep reads. */
+static int64_t sweep_bytes(const job *j)
 {
-    int64_t taps = 0;
-    for (int64_t i = 0; i < number; i++) taps += dh__conv_sweep_of(&s->c.w, s->to_large, i).taps;
-    return taps * j->panels * j->cut.nr * j->w.in_channels * s->size;
+    return j->sweep.taps * j->panels * j->cut.nr * j->w.in_channels * j->cut.size;
 }
 
 static void pack_direct(const dh_call *call, void *out)
@@ -304,9 +302,9 @@ static void pack_direct(const dh_call *call, void *out)
     dh__conv_pack_shifts(&s, out);
     for (int64_t number = 0; number < dh__conv_sweeps(&s.c.w, s.to_large); number++) {
         job j = job_of(&s, number);
-        int64_t at = sweep_at(&s, &j, number);
         for (j.w.group = 0; j.w.group < s.c.groups && j.sweep.taps; j.w.group++)
-            pack_weights(&j, weights + j.w.group * weights_size(&s, &j) + at, dh__cpu_count());
+            pack_weights(&j, weights + j.w.group * weights_size(&s, &j), dh__cpu_count());
+        weights += sweep_bytes(&j);
     }
 }
 
@@ -347,14 +345,14 @@ static dh_status run_direct(const dh_call *call)
         set_slots(&s, &j);
         j.slots = scratch + size;
         if (!number) fill_untouched(&j);
-        if (!tasks || !j.sweep.taps) continue;
-        for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++) {
+        for (j.w.group = 0; tasks && j.sweep.taps && j.w.group < s.c.groups; j.w.group++) {
             if (packed)
-                j.weights = packed + j.w.group * size + sweep_at(&s, &j, number);
+                j.weights = packed + j.w.group * size;
             else
                 pack_weights(&j, scratch, places);
             dh__team_run_placed(places, tasks, sum_task, &j);
         }
+        if (packed) packed += sweep_bytes(&j);
     }
     return DH_OK;
 }
