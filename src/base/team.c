@@ -109,7 +109,7 @@ static void run_serially(int64_t count, void (*task)(void *context, int64_t i), 
 
 /* Tasks are dealt in stretches, one for each thread, which then helps the others: so that a thread
  * finds in its own caches what it left there in the run before. */
-enum { SHARES_MAX = 64 };
+enum { SHARES_MAX = 256 }; /* beyond, threads share a stretch */
 
 typedef struct shares {
     int64_t count;

@@ -67,8 +67,9 @@ typedef struct dh__conv_strip {
 
 /* n images of so many channels. */
 dh__conv_cut dh__conv_cut_of(const dh__conv_sweep *s, int64_t n, int64_t channels, bool f64);
-/* One row of pixels that need no slab in about so many strips, but not of a few tiles only: where
- * each thread makes a stretch of it, it finds there what the layer before left in its caches. */
+/* One row of pixels that need no slab in so many strips at least, but not of a few tiles only:
+ * where each thread makes a stretch of it, it finds there what the layer before left in its caches.
+ */
 void dh__conv_cut_finely(dh__conv_cut *c, const dh__conv_sweep *s, int64_t strips);
 dh__conv_strip dh__conv_strip_of(const dh__conv_sweep *s, const dh__conv_cut *c, int64_t number);
 /* Elements that no slab of the sweep exceeds; does not grow when an axis shrinks. */

@@ -31,8 +31,8 @@ static __attribute__((noinline)) void F(finish_any)(const dh__gemm_tile *t, cons
     }
 }
 
-/* The same of whole vectors with the biases of columns; act and whether there is more to add, C or
- * something else, known here. */
+/* The same of whole vectors with the biases of columns; more: C or something else is added. The
+ * compiler knows it, and act where there is nothing more. */
 DH_SIMD_INLINE void F(finish_whole)(const dh__gemm_tile *t, const T *sums, int h, int nv,
                                     const dh__act act, const bool more)
 {
