@@ -144,14 +144,14 @@ ARITHMETIC(mod, NULL, mod_backward, DH_MASK_NUMBER, 0);
 ARITHMETIC(remainder, NULL, mod_backward, DH_MASK_NUMBER, 0);
 ARITHMETIC(atan2, NULL, atan2_backward, DH_MASK_FLOAT, 0);
 
-#define COMPARISON(name_, onnx_)                                          \
-    const dh_op dh_op_##name_ = {.name = #name_,                          \
-                                 .onnx = onnx_,                           \
-                                 .in_min = 2,                             \
-                                 .in_max = 2,                             \
-                                 .dtypes = DH_MASK_ANY,                   \
+#define COMPARISON(name_, onnx_)                                                          \
+    const dh_op dh_op_##name_ = {.name = #name_,                                          \
+                                 .onnx = onnx_,                                           \
+                                 .in_min = 2,                                             \
+                                 .in_max = 2,                                             \
+                                 .dtypes = DH_MASK_ANY,                                   \
                                  .flags = DH_OP_SAME_DTYPE | DH_OP_CHEAP | DH_OP_SELECTS, \
-                                 .infer = compare_infer,                  \
+                                 .infer = compare_infer,                                  \
                                  .no_grad = "not differentiable: its values are true and false"}
 COMPARISON(equal, "Equal");
 COMPARISON(not_equal, NULL);

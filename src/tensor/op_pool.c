@@ -77,12 +77,11 @@ dh__pool_span dh__pool_span_of(const dh__pool *pool, int axis, int64_t position)
         return (dh__pool_span){first, 1, last - first, last - first};
     }
     int64_t at = position * w->stride[axis] - w->begin[axis], step = w->dilation[axis];
-    int64_t skipped = at < 0 ? (-at + step - 1) / step : 0;
-    int64_t reach = in > at ? (in - 1 - at) / step + 1 : 0;
+    int64_t skipped, reach;
+    dh__windows_inside(w, axis, position, &skipped, &reach);
     int64_t padded = in + w->end[axis], counted = padded > at ? (padded - 1 - at) / step + 1 : 0;
-    if (reach > w->size[axis]) reach = w->size[axis];
     if (counted > w->size[axis]) counted = w->size[axis];
-    int64_t count = reach > skipped ? reach - skipped : 0;
+    int64_t count = reach - skipped;
     return (dh__pool_span){at + skipped * step, step, count, pool->count_pads ? counted : count};
 }
 

@@ -60,6 +60,11 @@ bool dh__view_contiguous(const dh_view *view);
 void dh__view_pack(dh_view *view); /* strides := contiguous, row-major */
 /* The same, axis 1 being the innermost: [N, C, ...] as it lies channels last. ndim >= 2 */
 void dh__view_pack_last(dh_view *view);
+/* Elements of axes [from, ndim) lie one after the other. */
+bool dh__packed_from(const dh_view *view, int from);
+/* Elements from a pixel of images [N, C, ...] to the next, where all lie one after the other: 1, or
+ * with the channels last their number; 0: they do not. */
+int64_t dh__pixel_step(const dh_view *view);
 bool dh__same_shape(const dh_view *a, const dh_view *b);
 /* "[8, 3, 32, 32]" into buffer; returns buffer. */
 const char *dh__shape_text(char *buffer, size_t size, int ndim, const int64_t *shape);

@@ -44,6 +44,26 @@ void dh__view_pack_last(dh_view *view)
     for (int i = 2; i < view->ndim; i++) view->stride[i] = turned.stride[i - 1];
 }
 
+static bool packed_by(const dh_view *v, int from, int64_t want)
+{
+    for (int i = v->ndim - 1; i >= from; i--) {
+        if (v->shape[i] != 1 && v->stride[i] != want) return false;
+        want *= v->shape[i];
+    }
+    return true;
+}
+
+bool dh__packed_from(const dh_view *v, int from)
+{
+    return packed_by(v, from, 1);
+}
+
+int64_t dh__pixel_step(const dh_view *v)
+{
+    if (packed_by(v, 2, 1)) return 1;
+    return v->stride[1] == 1 && packed_by(v, 2, v->shape[1]) ? v->shape[1] : 0;
+}
+
 bool dh__same_shape(const dh_view *a, const dh_view *b)
 {
     return a->ndim == b->ndim && !memcmp(a->shape, b->shape, sizeof a->shape[0] * (size_t)a->ndim);

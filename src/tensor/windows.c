@@ -69,6 +69,16 @@ dh_status dh__windows_slide(dh__windows *w, const char *who)
     return DH_OK;
 }
 
+void dh__windows_inside(const dh__windows *w, int axis, int64_t position, int64_t *first,
+                        int64_t *last)
+{
+    int64_t at = position * w->stride[axis] - w->begin[axis], step = w->dilation[axis];
+    *first = at < 0 ? (-at + step - 1) / step : 0;
+    *last = at < w->in[axis] ? (w->in[axis] - 1 - at) / step + 1 : 0;
+    if (*last > w->size[axis]) *last = w->size[axis];
+    if (*first > *last) *first = *last;
+}
+
 dh_status dh__windows_dx(dh_call *call, const dh_view *want)
 {
     const dh_view *dy = &call->in[0], *x = &call->in[1];

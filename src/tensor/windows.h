@@ -30,6 +30,10 @@ dh_status dh__spatial_check(const dh_view *x, const char *who, const char *name)
  * (size - 1) + 1. A window that does not fit is DH_ESHAPE. */
 dh_status dh__windows_slide(dh__windows *w, const char *who);
 
+/* Elements [*first, *last) of the window at a position that lie inside along an axis. */
+void dh__windows_inside(const dh__windows *w, int axis, int64_t position, int64_t *first,
+                        int64_t *last);
+
 /* Of an op (dy, x) -> dx: dy must have the shape of want, dx takes x's. */
 dh_status dh__windows_dx(dh_call *call, const dh_view *want);
 

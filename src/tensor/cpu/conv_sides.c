@@ -6,26 +6,6 @@
 #include "cpu.h"
 #include "cut.h"
 
-static bool packed_by(const dh_view *v, int from, int64_t want)
-{
-    for (int i = v->ndim - 1; i >= from; i--) {
-        if (v->shape[i] != 1 && v->stride[i] != want) return false;
-        want *= v->shape[i];
-    }
-    return true;
-}
-
-bool dh__packed_from(const dh_view *v, int from)
-{
-    return packed_by(v, from, 1);
-}
-
-int64_t dh__pixel_step(const dh_view *v)
-{
-    if (packed_by(v, 2, 1)) return 1;
-    return v->stride[1] == 1 && packed_by(v, 2, v->shape[1]) ? v->shape[1] : 0;
-}
-
 dh__conv_sides dh__conv_sides_of(const dh_call *call)
 {
     static const struct {

@@ -53,12 +53,6 @@ static inline char *dh__conv_plane(const dh__conv_sides *s, const dh_view *view,
     return (char *)view->data + (n * view->stride[0] + channel * view->stride[1]) * s->size;
 }
 
-/* Elements of axes [from, ndim) lie one after the other. */
-bool dh__packed_from(const dh_view *v, int from);
-/* Elements from a pixel of an image to the next, where all lie one after the other: 1, or with the
- * channels last their number; 0: they do not. */
-int64_t dh__pixel_step(const dh_view *v);
-
 extern const dh_impl dh__conv_winograd, dh__conv_winograd_dw, dh__conv_pointwise, dh__conv_direct,
     dh__conv_direct_dw, dh__conv_plain;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "last_windows.h"
 
-#include "conv_sides.h"
+#include "cpu.h"
 #include "cut.h"
 #include "team.h"
 
@@ -21,15 +21,6 @@ typedef struct job {
     int64_t left, right; /* columns before and from which on windows hang over */
 } job;
 
-/* Elements [first, last) of a window along axis i at a position. */
-static void inside(const dh__windows *w, int i, int64_t position, int64_t *first, int64_t *last)
-{
-    int64_t at = position * w->stride[i] - w->begin[i], step = w->dilation[i];
-    *first = at < 0 ? dh__divide_up(-at, step) : 0;
-    *last = at < w->in[i] ? dh__at_most((w->in[i] - 1 - at) / step + 1, w->size[i]) : 0;
-    if (*first > *last) *first = *last;
-}
-
 /* Adds the taps [first, last) of a row of the window, whose first element is at `at`. */
 static void add_row(dh__last_run *run, const job *j, int64_t key, int64_t at, int64_t first,
                     int64_t last)
@@ -46,7 +37,7 @@ static void make_run(const job *j, dh__last_run *run, const int64_t place[3], in
     const dh__windows *w = j->w;
     int64_t first[3], last[3], origin[3];
     for (int i = 0; i < 3; i++) {
-        inside(w, i, place[i], &first[i], &last[i]);
+        dh__windows_inside(w, i, place[i], &first[i], &last[i]);
         origin[i] = place[i] * w->stride[i] - w->begin[i];
     }
     run->taps = 0;
@@ -158,11 +149,11 @@ void dh__last_windows(const dh__windows *w, const dh_view *x, const dh_view *y, 
     int64_t rows = w->out[0] * w->out[1], n = x->shape[0], first, last;
     if (!dh__view_count(y)) return;
     for (j.left = 0; j.left < w->out[2]; j.left++) {
-        inside(w, 2, j.left, &first, &last);
+        dh__windows_inside(w, 2, j.left, &first, &last);
         if (first == 0) break;
     }
     for (j.right = w->out[2]; j.right > j.left; j.right--) {
-        inside(w, 2, j.right - 1, &first, &last);
+        dh__windows_inside(w, 2, j.right - 1, &first, &last);
         if (last == w->size[2]) break;
     }
     bool small = dh__view_count(y) < SERIAL_WORK;

@@ -23,21 +23,12 @@ static int64_t plane_count(const dh__planes *p)
 
 /* --- packed planes --- */
 
-static bool packed(const dh_view *v)
-{
-    int64_t want = 1;
-    for (int i = v->ndim - 1; i >= 2; i--) {
-        if (v->shape[i] != 1 && v->stride[i] != want) return false;
-        want *= v->shape[i];
-    }
-    return true;
-}
-
 const char *dh__planes_refuse(const dh__planes *p)
 {
     const dh_view *in = p->call->in, *out = &p->call->out[0];
     if (out->dtype != DH_F32 && out->dtype != DH_F64) return "dtype is neither f32 nor f64";
-    if (!packed(&in[0]) || !packed(out) || (p->two && !packed(&in[1])))
+    if (!dh__packed_from(&in[0], 2) || !dh__packed_from(out, 2) ||
+        (p->two && !dh__packed_from(&in[1], 2)))
         return "planes are not packed";
     return NULL;
 }
