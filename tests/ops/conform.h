@@ -104,8 +104,31 @@ void subject_end(subject *s);
 void subject_reference(subject *s);                /* again, after inputs were changed */
 int subject_updated(const subject *s, int output); /* the input it is, or -1 */
 const dh_impl *const *subject_impls(const subject *s);
+dh_call subject_call(const subject *s, const dh_view *in, dh_view *out);
+void view_packed(dh_view *v, dh_dtype dtype, int ndim, const int64_t *shape); /* without data */
+const char *impl_refusal(const dh_impl *impl, const dh_call *call);
+/* "impl "direct", what" into buffer; returns buffer. */
+const char *impl_named(char *buffer, size_t size, const dh_impl *impl, const char *what);
+void layouts_set(layout *in, layout how); /* of all */
+/* Of input 0 and of what is as large as output 0. */
+void layouts_channels_last(const subject *s, layout *in);
+/* A call with all its memory. */
+typedef struct frame {
+    operand in[MAX_OPERANDS], out[MAX_OPERANDS];
+    dh_view in_view[MAX_OPERANDS], out_view[MAX_OPERANDS];
+    dh_call call;
+} frame;
+/* Of inputs that are only `like` the values are withheld. in_place: the input whose memory output 0
+ * takes, or -1. */
+void frame_begin(frame *f, const subject *s, const layout *in, layout out, int in_place);
+void frame_end(frame *f);
+/* Runs an implementation with exactly the scratch it asked for, between sentinels. False after a
+ * reported failure. */
+bool frame_run(frame *f, const subject *s, const dh_impl *impl, int in_place, const char *how);
 void mode_ref(subject *s);
 void mode_views(subject *s);
+
+/* --- conform_bits.c --- */
 void mode_inplace(subject *s);
 void mode_bits(subject *s);
 

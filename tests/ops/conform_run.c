@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Forward modes: every implementation of the CPU against the reference, in every layout, in place,
- * and bit for bit with any thread count. */
-#include <math.h>
+/* Every implementation of the CPU against the reference, in every layout. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conform.h"
-#include "team.h"
 
 const dh_step conform_step = {.seed = 1234, .position = 3, .update = 2, .learning_rate = 0.1f};
 
@@ -32,7 +29,7 @@ const dh_impl *const *subject_impls(const subject *s)
     return dh__cpu()->impls(dh__cpu(), s->id);
 }
 
-static dh_call make_call(const subject *s, const dh_view *in, dh_view *out)
+dh_call subject_call(const subject *s, const dh_view *in, dh_view *out)
 {
     return (dh_call){.op = s->op,
                      .attr = s->attr,
@@ -44,7 +41,7 @@ static dh_call make_call(const subject *s, const dh_view *in, dh_view *out)
                      .stream = CONFORM_STREAM};
 }
 
-static void packed_view(dh_view *v, dh_dtype dtype, int ndim, const int64_t *shape)
+void view_packed(dh_view *v, dh_dtype dtype, int ndim, const int64_t *shape)
 {
     memset(v, 0, sizeof *v);
     v->dtype = dtype;
@@ -57,9 +54,9 @@ static bool infer(subject *s)
 {
     dh_view in[MAX_OPERANDS];
     for (int i = 0; i < s->in_count; i++)
-        packed_view(&in[i], s->in_dtype[i], s->in[i].ndim, s->in[i].shape);
+        view_packed(&in[i], s->in_dtype[i], s->in[i].ndim, s->in[i].shape);
     memset(s->out, 0, sizeof s->out);
-    dh_call call = make_call(s, in, s->out);
+    dh_call call = subject_call(s, in, s->out);
     dh_status status = dh__op_infer(&call);
     if (!conform_check(status == DH_OK)) conform_fail(s, "infer: %s", dh_error_text());
     return status == DH_OK;
@@ -139,16 +136,7 @@ void subject_end(subject *s)
 
 /* --- one run --- */
 
-/* A call with all its memory. */
-typedef struct frame {
-    operand in[MAX_OPERANDS], out[MAX_OPERANDS];
-    dh_view in_view[MAX_OPERANDS], out_view[MAX_OPERANDS];
-    dh_call call;
-} frame;
-
-/* Of inputs that are only `like` the values are withheld. in_place: the input whose memory output 0
- * takes, or -1. */
-static void frame_begin(frame *f, const subject *s, const layout *in, layout out, int in_place)
+void frame_begin(frame *f, const subject *s, const layout *in, layout out, int in_place)
 {
     memset(f, 0, sizeof *f);
     for (int i = 0; i < s->in_count; i++) {
@@ -163,10 +151,10 @@ static void frame_begin(frame *f, const subject *s, const layout *in, layout out
             operand_place(&f->out[j], s->out[j].dtype, s->out[j].ndim, s->out[j].shape, out, NULL);
         f->out_view[j] = from < 0 ? f->out[j].view : f->in[from].view;
     }
-    f->call = make_call(s, f->in_view, f->out_view);
+    f->call = subject_call(s, f->in_view, f->out_view);
 }
 
-static void frame_end(frame *f)
+void frame_end(frame *f)
 {
     for (int i = 0; i < MAX_OPERANDS; i++) {
         operand_free(&f->in[i]);
@@ -174,7 +162,7 @@ static void frame_end(frame *f)
     }
 }
 
-static const char *refusal(const dh_impl *impl, const dh_call *call)
+const char *impl_refusal(const dh_impl *impl, const dh_call *call)
 {
     return impl->refuse ? impl->refuse(call) : NULL;
 }
@@ -196,9 +184,7 @@ static const char *frame_damage(const frame *f, const subject *s, int in_place, 
     return NULL;
 }
 
-/* Runs an implementation with exactly the scratch it asked for, between sentinels. */
-static bool frame_run(frame *f, const subject *s, const dh_impl *impl, int in_place,
-                      const char *how)
+bool frame_run(frame *f, const subject *s, const dh_impl *impl, int in_place, const char *how)
 {
     operand scratch = {0};
     int64_t size = impl->scratch ? (int64_t)impl->scratch(&f->call) : 0;
@@ -224,7 +210,7 @@ static void compare_all(const subject *s, const frame *f, const dh_impl *impl, c
         if (!compare_output(s, j, &f->out_view[j], impl, how)) return;
 }
 
-static const char *name_run(char *buffer, size_t size, const dh_impl *impl, const char *what)
+const char *impl_named(char *buffer, size_t size, const dh_impl *impl, const char *what)
 {
     snprintf(buffer, size, "impl \"%s\"%s%s", impl->name, what[0] ? ", " : "", what);
     return buffer;
@@ -266,8 +252,8 @@ static void run_layouts(const subject *s, const layout *in, layout out, const ch
     for (const dh_impl *const *impl = subject_impls(s); impl && *impl; impl++) {
         frame f;
         frame_begin(&f, s, in, out, -1);
-        const char *why = refusal(*impl, &f.call);
-        name_run(how, sizeof how, *impl, what);
+        const char *why = impl_refusal(*impl, &f.call);
+        impl_named(how, sizeof how, *impl, what);
         if (!why && frame_run(&f, s, *impl, -1, how)) compare_all(s, &f, *impl, how);
         if (!impl[1] && !conform_check(!why))
             conform_fail(s, "%s: the last implementation refuses: %s", how, why);
@@ -276,7 +262,7 @@ static void run_layouts(const subject *s, const layout *in, layout out, const ch
     check_view(s, in);
 }
 
-static void set_layouts(layout *in, layout how)
+void layouts_set(layout *in, layout how)
 {
     for (int i = 0; i < MAX_OPERANDS; i++) in[i] = how;
 }
@@ -284,7 +270,7 @@ static void set_layouts(layout *in, layout how)
 void mode_ref(subject *s)
 {
     layout in[MAX_OPERANDS];
-    set_layouts(in, PACKED);
+    layouts_set(in, PACKED);
     run_layouts(s, in, PACKED, "");
 }
 
@@ -310,8 +296,7 @@ static void run_repeated(subject *s)
     run_layouts(s, in, PACKED, "inputs repeated");
 }
 
-/* Input 0 and what is as large as output 0. */
-static void set_channels_last(const subject *s, layout *in)
+void layouts_channels_last(const subject *s, layout *in)
 {
     for (int i = 0; i < s->in_count; i++) {
         const ref_tensor *x = &s->in[i], *y = &s->want[0];
@@ -325,9 +310,9 @@ static void set_channels_last(const subject *s, layout *in)
 static void run_channels_last(const subject *s)
 {
     layout in[MAX_OPERANDS];
-    set_layouts(in, PACKED);
+    layouts_set(in, PACKED);
     run_layouts(s, in, CHANNELS_LAST, "outputs channels last");
-    set_channels_last(s, in);
+    layouts_channels_last(s, in);
     run_layouts(s, in, PACKED, "inputs channels last");
     run_layouts(s, in, CHANNELS_LAST, "inputs and outputs channels last");
 }
@@ -337,11 +322,11 @@ void mode_views(subject *s)
     layout in[MAX_OPERANDS];
     char what[48];
     for (int how = REVERSED; how <= BROADCAST; how++) {
-        set_layouts(in, (layout)how);
+        layouts_set(in, (layout)how);
         snprintf(what, sizeof what, "inputs %s", layout_names[how]);
         run_layouts(s, in, PACKED, what);
     }
-    set_layouts(in, PACKED);
+    layouts_set(in, PACKED);
     for (int how = REVERSED; how <= OFFSET; how++) {
         snprintf(what, sizeof what, "outputs %s", layout_names[how]);
         run_layouts(s, in, (layout)how, what);
@@ -350,183 +335,4 @@ void mode_views(subject *s)
     run_layouts(s, in, STEP_2, "inputs mixed, outputs step 2");
     run_channels_last(s);
     run_repeated(s);
-}
-
-/* --- in place, bits --- */
-
-/* The elements of all outputs, packed. */
-static unsigned char *collect(const frame *f, const subject *s, size_t *size)
-{
-    size_t at = 0;
-    *size = 0;
-    for (int j = 0; j < s->out_count; j++)
-        *size += (size_t)s->want[j].count * dh_dtype_size(s->out[j].dtype);
-    unsigned char *bits = malloc(*size ? *size : 1);
-    for (int j = 0; j < s->out_count; j++) {
-        const dh_view *y = &f->out_view[j];
-        size_t bytes = dh_dtype_size(y->dtype);
-        walk w = walk_begin(y);
-        for (int64_t k = 0; k < s->want[j].count; k++, at += bytes, walk_next(&w))
-            memcpy(bits + at, w.at, bytes);
-    }
-    return bits;
-}
-
-/* How a call is made whose bits are compared. */
-typedef struct manner {
-    int in_place;       /* the input whose memory output 0 takes, or -1 */
-    bool channels_last; /* of what is as large as output 0, and of input 0 */
-    bool kept;          /* with what the implementation packs beforehand */
-} manner;
-
-/* Runs with what is packed between sentinels, if anything. */
-static bool frame_run_kept(frame *f, const subject *s, const dh_impl *impl, const char *how)
-{
-    operand packed;
-    int64_t size = (int64_t)impl->packed(&f->call);
-    if (!size) return frame_run(f, s, impl, -1, how);
-    operand_place(&packed, DH_U8, 1, &size, PACKED, NULL);
-    impl->pack(&f->call, packed.view.data);
-    f->call.packed = packed.view.data;
-    bool ran = frame_run(f, s, impl, -1, how);
-    const char *damage = operand_damage(&packed, true);
-    if (!conform_check(!damage)) conform_fail(s, "%s: what is packed: %s", how, damage);
-    operand_free(&packed);
-    return ran && !damage;
-}
-
-/* NULL where the implementation refuses or a failure was reported. */
-static unsigned char *run_for_bits(const subject *s, const dh_impl *impl, manner m, size_t *size,
-                                   const char *what)
-{
-    frame f;
-    layout in[MAX_OPERANDS];
-    char how[96];
-    unsigned char *bits = NULL;
-    set_layouts(in, PACKED);
-    if (m.channels_last) set_channels_last(s, in);
-    frame_begin(&f, s, in, m.channels_last ? CHANNELS_LAST : PACKED, m.in_place);
-    name_run(how, sizeof how, impl, what);
-    if (!refusal(impl, &f.call) &&
-        (m.kept ? frame_run_kept(&f, s, impl, how) : frame_run(&f, s, impl, m.in_place, how)))
-        bits = collect(&f, s, size);
-    frame_end(&f);
-    return bits;
-}
-
-static void expect_same(const subject *s, const dh_impl *impl, const unsigned char *want,
-                        size_t size, manner m, const char *what)
-{
-    char how[96];
-    size_t got_size, at = 0;
-    unsigned char *got = run_for_bits(s, impl, m, &got_size, what);
-    if (!got) return;
-    while (at < size && got[at] == want[at]) at++;
-    if (!conform_check(at == size))
-        conform_fail(s, "%s: other bits, first at byte %zu of %zu: 0x%02x, must be 0x%02x",
-                     name_run(how, sizeof how, impl, what), at, size, got[at], want[at]);
-    free(got);
-}
-
-static bool may_take(const subject *s, int input)
-{
-    return s->op->inplace >> input & 1u && s->in_dtype[input] == s->out[0].dtype &&
-           s->in[input].ndim == s->out[0].ndim &&
-           !memcmp(s->in[input].shape, s->out[0].shape, (size_t)s->out[0].ndim * sizeof(int64_t));
-}
-
-void mode_inplace(subject *s)
-{
-    if (s->op->updates[0]) return;
-    for (const dh_impl *const *impl = subject_impls(s); impl && *impl; impl++) {
-        size_t size;
-        unsigned char *bits = run_for_bits(s, *impl, (manner){.in_place = -1}, &size, "");
-        for (int i = 0; bits && i < s->in_count && i < 32; i++) {
-            char what[48];
-            snprintf(what, sizeof what, "output 0 in place of input %d", i);
-            if (may_take(s, i)) expect_same(s, *impl, bits, size, (manner){.in_place = i}, what);
-        }
-        free(bits);
-    }
-}
-
-/* Strides as if axis 0 came after `place` other axes in memory; below 0: channels last. */
-static void pack_turned(dh_view *v, int place)
-{
-    int64_t step = 1;
-    if (place < 0) {
-        if (v->ndim > 2) dh__view_pack_last(v);
-        return;
-    }
-    if (place >= v->ndim) place = v->ndim - 1;
-    for (int i = v->ndim - 1; i >= 0; i--) { /* i: place in memory, from the innermost */
-        int axis = i == place ? 0 : i < place ? i + 1 : i;
-        v->stride[axis] = step;
-        step *= v->shape[axis] > 1 ? v->shape[axis] : 1;
-    }
-}
-
-/* With axis 0 shorter in every input that has its length, no more scratch may be asked for. */
-static void check_shrink(const subject *s, const dh_impl *impl, int place)
-{
-    int64_t bound = s->in_count && s->in[0].ndim ? s->in[0].shape[0] : 0;
-    size_t most = 0;
-    const int64_t lengths[] = {bound, bound - 1, bound / 2, 7, 1, 0};
-    for (size_t t = 0; t < DH_COUNT(lengths); t++) {
-        dh_view in[MAX_OPERANDS], out[MAX_OPERANDS] = {0};
-        if (lengths[t] < 0 || lengths[t] > bound) continue;
-        for (int i = 0; i < s->in_count; i++) {
-            packed_view(&in[i], s->in_dtype[i], s->in[i].ndim, s->in[i].shape);
-            if (in[i].ndim && in[i].shape[0] == bound) in[i].shape[0] = lengths[t];
-            if (place >= 0 || i == 0) pack_turned(&in[i], place);
-        }
-        dh_call call = make_call(s, in, out);
-        bool taken = dh__op_infer(&call) == DH_OK;
-        for (int j = 0; j < s->out_count && place < 0; j++) pack_turned(&out[j], place);
-        taken = taken && !refusal(impl, &call);
-        if (!taken && t == 0) return;
-        if (!taken) continue;
-        size_t size = impl->scratch(&call);
-        if (t == 0) most = size;
-        if (!conform_check(size <= most))
-            conform_fail(s,
-                         "impl \"%s\": axis 0 of %lld asks for %zu bytes of scratch, %lld for %zu",
-                         impl->name, (long long)lengths[t], size, (long long)bound, most);
-    }
-}
-
-/* Again, with what is packed beforehand, and with each number of threads. */
-static void check_bits(const subject *s, const dh_impl *impl, manner m)
-{
-    size_t size;
-    int before = dh__team_limit(0);
-    const char *lies = m.channels_last ? "channels last, " : "";
-    char what[64];
-    dh__team_limit(before);
-    unsigned char *bits = run_for_bits(s, impl, m, &size, lies);
-    if (!bits) return;
-    snprintf(what, sizeof what, "%sa second time", lies);
-    expect_same(s, impl, bits, size, m, what);
-    for (int threads = 1; threads <= 4; threads++) {
-        snprintf(what, sizeof what, "%s%d threads", lies, threads);
-        dh__team_limit(threads);
-        expect_same(s, impl, bits, size, m, what);
-        dh__team_limit(before);
-    }
-    m.kept = true;
-    snprintf(what, sizeof what, "%spacked beforehand", lies);
-    if (impl->packed) expect_same(s, impl, bits, size, m, what);
-    free(bits);
-}
-
-void mode_bits(subject *s)
-{
-    for (const dh_impl *const *impl = subject_impls(s); impl && *impl; impl++) {
-        check_bits(s, *impl, (manner){.in_place = -1});
-        if ((*impl)->channels_last && s->in[0].ndim > 2)
-            check_bits(s, *impl, (manner){.in_place = -1, .channels_last = true});
-        for (int place = (*impl)->channels_last ? -1 : 0; (*impl)->scratch && place < s->in[0].ndim;
-             place++)
-            check_shrink(s, *impl, place);
-    }
 }
