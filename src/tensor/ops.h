@@ -62,6 +62,9 @@ void dh__view_pack(dh_view *view); /* strides := contiguous, row-major */
 void dh__view_pack_last(dh_view *view);
 /* Elements of axes [from, ndim) lie one after the other. */
 bool dh__packed_from(const dh_view *view, int from);
+/* Images [N, C, ...] whose channels are last, pixel after pixel; of one pixel or one channel they
+ * may be packed as well. */
+bool dh__channels_last(const dh_view *view);
 /* Elements from a pixel of images [N, C, ...] to the next, where all lie one after the other: 1, or
  * with the channels last their number; 0: they do not. */
 int64_t dh__pixel_step(const dh_view *view);

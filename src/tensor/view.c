@@ -58,10 +58,15 @@ bool dh__packed_from(const dh_view *v, int from)
     return packed_by(v, from, 1);
 }
 
+bool dh__channels_last(const dh_view *v)
+{
+    return (v->shape[1] == 1 || v->stride[1] == 1) && packed_by(v, 2, v->shape[1]);
+}
+
 int64_t dh__pixel_step(const dh_view *v)
 {
     if (packed_by(v, 2, 1)) return 1;
-    return v->stride[1] == 1 && packed_by(v, 2, v->shape[1]) ? v->shape[1] : 0;
+    return dh__channels_last(v) ? v->shape[1] : 0;
 }
 
 bool dh__same_shape(const dh_view *a, const dh_view *b)

@@ -115,7 +115,11 @@ static void test_results(void **state)
             assert_ok(dh__plan_resize(plan[i], rows));
             feed(plan[i], n.x, 5);
             run(plan[i]);
-            assert_int_equal(take(plan[i], n.mean, i == 0 ? got : i == 1 ? want : alone, ROWS * OUT),
+            assert_int_equal(take(plan[i], n.mean,
+                                  i == 0   ? got
+                                  : i == 1 ? want
+                                           : alone,
+                                  ROWS * OUT),
                              rows * OUT);
         }
         for (int64_t k = 0; k < rows * OUT; k++)
@@ -152,13 +156,44 @@ static void test_nan(void **state)
     dh__params_release(store);
 }
 
+/* A window of more than 2^64 elements, nearly all of it padding, takes the same maxima in any
+ * layout. */
+static void test_huge_window(void **state)
+{
+    (void)state;
+    enum { IN = 4, CHANNELS = 16, EDGE = 5, RESULTS = CHANNELS * 8 };
+    static const dh_conv_attr point = {.group = 1};
+    static const dh_pool_attr pool = {
+        .kernel_shape = {3, {1 << 22, 1 << 21, 1 << 21}},
+        .pads = {6, {(1 << 22) - EDGE + 1, (1 << 21) - EDGE + 1, (1 << 21) - EDGE + 1}}};
+    float values[CHANNELS * IN], got[2][RESULTS];
+    for (int i = 0; i < CHANNELS * IN; i++) values[i] = (float)(i % 11) - 5;
+    for (int packed = 0; packed < 2; packed++) {
+        dh__params *store = new_store();
+        dh__arena *arena = new_arena();
+        dh__graph *g = new_graph(store);
+        dh_value x = dh__graph_input(g, DH_F32, SHAPE(1, IN, EDGE, EDGE, EDGE)), y;
+        dh_value w = weight(g, "w", SHAPE(CHANNELS, IN, 1, 1, 1), values);
+        assert_ok(dh_emit(&g->emitter, DH_OP_CONV, &point, 2, (dh_value[]){x, w}, &y));
+        dh_value most = keep(g, op1_attr(g, DH_OP_MAX_POOL, &pool, y));
+        if (packed) keep(g, y);
+        dh__plan *plan = new_plan(g, arena, DH_FULL_MEM);
+        feed(plan, x, 5);
+        run(plan);
+        assert_int_equal(take(plan, most, got[packed], RESULTS), RESULTS);
+        dh__plan_free(plan);
+        dh__arena_free(arena);
+        dh__params_release(store);
+    }
+    assert_memory_equal(got[0], got[1], sizeof got[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_who_lies_last),
-        cmocka_unit_test(test_learning),
-        cmocka_unit_test(test_results),
-        cmocka_unit_test(test_nan),
+        cmocka_unit_test(test_who_lies_last), cmocka_unit_test(test_learning),
+        cmocka_unit_test(test_results),       cmocka_unit_test(test_nan),
+        cmocka_unit_test(test_huge_window),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

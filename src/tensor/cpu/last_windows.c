@@ -124,8 +124,7 @@ const char *dh__last_refuse(const dh__windows *w, const dh_view *x, const dh_vie
 {
     if (x->dtype != DH_F32 && x->dtype != DH_F64) return "dtype is neither f32 nor f64";
     if (x->shape[1] < 2) return "one channel";
-    if (dh__pixel_step(x) != x->shape[1] || dh__pixel_step(y) != y->shape[1])
-        return "channels are not last";
+    if (!dh__channels_last(x) || !dh__channels_last(y)) return "channels are not last";
     for (int64_t i = 0, taps = 1; i < 3; i++) { /* each factor is checked: a product may wrap */
         if (w->in[i] < 1) return "images are empty";
         if (w->size[i] > DH_LAST_TAPS_MAX / taps) return "window is large";
