@@ -77,11 +77,11 @@ static __attribute__((noinline)) void F(finish_tile)(const dh__gemm_tile *t, con
     }
 
 #define ZERO(i) V x##i##_0 = {0}, x##i##_1 = {0};
-#define FMA(i)                                              \
-    if (i < h) {                                            \
-        V s = F(dh__set)(A_AT(i, step));                    \
-        x##i##_0 = F(dh__fma)(s, b0, x##i##_0);             \
-        if (nv > 1) x##i##_1 = F(dh__fma)(s, b1, x##i##_1); \
+#define FMA(i)                                    \
+    if (i < h) {                                  \
+        V s = F(dh__set)(A_AT(i, step));          \
+        F(dh__sum)(&x##i##_0, s, b0);             \
+        if (nv > 1) F(dh__sum)(&x##i##_1, s, b1); \
     }
 /* One step of k; nothing of the next is loaded before, which would take registers from C. The
  * step's number is an enum: as a variable gcc would make other code of it. */
@@ -116,6 +116,7 @@ static __attribute__((noinline)) void F(finish_tile)(const dh__gemm_tile *t, con
         F(dh__store)(to, sum0);                                                     \
         if (nv > 1) F(dh__store)(to + W, sum1);                                     \
     }
+#define DONE INT64_MAX
 #define KEEP(i)                                                      \
     if (i < h) {                                                     \
         F(dh__store)(sums + i * nv * W, x##i##_0);                   \
@@ -127,16 +128,19 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
 {
     ROWS(ZERO)
     const T *rows[(MR + 2) / 3];
-    const char *fetch = t->fetch;
     const int64_t t_a_step = t->a_step, t_b_step = t->b_step;
-    const int64_t fetch_step = t->fetch_step;
-    int64_t fetch_left = t->fetch_count, fetch_sets = t->fetch_sets;
-    const T *c = t->c;
-    int64_t c_rows = t->fetch ? h : 0;
-    for (; c_rows > t->k / 4; c_rows--, c += t->c_row) { /* the loop below is too short for all */
+    /* rows of C and lines that are left to fetch; DONE: none, a near line stands in for them, since
+     * to ask at each step costs more */
+    const char *c = t->c, *line = t->fetch_sets > 0 ? t->fetch : c;
+    const int64_t last = (nv * W - 1) * (int64_t)sizeof(T), twin = t->fetch_twin;
+    int64_t c_step = t->c_row * (int64_t)sizeof(T), line_step = t->fetch_step;
+    int64_t c_rows = t->fetch ? h : 0, sets = t->fetch_sets, lines = t->fetch_count;
+    for (; c_rows > (C_BETWEEN ? t->k / 4 : 0); c_rows--, c += c_step) {
         __builtin_prefetch(c, 1);
-        if (nv > 1) __builtin_prefetch(c + 2 * W - 1, 1);
+        if (nv > 1) __builtin_prefetch(c + last, 1);
     }
+    if (!C_BETWEEN || c_rows <= 0) c_rows = DONE, c_step = 0;
+    if (sets <= 0) lines = DONE, line_step = 0;
     int64_t run = 0, runs = t->runs ? t->run_count : 1;
     const T *a = t->a, *b = t->b;
     if (t->runs && runs > 0) {
@@ -147,26 +151,34 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
     ROWS(A_ROW)
     (void)a;
     for (;;) {
-        for (; left >= 4 && (c_rows > 0 || fetch_sets > 0); left -= 4) {
-            /* row by row, since misses at once would hold up the loads of A and B */
-            __builtin_prefetch(c, 1);
-            if (nv > 1) __builtin_prefetch(c + 2 * W - 1, 1);
-            c += --c_rows > 0 ? t->c_row : 0;
-            if (fetch_sets > 0) {
-                __builtin_prefetch(fetch, 0, 2);
-                if (t->fetch_twin) __builtin_prefetch(fetch + t->fetch_twin, 0, 2);
-                fetch += fetch_step;
-                if (--fetch_left == 0) {
-                    fetch_left = t->fetch_count;
-                    fetch += t->fetch_jump;
-                    fetch_sets--;
+        int64_t fours = left / 4;
+        left -= 4 * fours;
+        while (fours > 0 && (c_rows < DONE || lines < DONE)) {
+            int64_t count = fours < lines ? fours : lines;
+            if (C_BETWEEN && c_rows < count) count = c_rows;
+            fours -= count;
+            if (c_rows < DONE) c_rows -= count;
+            if (lines < DONE) lines -= count;
+            for (; count > 0; count--, line += line_step) {
+                if (C_BETWEEN) {
+                    __builtin_prefetch(c, 1);
+                    if (nv > 1) __builtin_prefetch(c + last, 1);
+                    c += c_step;
                 }
+                __builtin_prefetch(line, 0, 2);
+                __builtin_prefetch(line + twin, 0, 2);
+                FOUR_STEPS
             }
+            if (c_rows == 0) c_rows = DONE, c_step = 0;
+            if (lines > 0) continue;
+            lines = --sets > 0 ? t->fetch_count : DONE;
+            line += sets > 0 ? t->fetch_jump : -line_step;
+            if (sets == 0) line_step = 0;
+        }
+        for (; fours > 0; fours--) {
             FOUR_STEPS
         }
-        for (; left >= 4; left -= 4) {
-            FOUR_STEPS
-        }
+#pragma GCC unroll 1
         for (; left > 0; left--) {
             const int steps = 1;
             STEP(0);
@@ -230,4 +242,5 @@ static void F(tile_cols)(const dh__gemm_tile *t, int h)
 #undef SET
 #undef ADD
 #undef KEEP
+#undef DONE
 #undef CASE

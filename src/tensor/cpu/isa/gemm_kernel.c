@@ -20,6 +20,10 @@
 #define ROWS(M) M(0) M(1) M(2) M(3)
 #endif
 
+/* Are the rows of C prefetched between the steps of the sum? Some may be at once; more misses would
+ * hold up the loads of A and B. */
+#define C_BETWEEN (DH_SIMD_SIZE == 64)
+
 #define DH_EACH_FLOAT "gemm_tile.h"
 #include "each_float.h"
 
