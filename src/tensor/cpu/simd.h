@@ -133,14 +133,46 @@ static const int32_t dh__simd_mask[16] __attribute__((unused)) = {-1, -1, -1, -1
     {                                                                                \
         const __m256i on = _mm256_andnot_si256(dh__mask_##S(lo), dh__mask_##S(hi));  \
         return (dh__v##S)_mm256_maskload_##PS(p, on);                                \
-    }                                                                                \
-    DH_SIMD_INLINE void dh__store_part_##S(T *p, dh__v##S v, int64_t n)              \
-    {                                                                                \
-        _mm256_maskstore_##PS(p, dh__mask_##S(n), v);                                \
     }
 DH_SIMD_OPS(f32, float, ps, dh__vi32, 1)
 DH_SIMD_OPS(f64, double, pd, dh__vi64, 2)
 #undef DH_SIMD_OPS
+
+/* A masked store is tens of operations on AMD's cores up to Zen 4. */
+DH_SIMD_INLINE void dh__store_part_f32(float *p, dh__vf32 v, int64_t n)
+{
+    __m128 part = _mm256_castps256_ps128((__m256)v);
+    if (n & 8) {
+        dh__store_f32(p, v);
+        return;
+    }
+    if (n & 4) {
+        _mm_storeu_ps(p, part);
+        part = _mm256_extractf128_ps((__m256)v, 1);
+        p += 4;
+    }
+    if (n & 2) {
+        _mm_storel_pi((__m64 *)p, part);
+        part = _mm_movehl_ps(part, part);
+        p += 2;
+    }
+    if (n & 1) _mm_store_ss(p, part);
+}
+
+DH_SIMD_INLINE void dh__store_part_f64(double *p, dh__vf64 v, int64_t n)
+{
+    __m128d part = _mm256_castpd256_pd128((__m256d)v);
+    if (n & 4) {
+        dh__store_f64(p, v);
+        return;
+    }
+    if (n & 2) {
+        _mm_storeu_pd(p, part);
+        part = _mm256_extractf128_pd((__m256d)v, 1);
+        p += 2;
+    }
+    if (n & 1) _mm_store_sd(p, part);
+}
 
 #else
 
