@@ -10,7 +10,9 @@
 #define BLOCK        DH_WINOGRAD_BLOCK
 #define TILES_LEAST  28      /* with many channels: the weights stream by for so many */
 #define TILES_MEMORY 1048576 /* bytes of a strip's transformed tiles, where that is enough */
-#define FEW_TILES    24      /* in all: then the weights cost more than they save */
+/* Of fewer tiles in all the weights cost more than they save; of half as many with vectors below
+ * 512 bits, whose sums take longer while the weights are as large. */
+#define FEW_TILES 24
 
 static const dh__winograd_kernels *kernels_now(void)
 {
@@ -84,7 +86,8 @@ const char *dh__winograd_refuse(const dh__conv_sides *s)
     int64_t tiles = c.down * c.across;
     double results = (double)c.sweep.axis[1].count * (double)c.sweep.axis[2].count;
     if (results <= 7.0 * (double)tiles) return "tiles are half empty";
-    if ((double)s->c.n * (double)tiles < FEW_TILES) return "too few tiles to transform weights for";
+    int few = c.cut.nr >= 32 ? FEW_TILES : FEW_TILES / 2;
+    if ((double)s->c.n * (double)tiles < few) return "too few tiles to transform weights for";
     return NULL;
 }
 
