@@ -31,10 +31,9 @@ static __attribute__((noinline)) void F(finish_any)(const dh__gemm_tile *t, cons
     }
 }
 
-/* The same of whole vectors with the biases of columns; more: C or something else is added. The
- * compiler knows it, and act where there is nothing more. */
-DH_SIMD_INLINE void F(finish_whole)(const dh__gemm_tile *t, const T *sums, int h, int nv,
-                                    const dh__act act, const bool more)
+/* The same of whole vectors with biases of columns. */
+static __attribute__((noinline)) void F(finish_whole)(const dh__gemm_tile *t, const T *sums, int h,
+                                                      int nv)
 {
     const V alpha = F(dh__set)((T)t->alpha), beta = F(dh__set)((T)t->beta);
     for (int v = 0; v < nv; v++) {
@@ -42,27 +41,11 @@ DH_SIMD_INLINE void F(finish_whole)(const dh__gemm_tile *t, const T *sums, int h
         T *c = (T *)t->c + v * W;
         for (int i = 0; i < h; i++, c += t->c_row) {
             V x = alpha * F(dh__load)(sums + (i * nv + v) * W);
-            if (more && t->beta != 0) x = F(dh__fma)(beta, F(dh__load)(c), x);
-            if (more && t->add) x += F(dh__load)((const T *)t->add + i * t->add_row + v * W);
-            F(dh__store)(c, F(dh__activate)(x + bias, act, 0));
+            if (t->beta != 0) x = F(dh__fma)(beta, F(dh__load)(c), x);
+            if (t->add) x += F(dh__load)((const T *)t->add + i * t->add_row + v * W);
+            F(dh__store)(c, F(dh__activate)(x + bias, t->act, 0));
         }
     }
-}
-
-static __attribute__((noinline)) void F(finish_tile)(const dh__gemm_tile *t, const T *sums, int h,
-                                                     int nv)
-{
-    const bool more = t->beta != 0 || t->add;
-    if (t->cols < nv * W || t->row_bias || t->act == DH_ACT_LEAKY_RELU)
-        F(finish_any)(t, sums, h, nv);
-    else if (more)
-        F(finish_whole)(t, sums, h, nv, t->act, true);
-    else if (t->act == DH_ACT_RELU)
-        F(finish_whole)(t, sums, h, nv, DH_ACT_RELU, false);
-    else if (t->act == DH_ACT_RELU6)
-        F(finish_whole)(t, sums, h, nv, DH_ACT_RELU6, false);
-    else
-        F(finish_whole)(t, sums, h, nv, DH_ACT_NONE, false);
 }
 
 /* Element of A in row i, q steps on. Rows apart: a pointer to every third row and one stride in a
@@ -117,6 +100,14 @@ static __attribute__((noinline)) void F(finish_tile)(const dh__gemm_tile *t, con
         if (nv > 1) F(dh__store)(to + W, sum1);                                     \
     }
 #define DONE INT64_MAX
+#define FINISH(i)                                                                             \
+    if (i < h) {                                                                              \
+        T *to = (T *)t->c + i * t->c_row;                                                     \
+        V y = F(dh__at_most)(F(dh__at_least)(alpha * x##i##_0 + bias0, low), high);           \
+        F(dh__store)(to, y);                                                                  \
+        if (nv > 1) y = F(dh__at_most)(F(dh__at_least)(alpha * x##i##_1 + bias1, low), high); \
+        if (nv > 1) F(dh__store)(to + W, y);                                                  \
+    }
 #define KEEP(i)                                                      \
     if (i < h) {                                                     \
         F(dh__store)(sums + i * nv * W, x##i##_0);                   \
@@ -190,14 +181,22 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
         left = t->k;
         ROWS(A_ROW)
     }
-    if (t->cols < nv * W || t->bias || t->row_bias || t->add || t->act != DH_ACT_NONE) {
+    bool part = t->cols < nv * W || t->row_bias || t->act == DH_ACT_LEAKY_RELU;
+    bool more = t->bias || t->act != DH_ACT_NONE;
+    if (part || t->add || (more && t->beta != 0)) {
         _Alignas(64) T sums[MR * 2 * W];
         ROWS(KEEP)
-        F(finish_tile)(t, sums, h, nv);
+        (part ? F(finish_any) : F(finish_whole))(t, sums, h, nv);
         return;
     }
     const V alpha = F(dh__set)((T)t->alpha), beta = F(dh__set)((T)t->beta);
-    if (t->beta == 0) {
+    if (more) {
+        const V bias0 = t->bias ? F(dh__load)(t->bias) : (V){0};
+        const V bias1 = t->bias && nv > 1 ? F(dh__load)((const T *)t->bias + W) : (V){0};
+        const V low = F(dh__set)(t->act == DH_ACT_NONE ? -(T)INFINITY : 0);
+        const V high = F(dh__set)(t->act == DH_ACT_RELU6 ? 6 : (T)INFINITY);
+        ROWS(FINISH)
+    } else if (t->beta == 0) {
         ROWS(SET)
     } else {
         ROWS(ADD)
@@ -241,6 +240,7 @@ static void F(tile_cols)(const dh__gemm_tile *t, int h)
 #undef FOUR_STEPS
 #undef SET
 #undef ADD
+#undef FINISH
 #undef KEEP
 #undef DONE
 #undef CASE

@@ -86,8 +86,8 @@ RUN(max)
 DH_SIMD_INLINE void F(sum_3x3_part)(const dh__last_row *r, const T *const *x, T *y, int64_t stored,
                                     const int count, const int stride, int64_t c, int64_t n)
 {
-    const T lo = r->act == DH_ACT_NONE ? (T)-INFINITY : 0;
-    const T hi = r->act == DH_ACT_RELU6 ? 6 : (T)INFINITY;
+    const V low = F(dh__set)(r->act == DH_ACT_NONE ? -(T)INFINITY : 0);
+    const V high = F(dh__set)(r->act == DH_ACT_RELU6 ? 6 : (T)INFINITY);
     const T *weight = (const T *)r->weight + c;
     const V bias = r->bias ? F(some)((const T *)r->bias + c, n) : (V){0};
     V sum[P];
@@ -108,7 +108,7 @@ DH_SIMD_INLINE void F(sum_3x3_part)(const dh__last_row *r, const T *const *x, T 
     }
     UNROLL for (int p = 0; p < count; p++)
     {
-        const V limited = F(dh__above)(F(dh__below)(sum[p], lo), hi);
+        const V limited = F(dh__at_most)(F(dh__at_least)(sum[p], low), high);
         if (p < stored) F(put)(y + p * r->pixel + c, limited, n);
     }
 }

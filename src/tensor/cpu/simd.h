@@ -2,7 +2,8 @@
 /* Vectors of the instruction set that a source is compiled for (isa.h): 512, 256 or 128 bits, and
  * the few operations that GCC's vector extensions lack. dh__fma rounds once where the hardware has
  * it, else twice. dh__load_part takes the first n lanes, dh__load_lanes those in [lo, hi), and
- * zeros for the others, whose memory is not touched. */
+ * zeros for the others, whose memory is not touched. dh__at_least makes lanes below the bottom the
+ * bottom, dh__at_most those above the top the top; NaN and the sign of 0 stay. */
 #ifndef DH_SIMD_H
 #define DH_SIMD_H
 
@@ -38,46 +39,19 @@ typedef int64_t dh__vi64 __attribute__((vector_size(DH_SIMD_SIZE)));
 
 #define DH_SIMD_INLINE static inline __attribute__((always_inline, unused))
 
-#define DH_SIMD_COMMON(S, T, I)                                                                \
-    DH_SIMD_INLINE dh__v##S dh__load_##S(const T *p)                                           \
-    {                                                                                          \
-        dh__v##S v;                                                                            \
-        memcpy(&v, p, sizeof v);                                                               \
-        return v;                                                                              \
-    }                                                                                          \
-    DH_SIMD_INLINE void dh__store_##S(T *p, dh__v##S v)                                        \
-    {                                                                                          \
-        memcpy(p, &v, sizeof v);                                                               \
-    }                                                                                          \
-    /* lanes where x < 0: yes, else no */                                                      \
-    DH_SIMD_INLINE dh__v##S dh__negative_##S(dh__v##S x, dh__v##S yes)                         \
-    {                                                                                          \
-        I below = (I)(x < (dh__v##S){0});                                                      \
-        return (dh__v##S)((below & (I)yes) | (~below & (I)x));                                 \
-    }                                                                                          \
-    /* lanes where x > top: top, else x */                                                     \
-    DH_SIMD_INLINE dh__v##S dh__above_##S(dh__v##S x, T top)                                   \
-    {                                                                                          \
-        dh__v##S limit = top - (dh__v##S){0};                                                  \
-        I above = (I)(x > limit);                                                              \
-        return (dh__v##S)((above & (I)limit) | (~above & (I)x));                               \
-    }                                                                                          \
-    /* lanes where x < bottom: bottom, else x */                                               \
-    DH_SIMD_INLINE dh__v##S dh__below_##S(dh__v##S x, T bottom)                                \
-    {                                                                                          \
-        dh__v##S limit = bottom - (dh__v##S){0};                                               \
-        I below = (I)(x < limit);                                                              \
-        return (dh__v##S)((below & (I)limit) | (~below & (I)x));                               \
-    }                                                                                          \
-    DH_SIMD_INLINE dh__v##S dh__activate_##S(dh__v##S x, dh__act act, T alpha)                 \
-    {                                                                                          \
-        if (act == DH_ACT_RELU || act == DH_ACT_RELU6) x = dh__negative_##S(x, (dh__v##S){0}); \
-        if (act == DH_ACT_LEAKY_RELU) x = dh__negative_##S(x, alpha * x);                      \
-        if (act == DH_ACT_RELU6) x = dh__above_##S(x, 6);                                      \
-        return x;                                                                              \
+#define DH_SIMD_COMMON(S, T)                            \
+    DH_SIMD_INLINE dh__v##S dh__load_##S(const T *p)    \
+    {                                                   \
+        dh__v##S v;                                     \
+        memcpy(&v, p, sizeof v);                        \
+        return v;                                       \
+    }                                                   \
+    DH_SIMD_INLINE void dh__store_##S(T *p, dh__v##S v) \
+    {                                                   \
+        memcpy(p, &v, sizeof v);                        \
     }
-DH_SIMD_COMMON(f32, float, dh__vi32)
-DH_SIMD_COMMON(f64, double, dh__vi64)
+DH_SIMD_COMMON(f32, float)
+DH_SIMD_COMMON(f64, double)
 #undef DH_SIMD_COMMON
 
 #if DH_SIMD_SIZE == 64
@@ -86,6 +60,14 @@ DH_SIMD_COMMON(f64, double, dh__vi64)
     DH_SIMD_INLINE dh__v##S dh__set_##S(T x)                                       \
     {                                                                              \
         return (dh__v##S)_mm512_set1_##PS(x);                                      \
+    }                                                                              \
+    DH_SIMD_INLINE dh__v##S dh__at_least_##S(dh__v##S x, dh__v##S bottom)          \
+    {                                                                              \
+        return (dh__v##S)_mm512_max_##PS(bottom, x);                               \
+    }                                                                              \
+    DH_SIMD_INLINE dh__v##S dh__at_most_##S(dh__v##S x, dh__v##S top)              \
+    {                                                                              \
+        return (dh__v##S)_mm512_min_##PS(top, x);                                  \
     }                                                                              \
     DH_SIMD_INLINE dh__v##S dh__fma_##S(dh__v##S a, dh__v##S b, dh__v##S c)        \
     {                                                                              \
@@ -120,6 +102,14 @@ static const int32_t dh__simd_mask[16] __attribute__((unused)) = {-1, -1, -1, -1
     DH_SIMD_INLINE dh__v##S dh__set_##S(T x)                                         \
     {                                                                                \
         return (dh__v##S)_mm256_set1_##PS(x);                                        \
+    }                                                                                \
+    DH_SIMD_INLINE dh__v##S dh__at_least_##S(dh__v##S x, dh__v##S bottom)            \
+    {                                                                                \
+        return (dh__v##S)_mm256_max_##PS(bottom, x);                                 \
+    }                                                                                \
+    DH_SIMD_INLINE dh__v##S dh__at_most_##S(dh__v##S x, dh__v##S top)                \
+    {                                                                                \
+        return (dh__v##S)_mm256_min_##PS(top, x);                                    \
     }                                                                                \
     DH_SIMD_INLINE dh__v##S dh__fma_##S(dh__v##S a, dh__v##S b, dh__v##S c)          \
     {                                                                                \
@@ -186,10 +176,20 @@ DH_SIMD_INLINE void dh__store_part_f64(double *p, dh__vf64 v, int64_t n)
 #define DH_SIMD_FMA_f64(a, b, c) ((a) * (b) + (c))
 #endif
 
-#define DH_SIMD_OPS(S, T, LANES, ...)                                              \
+#define DH_SIMD_OPS(S, T, I, LANES, ...)                                           \
     DH_SIMD_INLINE dh__v##S dh__set_##S(T x)                                       \
     {                                                                              \
         return (dh__v##S){__VA_ARGS__};                                            \
+    }                                                                              \
+    DH_SIMD_INLINE dh__v##S dh__at_least_##S(dh__v##S x, dh__v##S bottom)          \
+    {                                                                              \
+        I below = (I)(x < bottom);                                                 \
+        return (dh__v##S)((below & (I)bottom) | (~below & (I)x));                  \
+    }                                                                              \
+    DH_SIMD_INLINE dh__v##S dh__at_most_##S(dh__v##S x, dh__v##S top)              \
+    {                                                                              \
+        I above = (I)(x > top);                                                    \
+        return (dh__v##S)((above & (I)top) | (~above & (I)x));                     \
     }                                                                              \
     DH_SIMD_INLINE dh__v##S dh__fma_##S(dh__v##S a, dh__v##S b, dh__v##S c)        \
     {                                                                              \
@@ -214,11 +214,30 @@ DH_SIMD_INLINE void dh__store_part_f64(double *p, dh__vf64 v, int64_t n)
         for (int i = 0; i < LANES; i++)                                            \
             if (i < n) p[i] = v[i];                                                \
     }
-DH_SIMD_OPS(f32, float, 4, x, x, x, x)
-DH_SIMD_OPS(f64, double, 2, x, x)
+DH_SIMD_OPS(f32, float, dh__vi32, 4, x, x, x, x)
+DH_SIMD_OPS(f64, double, dh__vi64, 2, x, x)
 #undef DH_SIMD_OPS
 
 #endif
+
+#define DH_SIMD_ACTIVATE(S, T, I)                                                     \
+    /* lanes where x < 0: yes, else no */                                             \
+    DH_SIMD_INLINE dh__v##S dh__negative_##S(dh__v##S x, dh__v##S yes)                \
+    {                                                                                 \
+        I below = (I)(x < (dh__v##S){0});                                             \
+        return (dh__v##S)((below & (I)yes) | (~below & (I)x));                        \
+    }                                                                                 \
+    DH_SIMD_INLINE dh__v##S dh__activate_##S(dh__v##S x, dh__act act, T alpha)        \
+    {                                                                                 \
+        const dh__v##S zero = {0};                                                    \
+        if (act == DH_ACT_RELU || act == DH_ACT_RELU6) x = dh__at_least_##S(x, zero); \
+        if (act == DH_ACT_LEAKY_RELU) x = dh__negative_##S(x, alpha * x);             \
+        if (act == DH_ACT_RELU6) x = dh__at_most_##S(x, 6 + zero);                    \
+        return x;                                                                     \
+    }
+DH_SIMD_ACTIVATE(f32, float, dh__vi32)
+DH_SIMD_ACTIVATE(f64, double, dh__vi64)
+#undef DH_SIMD_ACTIVATE
 
 /* *sum += a * b, rounded as dh__fma. The sum stays in its register: left the choice, gcc puts
  * results into others, and where sums take nearly all it then spills some in every step. */

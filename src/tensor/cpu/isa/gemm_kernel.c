@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The GEMM's micro-kernels and their table, compiled once per instruction set. */
+#include <math.h>
+
 #include "isa.h"
 #include "simd.h"
 #include "gemm_table.h"
