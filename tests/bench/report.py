@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Rows as a table on the terminal, as files in tests/bench/results, as docs/benchmarks.md."""
+import collections
 import json
 import os
 
@@ -33,8 +34,8 @@ minutes.
   `--pairs N`, `--json FILE`.
 - `--patience S`: so long a row may wait for a quiet machine. `--ceiling S` (`cpu`): a side that takes longer than that
   for ten steps makes fewer, but three.
-- `--docs` keeps the rows in `tests/bench/results/`, where they take the place of those of the same name and threads, and
-  writes this page; `run.sh docs` writes it alone.
+- `--docs` keeps the rows in `tests/bench/results/`, where they take the place of those of the same name, threads and
+  instruction set (`DEEPHEALTH_ISA` names a lesser one than the CPU has), and writes this page; `run.sh docs` writes it alone.
 - The peers are installed into `build/peer`, or are those of the virtual environment `$PEER`: `torch` and `numpy`, for
   `cpu` also `onnx`, `onnxscript`, `onnxruntime` and `openvino`. `torch.compile` needs a C++ compiler.
 """
@@ -133,14 +134,15 @@ def error(row):
     return f"{one['error_rms']:.1e}, {one['error_max']:.1e}" if one else ""
 
 
+ISA = ("isa", lambda r: r["isa"])
 COLUMNS = {
-    "mnist": [("workload", lambda r: r["workload"]), ("threads", lambda r: str(r["threads"])),
+    "mnist": [("workload", lambda r: r["workload"]), ("threads", lambda r: str(r["threads"])), ISA,
               ("ours, s/epoch", lambda r: number(r["ours"])),
               ("peer, s/epoch", lambda r: number(r["peer"])), ("peer", lambda r: r["peer_name"]),
               ("ratio", spread), ("ours, MB", lambda r: megabytes(r["net_rss_ours"])),
               ("peer, MB", lambda r: megabytes(r["net_rss_peer"])),
               ("raw peaks, MB", raw_peaks), ("memory ratio", lambda r: f"{r['mem_ratio']:.2f}")],
-    "cpu": [("workload", lambda r: r["workload"]), ("threads", lambda r: str(r["threads"])),
+    "cpu": [("workload", lambda r: r["workload"]), ("threads", lambda r: str(r["threads"])), ISA,
             ("ours, ms", lambda r: number(r["ours"])), ("peer, ms", lambda r: number(r["peer"])),
             ("peer", lambda r: r["peer_name"]), ("ratio", spread),
             ("ours, MB", lambda r: megabytes(r["net_rss_ours"])),
@@ -148,17 +150,17 @@ COLUMNS = {
             ("memory of", lambda r: r["mem_peer"]), ("raw peaks, MB", raw_peaks),
             ("memory ratio", lambda r: f"{r['mem_ratio']:.2f}"),
             ("leanest", lambda r: f"{r['mem_ratio_leanest_mode']:.2f}")],
-    "gemm": [("workload", lambda r: r["workload"]), ("threads", lambda r: str(r["threads"])),
+    "gemm": [("workload", lambda r: r["workload"]), ("threads", lambda r: str(r["threads"])), ISA,
              ("ours, ms", lambda r: number(r["ours"])), ("peer, ms", lambda r: number(r["peer"])),
              ("peer", lambda r: r["peer_name"]), ("ratio", spread),
              ("GFLOP/s", lambda r: number(r["gflops"])),
              ("share of peak",
               lambda r: f"{r['share_of_peak']:.1%}" if "share_of_peak" in r else "")],
-    "conv": [("workload", lambda r: r["workload"]), ("threads", lambda r: str(r["threads"])),
+    "conv": [("workload", lambda r: r["workload"]), ("threads", lambda r: str(r["threads"])), ISA,
              ("ms", lambda r: number(r["ours"])),
              ("GFLOP/s", lambda r: number(1e-6 * r["flops"] / r["ours"])),
              ("share of peak", shares), ("error of winograd", error)],
-    "memory": [("workload", lambda r: r["workload"]), ("threads", lambda r: str(r["threads"])),
+    "memory": [("workload", lambda r: r["workload"]), ("threads", lambda r: str(r["threads"])), ISA,
                ("ms", lambda r: number(r["ours"])),
                ("full_mem, ms", lambda r: number(r["peer"])), ("ratio", spread),
                ("activations, MB", lambda r: megabytes(r["activation_bytes"])),
@@ -215,17 +217,22 @@ def load(root, what):
         return []
 
 
+def identity(row):
+    return row["workload"], row["threads"], row["isa"]
+
+
 def keep(root, rows):
-    """Lays the rows beside those kept before; one of the same workload and threads gives way."""
+    """Lays the rows beside those kept before; one of the same workload, threads and instruction set
+    gives way."""
     os.makedirs(folder(root), exist_ok=True)
     for what in bars.EXPECTED:
         mine = [row for row in rows if bars.what_of(row["workload"]) == what]
         if not mine:
             continue
-        new = {(row["workload"], row["threads"]) for row in mine}
-        kept = [r for r in load(root, what) if (r["workload"], r["threads"]) not in new] + mine
+        new = {identity(row) for row in mine}
+        kept = [r for r in load(root, what) if identity(r) not in new] + mine
         order = {name: i for i, (name, _) in reversed(list(enumerate(bars.EXPECTED[what])))}
-        kept.sort(key=lambda r: (r["threads"] or 0, order.get(r["workload"], 99)))
+        kept.sort(key=lambda r: (r["threads"] or 0, order.get(r["workload"], 99), r["isa"]))
         with open(os.path.join(folder(root), f"{what}.json"), "w") as f:
             json.dump({"rows": kept}, f, indent=1)
             f.write("\n")
@@ -262,8 +269,8 @@ def unmeasured(what, titles, rows):
             yield [*known, *blank, bar, "*unmeasured*"]
 
 
-SUMMARY_TITLES = ["net", "batch", "direction", "threads", "weighted share of peak", "lowest",
-                  "shapes", ""]
+SUMMARY_TITLES = ["net", "batch", "direction", "threads", "isa", "weighted share of peak",
+                  "lowest", "shapes", ""]
 
 
 def conv_summary(rows):
@@ -274,15 +281,15 @@ def conv_summary(rows):
     for (net, batch, direction), names in groups.items():
         mine = [row for row in rows if row["workload"] in names]
         if not mine:
-            yield [net, batch, direction, "", "", "", f"0 of {len(names)}", "*unmeasured*"]
-        for threads in sorted({row["threads"] for row in mine}):
-            with_these = [row for row in mine if row["threads"] == threads]
+            yield [net, batch, direction, "", "", "", "", f"0 of {len(names)}", "*unmeasured*"]
+        for threads, isa in sorted({(row["threads"], row["isa"]) for row in mine}):
+            with_these = [row for row in mine if (row["threads"], row["isa"]) == (threads, isa)]
             one = {r["workload"]: (r["impls"][r["impl"]]["share_of_peak"], r["flops"])
                    for r in with_these}
             weighted = sum(s * f for s, f in one.values()) / sum(f for _, f in one.values())
             lowest = min(one, key=one.get)
             disturbed = any(row["status"] != "measured" for row in with_these)
-            yield [net, batch, direction, str(threads), f"{weighted:.1%}",
+            yield [net, batch, direction, str(threads), isa, f"{weighted:.1%}",
                    f"{one[lowest][0]:.1%} {lowest.split('_', 2)[2].partition('_b')[0]}",
                    f"{len(one)} of {len(names)}", "disturbed" if disturbed else ""]
 
@@ -310,8 +317,9 @@ def provenance(rows):
 def draw_roofline(root):
     rows = [row for row in load(root, "conv") if row.get("read_gbs")]
     if rows:
-        most = max(row["threads"] for row in rows)
-        drawn = roofline.svg([row for row in rows if row["threads"] == most], bars.CONV)
+        times = collections.Counter((row["threads"], row["isa"]) for row in rows)
+        most = max(times, key=times.get)  # one machine's peak and memory
+        drawn = roofline.svg([r for r in rows if (r["threads"], r["isa"]) == most], bars.CONV)
         with open(os.path.join(root, "docs", "roofline.svg"), "w") as f:
             f.write(drawn)
 

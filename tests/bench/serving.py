@@ -41,10 +41,10 @@ def cells(shape, row):
     yield "" if row["status"] == "measured" else row["status"]
 
 
-def direction_table(rows, direction, threads):
+def direction_table(rows, direction):
     lines = []
     for name, shape in bars.CONV.items():
-        mine = [r for r in rows if r["workload"] == name and r["threads"] == threads]
+        mine = [r for r in rows if r["workload"] == name]
         if shape.direction == direction and mine:
             lines.append(list(cells(shape, mine[0])))
     return lines
@@ -53,12 +53,13 @@ def direction_table(rows, direction, threads):
 def page(rows, markdown, provenance):
     titles = ["window", "channels", "results", "side", "batch", "taken", *ORDER, "cost", ""]
     text = [HEAD]
-    for threads in sorted({row["threads"] for row in rows}):
+    for threads, isa in sorted({(row["threads"], row["isa"]) for row in rows}):
+        there = [row for row in rows if (row["threads"], row["isa"]) == (threads, isa)]
         for direction in bars.DIRECTIONS:
-            lines = direction_table(rows, direction, threads)
+            lines = direction_table(there, direction)
             if lines:
-                many = f"{threads} thread{'s' * (threads > 1)}"
-                text += [f"## {direction.capitalize()}, {many}", "", *markdown(titles, lines), ""]
+                where = f"{threads} thread{'s' * (threads > 1)}, {isa}"
+                text += [f"## {direction.capitalize()}, {where}", "", *markdown(titles, lines), ""]
     return "\n".join([*text, *provenance(rows)]).rstrip() + "\n"
 
 
