@@ -80,7 +80,8 @@ def legend(names, top):
 
 
 def svg(rows, shapes):
-    """rows of one number of threads, of which each has read_gbs; shapes by their names."""
+    """rows of one instruction set and number of threads, of which each has read_gbs; shapes by their
+    names."""
     points = [(row["flops"] / least_bytes(shapes[row["workload"]]),
                1e-6 * row["flops"] / row["ours"], row["impl"], row["workload"]) for row in rows]
     peak = max(row["fma_peak_gflops"] for row in rows)

@@ -156,8 +156,8 @@ static void test_nan(void **state)
     dh__params_release(store);
 }
 
-/* A window of more than 2^64 elements, nearly all of it padding, takes the same maxima in any
- * layout. */
+/* A window of 2^64 elements, a count that wraps to 0, nearly all of it padding, takes the same
+ * maxima in any layout. */
 static void test_huge_window(void **state)
 {
     (void)state;

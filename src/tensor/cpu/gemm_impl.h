@@ -31,8 +31,8 @@ typedef struct dh__gemm_tile {
     double act_alpha;
     /* What the kernel prefetches, a line per four steps of k: fetch_sets times fetch_count lines
      * fetch_step bytes apart, fetch_jump from one line past a set to the next, with each another
-     * one fetch_twin bytes behind it if that is not 0; and C, row by row. NULL: neither, all is
-     * near. fetch_count >= 1 where fetch_sets >= 1 */
+     * one fetch_twin bytes behind it if that is not 0; and C. NULL: neither, all is near, and
+     * fetch_sets is 0. fetch_count >= 1 where fetch_sets >= 1 */
     const char *fetch;
     int64_t fetch_step, fetch_count, fetch_jump, fetch_sets, fetch_twin;
 } dh__gemm_tile;

@@ -160,7 +160,7 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
                 __builtin_prefetch(line + twin, 0, 2);
                 FOUR_STEPS
             }
-            if (c_rows == 0) c_rows = DONE, c_step = 0;
+            if (c_rows == 0) c -= c_step, c_rows = DONE, c_step = 0;
             if (lines > 0) continue;
             lines = --sets > 0 ? t->fetch_count : DONE;
             line += sets > 0 ? t->fetch_jump : -line_step;

@@ -11,8 +11,9 @@
 #define TILES_LEAST  28      /* with many channels: the weights stream by for so many */
 #define TILES_MEMORY 1048576 /* bytes of a strip's transformed tiles, where that is enough */
 /* Of fewer tiles in all the weights cost more than they save; of half as many with vectors below
- * 512 bits, whose sums take longer while the weights are as large. */
-#define FEW_TILES 24
+ * 512 bits, whose sums take longer, where the transformed weights stay in a cache. */
+#define FEW_TILES    24
+#define WEIGHTS_NEAR 4194304 /* bytes */
 
 static const dh__winograd_kernels *kernels_now(void)
 {
@@ -86,7 +87,9 @@ const char *dh__winograd_refuse(const dh__conv_sides *s)
     int64_t tiles = c.down * c.across;
     double results = (double)c.sweep.axis[1].count * (double)c.sweep.axis[2].count;
     if (results <= 7.0 * (double)tiles) return "tiles are half empty";
-    int few = c.cut.nr >= 32 ? FEW_TILES : FEW_TILES / 2;
+    double weights = (double)s->c.in_channels * (double)s->c.out_channels * DH_WINOGRAD_ELEMENTS;
+    bool near = c.cut.nr < 32 && weights * sizeof(float) <= WEIGHTS_NEAR;
+    int few = near ? FEW_TILES / 2 : FEW_TILES;
     if ((double)s->c.n * (double)tiles < few) return "too few tiles to transform weights for";
     return NULL;
 }
