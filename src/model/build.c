@@ -306,7 +306,7 @@ static void unbuild(dh_model *m)
     memset(m->metric, 0, sizeof m->metric);
     memset(m->goal, 0, sizeof m->goal);
     m->input_count = m->output_count = m->keep_count = m->metric_count = 0;
-    m->built = m->have_gradients = m->peak_asked = false;
+    m->built = m->have_gradients = m->peak.asked = false;
 }
 
 /* What dh_model_input and dh_model_output give. */

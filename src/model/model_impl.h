@@ -60,6 +60,11 @@ typedef struct dh__pass {
     int count[DH_MAX_METRICS];
 } dh__pass;
 
+typedef struct dh__peak {
+    bool asked;   /* since the profile or the device began */
+    double flops; /* a second, multiply-adds in registers; 0: not known */
+} dh__peak;
+
 struct dh_model {
     dh__net net;                   /* first: layers see a model as its net */
     atomic_int references;         /* its owner's, and one a session */
@@ -85,8 +90,7 @@ struct dh_model {
     bool have_gradients, forward_training, need_targets;
     bool profile;       /* of the steps to come */
     bool profile_asked; /* by the environment: told when the model is freed */
-    bool peak_asked;    /* since the profile or the model's device began */
-    double peak;        /* FLOP/s of the device, once a step was profiled; 0: not known */
+    dh__peak peak;      /* with the model's threads */
     int64_t last_rows;
     dh__key gradients_of; /* the plan that made the gradients, while there are any */
     int64_t gradient_rows;
@@ -169,6 +173,16 @@ dh_status dh__predict_rows(dh_tensor **outs, const dh_model *model, dh__stage *s
                            const dh__data *data, int64_t begin);
 
 /* --- profile_table.c --- */
+/* Whose steps a table is of. */
+typedef struct dh__profiled {
+    const dh_model *model;
+    const char *name; /* "model", or what else has run the model's steps */
+    const dh__stage *stages;
+    double peak;
+    int threads;
+} dh__profiled;
+/* dh_profile_text of these; who: the function that the user called. */
+dh_status dh__profile_write(char **text, const dh__profiled *of, const char *who);
 const char *dh__phase_name(dh__phase phase);
 /* The layer that a node belongs to, or what it is for. */
 const char *dh__scope_name(const dh_model *model, const dh__node *node);
@@ -179,8 +193,8 @@ void dh__profile_ask(dh_model *model);
 void dh__profile_tell(const dh_model *model);
 
 /* --- profile.c --- */
-/* Before a step that is profiled. */
-void dh__profile_start(dh_model *model);
+/* Measures the peak where it was not asked for before. */
+void dh__peak_ask(dh__peak *peak, dh_device *device);
 typedef struct dh__times { /* seconds a step; update: running statistics too */
     double forward, backward, update;
 } dh__times;

@@ -6,19 +6,18 @@ dh_status dh_model_profile(dh_model *model, bool on)
 {
     DH_NEED(model, "model_profile", "model");
     model->profile = on;
-    if (on) model->peak_asked = false;
+    if (on) model->peak.asked = false;
     for (dh__stage *s = model->stages; s && on; s = s->next) dh__plan_forget(s->plan);
     return DH_OK;
 }
 
-void dh__profile_start(dh_model *model)
+void dh__peak_ask(dh__peak *peak, dh_device *device)
 {
-    dh_device *device = model->arena->device;
     dh__error saved;
-    if (model->peak_asked || !device->peak) return;
-    model->peak_asked = true;
+    if (peak->asked || !device->peak) return;
+    peak->asked = true;
     dh__error_save(&saved);
-    model->peak = device->peak(device); /* 0 where memory lacks: then it is not known */
+    peak->flops = device->peak(device); /* 0 where memory lacks */
     dh__error_restore(&saved);
 }
 

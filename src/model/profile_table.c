@@ -18,7 +18,7 @@ typedef struct line {
 
 typedef struct table {
     dh__text *text;
-    const dh_model *model;
+    const dh__profiled *of;
     int64_t steps;
     double seconds; /* of all calls */
     int width;      /* of the layers' names */
@@ -63,7 +63,7 @@ static void add_call(line *lines, int *count, const dh__node *node, const dh__st
 
 static void write_refusals(const table *t, const line *l)
 {
-    dh_device *device = t->model->arena->device;
+    dh_device *device = t->of->model->arena->device;
     const dh_impl *const *impl = device->impls(device, l->node->op);
     for (const char *sep = ""; impl && *impl && *impl != l->call->impl; impl++, sep = "; ") {
         const char *why = (*impl)->refuse ? (*impl)->refuse(&l->call->call) : NULL;
@@ -76,11 +76,11 @@ static void write_line(const table *t, const line *l)
     const dh__spent *s = &l->spent;
     double seconds = s->seconds > 0 ? s->seconds : 1e-12, steps = (double)t->steps;
     dh__text_add(t->text, "%-*s  %-8s  %-24s  %-14s  %5d  %9.3f  %5.1f %%  %9.2f  ", t->width,
-                 dh__scope_name(t->model, l->node), dh__phase_name(l->node->phase),
+                 dh__scope_name(t->of->model, l->node), dh__phase_name(l->node->phase),
                  l->call->call.op->name, l->call->impl->name, l->calls, 1e3 * s->seconds / steps,
                  100 * s->seconds / t->seconds, 1e-9 * s->flops / seconds);
-    if (t->model->peak > 0)
-        dh__text_add(t->text, "%5.1f %%  ", 100 * s->flops / seconds / t->model->peak);
+    if (t->of->peak > 0)
+        dh__text_add(t->text, "%5.1f %%  ", 100 * s->flops / seconds / t->of->peak);
     else
         dh__text_add(t->text, "%7s  ", "-");
     dh__text_add(t->text, "%9.3f  %7.2f  ", 1e-6 * s->bytes / steps, 1e-9 * s->bytes / seconds);
@@ -92,23 +92,23 @@ static void write_line(const table *t, const line *l)
 static void write_head(const table *t, bool training, double flops)
 {
     char peak[80] = "";
-    if (t->model->peak > 0)
+    if (t->of->peak > 0)
         dh__format(peak, sizeof peak, ", %.1f %% of the peak of %.1f",
-                   100 * flops / t->seconds / t->model->peak, 1e-9 * t->model->peak);
-    dh__text_add(t->text,
-                 "model \"%s\", %s: %.3f ms a step, mean of %lld; %.1f GFLOP/s%s; %d threads, %s\n",
-                 t->model->net.name, training ? "training" : "evaluation and prediction",
-                 1e3 * t->seconds / (double)t->steps, (long long)t->steps,
-                 1e-9 * flops / t->seconds, peak, dh_model_threads(t->model), dh_isa());
+                   100 * flops / t->seconds / t->of->peak, 1e-9 * t->of->peak);
+    dh__text_add(
+        t->text, "%s \"%s\", %s: %.3f ms a step, mean of %lld; %.1f GFLOP/s%s; %d threads, %s\n",
+        t->of->name, t->of->model->net.name, training ? "training" : "evaluation and prediction",
+        1e3 * t->seconds / (double)t->steps, (long long)t->steps, 1e-9 * flops / t->seconds, peak,
+        t->of->threads, dh_isa());
     dh__text_add(t->text, "%-*s  %-8s  %-24s  %-14s  %5s  %9s  %7s  %9s  %7s  %9s  %7s  refused\n",
                  t->width, "layer", "phase", "op", "implementation", "calls", "ms", "share",
                  "GFLOP/s", "of peak", "MB", "GB/s");
 }
 
-static int calls_of(const dh_model *model, bool training)
+static int calls_of(const dh__profiled *of, bool training)
 {
     int count = 0;
-    for (const dh__stage *s = model->stages; s; s = s->next)
+    for (const dh__stage *s = of->stages; s; s = s->next)
         if (timed(s, training)) count += s->plan->graph->node_count;
     return count;
 }
@@ -116,22 +116,22 @@ static int calls_of(const dh_model *model, bool training)
 /* In the order of the layers, what belongs to none behind them. */
 static void write_lines(const table *t, const line *lines, int count)
 {
-    for (int scope = 0; scope <= t->model->net.count; scope++)
+    for (int scope = 0; scope <= t->of->model->net.count; scope++)
         for (int i = 0; i < count; i++) {
-            int at = lines[i].node->scope < 0 ? t->model->net.count : lines[i].node->scope;
+            int at = lines[i].node->scope < 0 ? t->of->model->net.count : lines[i].node->scope;
             if (at == scope) write_line(t, &lines[i]);
         }
 }
 
-static dh_status write_mode(dh__text *text, const dh_model *model, bool training)
+static dh_status write_mode(dh__text *text, const dh__profiled *of, bool training)
 {
-    table t = {.text = text, .model = model, .width = (int)strlen("losses and metrics")};
-    int count = 0, calls = calls_of(model, training);
+    table t = {.text = text, .of = of, .width = (int)strlen("losses and metrics")};
+    int count = 0, calls = calls_of(of, training);
     double flops = 0;
     if (!calls) return DH_OK;
     line *lines = dh__calloc((size_t)calls, sizeof *lines);
     if (!lines) return DH_ENOMEM;
-    for (const dh__stage *s = model->stages; s; s = s->next) {
+    for (const dh__stage *s = of->stages; s; s = s->next) {
         if (!timed(s, training)) continue;
         t.steps += s->plan->runs;
         for (int i = 0; i < s->plan->graph->node_count; i++)
@@ -139,7 +139,7 @@ static dh_status write_mode(dh__text *text, const dh_model *model, bool training
                 add_call(lines, &count, s->plan->graph->nodes[i], &s->plan->calls[i]);
     }
     for (int i = 0; i < count; i++) {
-        int width = (int)strlen(dh__scope_name(model, lines[i].node));
+        int width = (int)strlen(dh__scope_name(of->model, lines[i].node));
         if (width > t.width) t.width = width;
         t.seconds += lines[i].spent.seconds;
         flops += lines[i].spent.flops;
@@ -153,25 +153,34 @@ static dh_status write_mode(dh__text *text, const dh_model *model, bool training
     return DH_OK;
 }
 
-static dh_status make_text(char **text, const dh_model *model, const char *who)
+dh_status dh__profile_write(char **text, const dh__profiled *of, const char *who)
 {
     dh__text t = {0};
-    DH_NEED(model, who, "model");
-    DH_REQUIRE(
-        calls_of(model, true) || calls_of(model, false), DH_ESTATE,
-        "%s: model \"%s\" has no step that was timed; dh_model_profile(model, true) begins it", who,
-        model->net.name);
-    dh_status status = write_mode(&t, model, true);
-    if (!status) status = write_mode(&t, model, false);
+    DH_REQUIRE(calls_of(of, true) || calls_of(of, false), DH_ESTATE,
+               "%s: %s \"%s\" has no step that was timed; dh_model_profile(model, true) begins it",
+               who, of->name, of->model->net.name);
+    dh_status status = write_mode(&t, of, true);
+    if (!status) status = write_mode(&t, of, false);
     if (!status) status = dh__text_status(&t);
     if (!status && !t.length)
-        status =
-            dh_fail(DH_ESTATE, "no time has passed in the steps of model \"%s\"", model->net.name);
+        status = dh_fail(DH_ESTATE, "no time has passed in the steps of %s \"%s\"", of->name,
+                         of->model->net.name);
     if (status)
         dh__text_free(&t);
     else
         *text = t.data;
     return dh__from(who, status);
+}
+
+static dh_status make_text(char **text, const dh_model *model, const char *who)
+{
+    DH_NEED(model, who, "model");
+    const dh__profiled of = {.model = model,
+                             .name = "model",
+                             .stages = model->stages,
+                             .peak = model->peak.flops,
+                             .threads = dh_model_threads(model)};
+    return dh__profile_write(text, &of, who);
 }
 
 dh_status dh_profile_text(char **text, const dh_model *model)

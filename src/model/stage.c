@@ -399,6 +399,6 @@ dh_status dh__stage_get(dh__stage **out, dh_model *model, const dh__key *key, in
 {
     DH_TRY(dh__stage_from(out, &model->stages, model->current, model, model->arena, key, rows));
     (*out)->plan->profile = model->profile;
-    if (model->profile) dh__profile_start(model);
+    if (model->profile) dh__peak_ask(&model->peak, model->arena->device);
     return DH_OK;
 }
