@@ -188,9 +188,10 @@ const char *dh__phase_name(dh__phase phase);
 const char *dh__scope_name(const dh_model *model, const dh__node *node);
 
 /* --- profile_trace.c --- */
-/* What DEEPHEALTH_PROFILE asks for: when the model is made, and when it is freed. */
+/* What DEEPHEALTH_PROFILE asks for: when the model is made, and when it or a session is freed. */
 void dh__profile_ask(dh_model *model);
 void dh__profile_tell(const dh_model *model);
+void dh__profile_tell_session(const dh__profiled *session);
 
 /* --- profile.c --- */
 /* Measures the peak where it was not asked for before. */

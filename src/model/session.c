@@ -15,7 +15,17 @@ struct dh_session {
     dh__stage *shelf, *largest; /* largest: the plan for batch rows, which stays */
     int64_t batch;
     int threads;
+    dh__peak peak; /* with these threads */
 };
+
+static dh__profiled profiled(const dh_session *s)
+{
+    return (dh__profiled){.model = s->model,
+                          .name = "session of model",
+                          .stages = s->shelf,
+                          .peak = s->peak.flops,
+                          .threads = s->threads};
+}
 
 static dh_status stage_for(dh__stage **out, dh_session *s, int64_t rows)
 {
@@ -23,7 +33,9 @@ static dh_status stage_for(dh__stage **out, dh_session *s, int64_t rows)
     memset(&key, 0, sizeof key);
     key.mode = DH_PREDICT;
     key.rows = rows;
-    return dh__stage_from(out, &s->shelf, s->largest, s->model, s->arena, &key, rows);
+    DH_TRY(dh__stage_from(out, &s->shelf, s->largest, s->model, s->arena, &key, rows));
+    (*out)->plan->profile = s->model->profile;
+    return DH_OK;
 }
 
 static void hold(dh_session *s, dh_model *model)
@@ -74,6 +86,8 @@ dh_status(dh_session_new)(const dh_session_args *args)
 void dh_session_free(dh_session *session)
 {
     if (!session) return;
+    const dh__profiled of = profiled(session);
+    dh__profile_tell_session(&of);
     dh__shelf_clear(&session->shelf);
     dh__arena_free(session->arena);
     pthread_mutex_lock(&session->model->net.store->derived_lock);
@@ -82,6 +96,14 @@ void dh_session_free(dh_session *session)
     pthread_mutex_unlock(&session->model->net.store->derived_lock);
     dh_model_free(session->model);
     dh__free(session);
+}
+
+dh_status dh_session_profile_text(char **text, const dh_session *session)
+{
+    DH_NEED(text, "session_profile_text", "text");
+    DH_NEED(session, "session_profile_text", "session");
+    const dh__profiled of = profiled(session);
+    return dh__profile_write(text, &of, "session_profile_text");
 }
 
 /* --- predicting --- */
@@ -125,6 +147,7 @@ static void predict_all(void *context)
 {
     prediction *p = context;
     dh_session *s = p->session;
+    if (s->model->profile) dh__peak_ask(&s->peak, s->arena->device);
     for (int64_t i = 0; i < p->data->count && !p->status; i += s->batch) {
         dh__stage *stage;
         int64_t left = p->data->count - i;

@@ -9,6 +9,7 @@ static void sessions(void **state)
     dh_layer *out = dh_dense(p.in, 3, .name = "out");
     dh_session *none = NULL, *session;
     dh_tensor *x, *wide, *y = NULL;
+    char *text = NULL;
     assert_ok(dh_tensor_ones(&x, {6, 4}));
     assert_ok(dh_tensor_ones(&wide, {6, 5}));
     CALL(dh_session_new(NULL, p.net), "session_new: out is NULL");
@@ -35,6 +36,12 @@ static void sessions(void **state)
     CALL(dh_session_predict(&y, session, .xs = {x, x}),
          "session_predict: has more than the model's 1 inputs");
     assert_null(y);
+    CALL(dh_session_profile_text(NULL, session), "session_profile_text: text is NULL");
+    CALL(dh_session_profile_text(&text, NULL), "session_profile_text: session is NULL");
+    CALL(dh_session_profile_text(&text, session),
+         "session_profile_text: session of model \"net\" has no step that was timed; "
+         "dh_model_profile(model, true) begins it");
+    assert_null(text);
     dh_session_free(NULL);
     assert_ok(dh_session_predict(&y, session, x)); /* none of it has harmed the session */
     none_wrong();

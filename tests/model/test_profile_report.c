@@ -94,7 +94,8 @@ static void the_table_names_what_ran_and_what_did_not(void **state)
     assert_true(fabs(f.gflops - 1e-6 * flops / f.ms) <= 0.01 + f.gflops * 0.0006 / f.ms);
     assert_true(fabs(f.mb - 1e-6 * bytes) <= 0.0006);
     assert_true(fabs(f.gbs - f.mb / f.ms) <= 0.01 + f.gbs * (0.0006 / f.ms + 0.0006 / f.mb));
-    assert_true(fabs(f.of_peak - 1e11 * f.gflops / net->peak.flops) <= 0.06 + 1e9 / net->peak.flops);
+    assert_true(fabs(f.of_peak - 1e11 * f.gflops / net->peak.flops) <=
+                0.06 + 1e9 / net->peak.flops);
     const char *line = line_of(text, "conv", "forward", "conv");
     assert_non_null(strstr(line, "winograd: ties must stay ties"));
     assert_true(strstr(line, "winograd: ties must stay ties") < strchr(line, '\n'));
@@ -200,14 +201,15 @@ static void a_trace_is_a_timeline(void **state)
 /* --- the environment --- */
 
 typedef struct heard {
-    int tables, warnings;
+    int tables, sessions, warnings;
     char warning[256];
 } heard;
 
 static void listen(dh_log_level level, const char *text, void *payload)
 {
     heard *h = payload;
-    h->tables += !strncmp(text, "model \"net\", training: ", 23);
+    h->tables += strstr(text, "model \"net\", training: ") == text;
+    h->sessions += strstr(text, "session of model \"net\", evaluation and prediction: ") == text;
     if (level != DH_LOG_WARNING) return;
     h->warnings++;
     (void)snprintf(h->warning, sizeof h->warning, "%s", text);
@@ -247,6 +249,72 @@ static void the_environment_asks_for_it(void **state)
     assert_int_equal(h.warnings, 1);
     assert_non_null(strstr(h.warning, "/no/such/folder/t.json"));
     assert_string_equal(dh_error_text(), ""); /* a call that succeeds leaves no error */
+}
+
+/* --- sessions --- */
+
+static void predict(dh_session *session, int rows)
+{
+    dh_tensor *x, *y;
+    assert_ok(dh_tensor_random_normal(&x, {rows, 16, 12, 12}, .seed = 1));
+    assert_ok(dh_session_predict(&y, session, x));
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+}
+
+static void a_session_has_its_own_table(void **state)
+{
+    (void)state;
+    dh_model *net = made();
+    dh_session *session, *other;
+    char *text = NULL;
+    assert_ok(dh_session_new(&session, net, .batch_size = BATCH));
+    assert_ok(dh_session_new(&other, net, .batch_size = BATCH));
+    predict(session, BATCH);
+    assert_error(dh_session_profile_text(&text, session), DH_ESTATE,
+                 "session_profile_text: ", "session of model \"net\" has no step that was timed");
+    assert_ok(dh_model_profile(net, true));
+    for (int i = 0; i < 5; i++) predict(session, BATCH);
+    assert_ok(dh_model_profile(net, false));
+    predict(session, BATCH);
+    assert_ok(dh_session_profile_text(&text, session));
+    assert_non_null(strstr(text, "session of model \"net\", evaluation and prediction: "));
+    assert_non_null(strstr(text, " ms a step, mean of 5; "));
+    assert_non_null(strstr(text, " of the peak of "));
+    figures f = figures_of(text, "conv", "forward", "conv");
+    assert_true(f.ms > 0 && f.gflops > 0);
+    assert_null(line_of(text, "norm", "forward", "batch_norm")); /* folded into the convolution */
+    assert_true(fabs(sum_of_shares(text) - 100) <= 2);
+    dh_text_free(text);
+    assert_error(dh_session_profile_text(&text, other), DH_ESTATE,
+                 "session_profile_text: ", "has no step that was timed");
+    assert_error(dh_profile_text(&text, net), DH_ESTATE,
+                 "profile_text: ", "has no step that was timed");
+    dh_session_free(other);
+    dh_session_free(session);
+    dh_model_free(net);
+}
+
+/* Of each session that has predicted; also where its model was freed before. */
+static void the_environment_asks_for_sessions(void **state)
+{
+    (void)state;
+    heard h = {0};
+    dh_session *sessions[3];
+    setenv("DEEPHEALTH_PROFILE", "1", 1);
+    dh_set_log(listen, &h);
+    dh_set_log_level(DH_LOG_INFO);
+    dh_model *net = made();
+    for (int i = 0; i < 3; i++) assert_ok(dh_session_new(&sessions[i], net, .batch_size = BATCH));
+    dh_model_free(net);
+    predict(sessions[0], 3);
+    predict(sessions[1], BATCH);
+    for (int i = 0; i < 3; i++) dh_session_free(sessions[i]);
+    dh_set_log(NULL, NULL);
+    unsetenv("DEEPHEALTH_PROFILE");
+    assert_int_equal(h.sessions, 2);
+    assert_int_equal(h.tables, 0);
+    assert_int_equal(h.warnings, 0);
 }
 
 /* The peak is of the threads that the model has now; and if memory lacks for it, that is no error
@@ -313,6 +381,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_names_what_ran_and_what_did_not),
         cmocka_unit_test(each_mode_has_its_table),
+        cmocka_unit_test(a_session_has_its_own_table),
+        cmocka_unit_test(the_environment_asks_for_sessions),
         cmocka_unit_test(the_peak_belongs_to_the_threads),
         cmocka_unit_test_setup_teardown(a_trace_is_a_timeline, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_environment_asks_for_it, set_up, tear_down),
