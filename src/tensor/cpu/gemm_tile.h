@@ -100,13 +100,15 @@ static __attribute__((noinline)) void F(finish_whole)(const dh__gemm_tile *t, co
         if (nv > 1) F(dh__store)(to + W, sum1);                                     \
     }
 #define DONE INT64_MAX
-#define FINISH(i)                                                                             \
-    if (i < h) {                                                                              \
-        T *to = (T *)t->c + i * t->c_row;                                                     \
-        V y = F(dh__at_most)(F(dh__at_least)(alpha * x##i##_0 + bias0, low), high);           \
-        F(dh__store)(to, y);                                                                  \
-        if (nv > 1) y = F(dh__at_most)(F(dh__at_least)(alpha * x##i##_1 + bias1, low), high); \
-        if (nv > 1) F(dh__store)(to + W, y);                                                  \
+#define FETCH_C(i) \
+    if (i < h) __builtin_prefetch((const T *)t->c + i * t->c_row, 1);
+#define FINISH(i)                                                                     \
+    if (i < h) {                                                                      \
+        T *to = (T *)t->c + i * t->c_row;                                             \
+        V y = F(dh__at_most)(F(dh__at_least)(x##i##_0 + bias0, low), high);           \
+        F(dh__store)(to, y);                                                          \
+        if (nv > 1) y = F(dh__at_most)(F(dh__at_least)(x##i##_1 + bias1, low), high); \
+        if (nv > 1) F(dh__store)(to + W, y);                                          \
     }
 #define KEEP(i)                                                      \
     if (i < h) {                                                     \
@@ -126,9 +128,12 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
     const int64_t last = (nv * W - 1) * (int64_t)sizeof(T), twin = t->fetch_twin;
     int64_t c_step = t->c_row * (int64_t)sizeof(T), line_step = t->fetch_step;
     int64_t c_rows = t->fetch ? h : 0, sets = t->fetch_sets, lines = t->fetch_count;
-    for (; c_rows > (C_BETWEEN ? t->k / 4 : 0); c_rows--, c += c_step) {
+    for (; C_BETWEEN && c_rows > t->k / 4; c_rows--, c += c_step) {
         __builtin_prefetch(c, 1);
         if (nv > 1) __builtin_prefetch(c + last, 1);
+    }
+    if (!C_BETWEEN && t->fetch) {
+        ROWS(FETCH_C)
     }
     if (!C_BETWEEN || c_rows <= 0) c_rows = DONE, c_step = 0;
     if (sets <= 0) lines = DONE, line_step = 0;
@@ -183,7 +188,7 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
     }
     bool part = t->cols < nv * W || t->row_bias || t->act == DH_ACT_LEAKY_RELU;
     bool more = t->bias || t->act != DH_ACT_NONE;
-    if (part || t->add || (more && t->beta != 0)) {
+    if (part || t->add || (more && (t->beta != 0 || t->alpha != 1))) {
         _Alignas(64) T sums[MR * 2 * W];
         ROWS(KEEP)
         (part ? F(finish_any) : F(finish_whole))(t, sums, h, nv);
@@ -243,4 +248,5 @@ static void F(tile_cols)(const dh__gemm_tile *t, int h)
 #undef FINISH
 #undef KEEP
 #undef DONE
+#undef FETCH_C
 #undef CASE
