@@ -181,8 +181,9 @@ typedef struct dh__profiled {
     double peak;
     int threads;
 } dh__profiled;
-/* dh_profile_text of these; who: the function that the user called. */
+/* dh_profile_text and dh_profile of these; who: the function that the user called. */
 dh_status dh__profile_write(char **text, const dh__profiled *of, const char *who);
+dh_status dh__profile_log(const dh__profiled *of, const char *who);
 const char *dh__phase_name(dh__phase phase);
 /* The layer that a node belongs to, or what it is for. */
 const char *dh__scope_name(const dh_model *model, const dh__node *node);

@@ -172,28 +172,35 @@ dh_status dh__profile_write(char **text, const dh__profiled *of, const char *who
     return dh__from(who, status);
 }
 
-static dh_status make_text(char **text, const dh_model *model, const char *who)
+dh_status dh__profile_log(const dh__profiled *of, const char *who)
 {
-    DH_NEED(model, who, "model");
-    const dh__profiled of = {.model = model,
-                             .name = "model",
-                             .stages = model->stages,
-                             .peak = model->peak.flops,
-                             .threads = dh_model_threads(model)};
-    return dh__profile_write(text, &of, who);
+    char *text = NULL;
+    DH_TRY(dh__profile_write(&text, of, who));
+    dh__log_lines(text);
+    dh_text_free(text);
+    return DH_OK;
+}
+
+static dh__profiled profiled(const dh_model *model)
+{
+    return (dh__profiled){.model = model,
+                          .name = "model",
+                          .stages = model->stages,
+                          .peak = model->peak.flops,
+                          .threads = dh_model_threads(model)};
 }
 
 dh_status dh_profile_text(char **text, const dh_model *model)
 {
     DH_NEED(text, "profile_text", "text");
-    return make_text(text, model, "profile_text");
+    DH_NEED(model, "profile_text", "model");
+    const dh__profiled of = profiled(model);
+    return dh__profile_write(text, &of, "profile_text");
 }
 
 dh_status dh_profile(const dh_model *model)
 {
-    char *text = NULL;
-    DH_TRY(make_text(&text, model, "profile"));
-    dh__log_lines(text);
-    dh_text_free(text);
-    return DH_OK;
+    DH_NEED(model, "profile", "model");
+    const dh__profiled of = profiled(model);
+    return dh__profile_log(&of, "profile");
 }

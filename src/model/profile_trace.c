@@ -101,22 +101,6 @@ void dh__profile_ask(dh_model *model)
     model->profile = model->profile_asked = asked() != NULL;
 }
 
-void dh__profile_tell_session(const dh__profiled *session)
-{
-    char *text = NULL;
-    dh__error saved;
-    bool timed = false;
-    for (const dh__stage *s = session->stages; s; s = s->next) timed |= s->plan->runs > 0;
-    if (!session->model->profile_asked || !timed) return;
-    dh__error_save(&saved);
-    if (dh__profile_write(&text, session, "session_free"))
-        dh__log(DH_LOG_WARNING, "%s", dh_error_text());
-    else
-        dh__log_lines(text);
-    dh_text_free(text);
-    dh__error_restore(&saved);
-}
-
 /* A profile that can't be told is no failure of what was profiled. */
 void dh__profile_tell(const dh_model *model)
 {
@@ -127,5 +111,16 @@ void dh__profile_tell(const dh_model *model)
     dh_status status = dh_profile(model);
     if (!status && strcmp(path, "1")) status = dh_profile_trace(model, path);
     if (status) dh__log(DH_LOG_WARNING, "%s", dh_error_text());
+    dh__error_restore(&saved);
+}
+
+void dh__profile_tell_session(const dh__profiled *session)
+{
+    dh__error saved;
+    bool timed = false;
+    for (const dh__stage *s = session->stages; s; s = s->next) timed |= s->plan->runs > 0;
+    if (!session->model->profile_asked || !timed) return;
+    dh__error_save(&saved);
+    if (dh__profile_log(session, "session_free")) dh__log(DH_LOG_WARNING, "%s", dh_error_text());
     dh__error_restore(&saved);
 }
