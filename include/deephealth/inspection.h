@@ -31,13 +31,13 @@ DH_API DH_NODISCARD dh_status dh_model_work(dh_work_report *out, const dh_model 
  * or into *text, which dh_text_free frees. DH_ESTATE where no step was timed. */
 DH_API dh_status dh_profile(const dh_model *model);
 DH_API DH_NODISCARD dh_status dh_profile_text(char **text, const dh_model *model);
-/* The last step of each kind as a timeline in Chrome's trace event format (about:tracing, Perfetto),
- * JSON, written atomically: an event for each op with its layer, phase, implementation, shapes,
- * GFLOP/s and bytes. DH_ESTATE where no step was timed.
+/* The last step of each kind as a timeline in Chrome's trace event format (about:tracing,
+ * Perfetto), JSON, written atomically: an event for each op with its layer, phase, implementation,
+ * shapes, GFLOP/s and bytes. DH_ESTATE where no step was timed.
  *
  * DEEPHEALTH_PROFILE=1 in the environment profiles every model from its birth and tells the table
  * when it is freed; a value that is neither 0 nor 1 names the file where the trace goes as well, of
- * the model that is freed last. */
+ * the model or session that is freed last. */
 DH_API DH_NODISCARD dh_status dh_profile_trace(const dh_model *model, const char *path);
 
 /* --- architecture --- */

@@ -48,9 +48,10 @@ typedef struct dh_session_predict_args {
  * number makes another plan. dh_session_predict(&y, s, x) */
 DH_API DH_NODISCARD dh_status dh_session_predict(const dh_session_predict_args *args);
 
-/* As dh_profile_text, of this session's own predictions while dh_model_profile was on for its model,
- * whose tables do not count them; *text is freed by dh_text_free. DH_ESTATE where none was timed.
- * With DEEPHEALTH_PROFILE in the environment the table is told when the session is freed. */
+/* As dh_profile_text, of this session's own predictions while dh_model_profile was on for its
+ * model, whose tables do not count them; *text is freed by dh_text_free. DH_ESTATE where none was
+ * timed. With DEEPHEALTH_PROFILE in the environment the table, and a trace if it names a file, is
+ * told when the session is freed. */
 DH_API DH_NODISCARD dh_status dh_session_profile_text(char **text, const dh_session *session);
 
 DH_API void dh_session_free(dh_session *session); /* NULL is fine */

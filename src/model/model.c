@@ -45,7 +45,8 @@ dh_model *(dh_model_new)(const dh_model_args *args)
 void dh_model_free(dh_model *model)
 {
     if (!model || atomic_fetch_sub(&model->references, 1) != 1) return;
-    dh__profile_tell(model);
+    const dh__profiled steps = dh__profiled_model(model);
+    dh__profile_tell(&steps);
     dh__params *store = model->net.store;
     if (store && store->gradients_of == model)
         store->gradients_of = store; /* no model's: the next one may get this address */

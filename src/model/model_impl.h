@@ -181,6 +181,7 @@ typedef struct dh__profiled {
     double peak;
     int threads;
 } dh__profiled;
+dh__profiled dh__profiled_model(const dh_model *model);
 /* dh_profile_text and dh_profile of these; who: the function that the user called. */
 dh_status dh__profile_write(char **text, const dh__profiled *of, const char *who);
 dh_status dh__profile_log(const dh__profiled *of, const char *who);
@@ -191,8 +192,7 @@ const char *dh__scope_name(const dh_model *model, const dh__node *node);
 /* --- profile_trace.c --- */
 /* What DEEPHEALTH_PROFILE asks for: when the model is made, and when it or a session is freed. */
 void dh__profile_ask(dh_model *model);
-void dh__profile_tell(const dh_model *model);
-void dh__profile_tell_session(const dh__profiled *session);
+void dh__profile_tell(const dh__profiled *of);
 
 /* --- profile.c --- */
 /* Measures the peak where it was not asked for before. */

@@ -181,7 +181,7 @@ dh_status dh__profile_log(const dh__profiled *of, const char *who)
     return DH_OK;
 }
 
-static dh__profiled profiled(const dh_model *model)
+dh__profiled dh__profiled_model(const dh_model *model)
 {
     return (dh__profiled){.model = model,
                           .name = "model",
@@ -194,13 +194,13 @@ dh_status dh_profile_text(char **text, const dh_model *model)
 {
     DH_NEED(text, "profile_text", "text");
     DH_NEED(model, "profile_text", "model");
-    const dh__profiled of = profiled(model);
+    const dh__profiled of = dh__profiled_model(model);
     return dh__profile_write(text, &of, "profile_text");
 }
 
 dh_status dh_profile(const dh_model *model)
 {
     DH_NEED(model, "profile", "model");
-    const dh__profiled of = profiled(model);
+    const dh__profiled of = dh__profiled_model(model);
     return dh__profile_log(&of, "profile");
 }

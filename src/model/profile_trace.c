@@ -39,27 +39,27 @@ static void add_event(dh__text *t, const dh_model *model, const dh__node *node,
 }
 
 /* The first call's begin of all stages that were timed. */
-static double origin_of(const dh_model *model)
+static double origin_of(const dh__stage *stages)
 {
     double origin = INFINITY;
-    for (const dh__stage *s = model->stages; s; s = s->next)
+    for (const dh__stage *s = stages; s; s = s->next)
         for (int i = 0; i < s->plan->graph->node_count && s->plan->runs; i++)
             if (s->plan->calls[i].spent.runs && s->plan->calls[i].spent.began < origin)
                 origin = s->plan->calls[i].spent.began;
     return origin;
 }
 
-static void write_trace(dh__text *t, const dh_model *model, double origin)
+static void write_trace(dh__text *t, const dh__profiled *of, double origin)
 {
     dh__text_add(t,
                  "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n"
                  "{\"ph\":\"M\",\"pid\":1,\"tid\":1,\"name\":\"process_name\",\"args\":{\"name\":");
-    dh__json_add_string(t, model->net.name);
+    dh__json_add_string(t, of->model->net.name);
     dh__text_add(t, "}}");
-    for (const dh__stage *s = model->stages; s; s = s->next)
+    for (const dh__stage *s = of->stages; s; s = s->next)
         for (int i = 0; i < s->plan->graph->node_count && s->plan->runs; i++)
             if (s->plan->calls[i].spent.runs)
-                add_event(t, model, s->plan->graph->nodes[i], &s->plan->calls[i], origin);
+                add_event(t, of->model, s->plan->graph->nodes[i], &s->plan->calls[i], origin);
     dh__text_add(t, "\n]}\n");
 }
 
@@ -72,20 +72,25 @@ static dh_status save(const dh__text *t, const char *path)
     return dh__writer_commit(writer);
 }
 
-dh_status dh_profile_trace(const dh_model *model, const char *path)
+static dh_status trace(const dh__profiled *of, const char *path, const char *who)
 {
     dh__text t = {0};
-    DH_NEED(model, "profile_trace", "model");
-    DH_NEED(path, "profile_trace", "path");
-    double origin = origin_of(model);
+    double origin = origin_of(of->stages);
     DH_REQUIRE(isfinite(origin), DH_ESTATE,
-               "profile_trace: model \"%s\" has no step that was timed; "
-               "dh_model_profile(model, true) begins it",
-               model->net.name);
-    write_trace(&t, model, origin);
+               "%s: %s \"%s\" has no step that was timed; dh_model_profile(model, true) begins it",
+               who, of->name, of->model->net.name);
+    write_trace(&t, of, origin);
     dh_status status = save(&t, path);
     dh__text_free(&t);
-    return dh__from("profile_trace", status);
+    return dh__from(who, status);
+}
+
+dh_status dh_profile_trace(const dh_model *model, const char *path)
+{
+    DH_NEED(model, "profile_trace", "model");
+    DH_NEED(path, "profile_trace", "path");
+    const dh__profiled of = dh__profiled_model(model);
+    return trace(&of, path, "profile_trace");
 }
 
 /* --- the environment --- */
@@ -102,25 +107,14 @@ void dh__profile_ask(dh_model *model)
 }
 
 /* A profile that can't be told is no failure of what was profiled. */
-void dh__profile_tell(const dh_model *model)
+void dh__profile_tell(const dh__profiled *of)
 {
     const char *path = asked();
     dh__error saved;
-    if (!model->profile_asked || !path || !isfinite(origin_of(model))) return;
+    if (!of->model->profile_asked || !path || !isfinite(origin_of(of->stages))) return;
     dh__error_save(&saved);
-    dh_status status = dh_profile(model);
-    if (!status && strcmp(path, "1")) status = dh_profile_trace(model, path);
+    dh_status status = dh__profile_log(of, "profile");
+    if (!status && strcmp(path, "1")) status = trace(of, path, "profile_trace");
     if (status) dh__log(DH_LOG_WARNING, "%s", dh_error_text());
-    dh__error_restore(&saved);
-}
-
-void dh__profile_tell_session(const dh__profiled *session)
-{
-    dh__error saved;
-    bool timed = false;
-    for (const dh__stage *s = session->stages; s; s = s->next) timed |= s->plan->runs > 0;
-    if (!session->model->profile_asked || !timed) return;
-    dh__error_save(&saved);
-    if (dh__profile_log(session, "session_free")) dh__log(DH_LOG_WARNING, "%s", dh_error_text());
     dh__error_restore(&saved);
 }

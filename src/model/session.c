@@ -87,7 +87,7 @@ void dh_session_free(dh_session *session)
 {
     if (!session) return;
     const dh__profiled of = profiled(session);
-    dh__profile_tell_session(&of);
+    dh__profile_tell(&of);
     dh__shelf_clear(&session->shelf);
     dh__arena_free(session->arena);
     pthread_mutex_lock(&session->model->net.store->derived_lock);

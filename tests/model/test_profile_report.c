@@ -298,10 +298,12 @@ static void a_session_has_its_own_table(void **state)
 /* Of each session that has predicted; also where its model was freed before. */
 static void the_environment_asks_for_sessions(void **state)
 {
-    (void)state;
+    const fixture *f = *state;
     heard h = {0};
+    char path[128], trace[8192];
     dh_session *sessions[3];
-    setenv("DEEPHEALTH_PROFILE", "1", 1);
+    (void)snprintf(path, sizeof path, "%s/session.json", f->dir);
+    setenv("DEEPHEALTH_PROFILE", path, 1);
     dh_set_log(listen, &h);
     dh_set_log_level(DH_LOG_INFO);
     dh_model *net = made();
@@ -313,6 +315,13 @@ static void the_environment_asks_for_sessions(void **state)
     dh_set_log(NULL, NULL);
     unsetenv("DEEPHEALTH_PROFILE");
     assert_int_equal(h.sessions, 2);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    size_t length = fread(trace, 1, sizeof trace - 1, file);
+    fclose(file);
+    trace[length] = 0; /* of the second session, which was freed last */
+    assert_non_null(strstr(trace, "\"layer\":\"conv\",\"implementation\":"));
+    assert_non_null(strstr(trace, "\"out\":\"f32 [8, 4]\""));
     assert_int_equal(h.tables, 0);
     assert_int_equal(h.warnings, 0);
 }
@@ -382,7 +391,7 @@ int main(void)
         cmocka_unit_test(the_table_names_what_ran_and_what_did_not),
         cmocka_unit_test(each_mode_has_its_table),
         cmocka_unit_test(a_session_has_its_own_table),
-        cmocka_unit_test(the_environment_asks_for_sessions),
+        cmocka_unit_test_setup_teardown(the_environment_asks_for_sessions, set_up, tear_down),
         cmocka_unit_test(the_peak_belongs_to_the_threads),
         cmocka_unit_test_setup_teardown(a_trace_is_a_timeline, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_environment_asks_for_it, set_up, tear_down),
