@@ -18,7 +18,9 @@ extern "C" {
  * layers. What changes nothing (predict, evaluate, save) one thread at a time may do. Between
  * predictions the model may be trained and loaded: the next prediction sees the new weights.
  * While there are sessions, dh_build of the model is DH_ESTATE, as is a build that adds parameters
- * to its store. dh_model_free may come first: what the sessions need goes with the last of them. */
+ * to its store. dh_model_free may come first: what the sessions need goes with the last of them,
+ * and weights that all of them read packed are then kept in that form alone, for half the memory.
+ */
 typedef struct dh_session dh_session;
 
 typedef struct dh_session_args {

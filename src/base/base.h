@@ -21,6 +21,9 @@ void *dh__alloc(size_t size);                                  /* size 0 gives a
 void *dh__calloc(size_t count, size_t size);                   /* zeroed; the product is checked */
 void *dh__grow(void *block, size_t old_size, size_t new_size); /* keeps block when it fails */
 void dh__free(void *block);                                    /* NULL is fine */
+/* Gives the system back the whole pages among these bytes, part of a block, whose content is not
+ * needed any more; the block stays. */
+void dh__discard(void *data, size_t size);
 char *dh__strdup(const char *text);
 
 /* a * b in out; false when it overflows. */

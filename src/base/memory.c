@@ -8,6 +8,7 @@
 #include <string.h>
 #if defined(__linux__)
 #include <sys/mman.h>
+#include <unistd.h>
 #endif
 
 enum { BLOCK_ALIGNMENT = 64 };
@@ -36,6 +37,22 @@ static void default_free(void *block, void *payload)
 {
     DH_UNUSED(payload);
     free(block);
+}
+
+void dh__discard(void *data, size_t size)
+{
+#if defined(__linux__)
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uintptr_t begin = ((uintptr_t)data + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)data + size) / page * page;
+    int saved = errno; /* memory that is locked, or no pages of the system, stays as it is */
+    if (begin < end)
+        (void)madvise((char *)data + (begin - (uintptr_t)data), end - begin, MADV_DONTNEED);
+    errno = saved;
+#else
+    DH_UNUSED(data);
+    DH_UNUSED(size);
+#endif
 }
 
 static const dh_allocator default_allocator = {.alloc = default_alloc, .free = default_free};

@@ -41,6 +41,56 @@ static dh_status reserve(dh__arena *arena, size_t size)
     return DH_OK;
 }
 
+/* --- what the store knows of a plan --- */
+
+/* The value whose buffer an input lies in if all is a view that can be. */
+static const dh__val *origin(const dh__graph *g, dh_value v)
+{
+    while (g->values[v].node >= 0 && g->values[v].home == DH_HOME_ARENA) {
+        const dh__node *n = g->nodes[g->values[v].node];
+        if (!dh__ops[n->op]->view) break;
+        v = n->in[0];
+    }
+    return &g->values[v];
+}
+
+static void tell_reads(const dh__plan *plan, int i, int change)
+{
+    const dh__graph *g = plan->graph;
+    for (int k = 0; k < g->nodes[i]->in_count; k++) {
+        const dh__val *from = origin(g, g->nodes[i]->in[k]);
+        if (from->home == DH_HOME_WEIGHT)
+            dh__weights_read(g->store, from->offset, dh__view_count(&from->view), change);
+    }
+}
+
+static void tell_all_reads(dh__plan *plan, int change)
+{
+    for (int i = 0; i < plan->graph->node_count; i++)
+        tell_reads(plan, i, plan->calls[i].varies ? 2 * change : change);
+    plan->reading = change > 0;
+}
+
+static void vary(dh__plan *plan, int i)
+{
+    if (plan->calls[i].varies) return;
+    plan->calls[i].varies = true;
+    tell_reads(plan, i, 1);
+}
+
+/* What has been given up can only be read in the form that was derived of it before. */
+static bool lacks_weights(const dh__plan *plan, int i)
+{
+    const dh__graph *g = plan->graph;
+    const dh__node *n = g->nodes[i];
+    for (int k = 0; k < n->in_count; k++) {
+        const dh__val *from = origin(g, n->in[k]);
+        if (from->home != DH_HOME_WEIGHT || (k == 1 && plan->calls[i].derived)) continue;
+        if (dh__weights_given_up(g->store, from->offset, dh__view_count(&from->view))) return true;
+    }
+    return false;
+}
+
 /* --- settling --- */
 
 static void fetch_inputs(dh__plan *plan, int i)
@@ -94,30 +144,48 @@ static dh_status check_in_place(const dh__plan *plan, int i)
 }
 
 /* What the implementation derives of a weight that this plan does not change. */
-static dh_status settle_derived(dh__plan *plan, int i)
+static void derive(dh__plan *plan, int i)
 {
     const dh__graph *g = plan->graph;
     const dh__node *n = g->nodes[i];
     dh__step_call *c = &plan->calls[i];
     bool predicts = plan->phase_end[DH_FORWARD] == g->node_count;
-    if (c->derived && c->derived->impl == c->impl) return DH_OK;
-    dh__derived_drop(g->store, c->derived);
-    c->derived = NULL;
-    c->call.packed = NULL;
-    if (!predicts || !c->impl->packed || n->in_count < 2) return DH_OK;
+    if (!predicts || !c->impl->packed || n->in_count < 2) return;
     dh__derived_from from[DH_DERIVED_FROM];
     int count = c->call.op->parameters ? c->call.op->parameters(&c->call) : n->in_count - 1;
     for (int k = 0; k < count && count <= DH_DERIVED_FROM; k++) {
         const dh__slot *slot = &plan->slots[n->in[k + 1]];
         const dh__val *base = &g->values[slot->base];
         bool kept = base->home == DH_HOME_WEIGHT || base->home == DH_HOME_STATE;
-        if (!kept || slot->shift || !dh__view_contiguous(&c->call.in[k + 1])) return DH_OK;
+        if (!kept || slot->shift || !dh__view_contiguous(&c->call.in[k + 1])) return;
         from[k] = (dh__derived_from){base->home, base->offset};
     }
     /* without memory for it each run makes it anew */
     if (count <= DH_DERIVED_FROM &&
         dh__derived_get(&c->derived, g->store, c->impl, &c->call, from, count))
         dh_error_clear();
+}
+
+/* A weight that is left in one form alone goes on being read in that, whatever the rows. */
+static dh_status settle_derived(dh__plan *plan, int i)
+{
+    dh__step_call *c = &plan->calls[i];
+    dh__derived *old = c->derived;
+    if (old && old->impl == c->impl) return DH_OK;
+    if (old) vary(plan, i);
+    c->derived = NULL;
+    c->call.packed = NULL;
+    derive(plan, i);
+    if (!lacks_weights(plan, i)) {
+        dh__derived_drop(plan->graph->store, old);
+        return DH_OK;
+    }
+    DH_REQUIRE(old, DH_ESTATE,
+               "%s: its weights are kept for other implementations than \"%s\" alone, since the "
+               "model was freed",
+               c->call.op->name, c->impl->name);
+    c->derived = old;
+    c->impl = old->impl;
     return DH_OK;
 }
 
@@ -137,6 +205,7 @@ static dh_status settle_node(dh__plan *plan, int i, bool first)
     DH_REQUIRE(!was_view || view, DH_EUNSUPPORTED, "%s: no view at this size", c->call.op->name);
     if (!view) {
         DH_TRY(dh__op_choose(&c->impl, device->impls(device, n->op), &c->call, device->name));
+        DH_TRY(settle_derived(plan, i));
         size_t scratch;
         DH_TRY(dh__op_scratch(&scratch, c->impl, &c->call));
         DH_REQUIRE(first || scratch <= c->scratch, DH_EUNSUPPORTED,
@@ -144,7 +213,6 @@ static dh_status settle_node(dh__plan *plan, int i, bool first)
                    c->scratch);
         if (first) c->scratch = scratch; /* what was planned stays, for sizes in between */
         if (!first) DH_TRY(check_in_place(plan, i));
-        DH_TRY(settle_derived(plan, i));
     }
     for (int k = 0; k < n->out_count; k++) {
         dh_view *v = &plan->views[n->out[k]];
@@ -243,6 +311,7 @@ static dh_status build(dh__plan *plan)
 {
     DH_TRY(allocate_tables(plan));
     fill_tables(plan);
+    tell_all_reads(plan, 1);
     DH_TRY(settle(plan, true));
     DH_TRY(dh__plan_memory(plan));
     return make_consts(plan);
@@ -365,6 +434,7 @@ void dh__plan_free(dh__plan *plan)
     if (!plan) return;
     if (plan->arena->owner == plan) plan->arena->owner = NULL;
     if (plan->consts) plan->arena->device->free(plan->arena->device, plan->consts);
+    if (plan->reading) tell_all_reads(plan, -1);
     for (int i = 0; plan->calls && i < plan->graph->node_count; i++)
         dh__derived_drop(plan->graph->store, plan->calls[i].derived);
     dh__graph_free(plan->graph);
@@ -411,6 +481,14 @@ dh_status dh__plan_resize(dh__plan *plan, int64_t rows)
     }
     plan->bound_arena = NULL;
     return status;
+}
+
+void dh__plan_try_fewer(dh__plan *plan)
+{
+    int64_t bound = plan->rows;
+    if (bound < 2 || (!dh__plan_resize(plan, 1) && !dh__plan_resize(plan, bound))) return;
+    dh_error_clear(); /* fewer rows need a plan of their own */
+    for (int i = 0; i < plan->graph->node_count; i++) vary(plan, i);
 }
 
 static void *address_of(const dh__plan *plan, dh_value value)

@@ -40,6 +40,7 @@ typedef struct dh__step_call {
     const dh_impl *impl;        /* NULL: a view, nothing to run */
     size_t scratch, scratch_at; /* bytes, and offset in the arena */
     dh__derived *derived;       /* of a weight, in plans that only predict; or NULL */
+    bool varies;                /* with the rows, by what derived is */
     dh__spent spent;
 } dh__step_call;
 
@@ -57,6 +58,7 @@ typedef struct dh__plan {
     uint64_t bound_layout;
     void *bound_arena;
     dh_step step;
+    bool reading; /* the store knows which weights it reads */
     bool profile;
     int64_t runs;   /* while profiling */
     bool ran, cold; /* ran: ever; cold: the one run profiled so far was the first of all */
@@ -69,6 +71,10 @@ void dh__plan_free(dh__plan *plan);
 /* Sets the length of axis 0 of all inputs, at most the bound; fails, with the plan as it was, where
  * an op cannot take it or would need more memory: then a plan at that size is wanted. */
 dh_status dh__plan_resize(dh__plan *plan, int64_t rows);
+
+/* Finds out which weights are read in another form where there are fewer rows, so that the store
+ * keeps what that is made of. */
+void dh__plan_try_fewer(dh__plan *plan);
 
 /* Addresses of inputs and results. Binds first where memory moved. */
 dh_status dh__plan_bind(dh__plan *plan);

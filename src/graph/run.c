@@ -76,7 +76,7 @@ static void unpin(dh__plan *plan, int begin, int end)
 {
     for (int i = begin; i < end; i++) {
         dh__step_call *c = &plan->calls[i];
-        if (c->call.packed) dh__derived_unpin(plan->graph->store, c->derived);
+        if (c->derived) dh__derived_unpin(plan->graph->store, c->derived, c->call.packed);
         c->call.packed = NULL;
     }
 }

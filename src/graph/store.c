@@ -14,6 +14,7 @@ dh_status dh__params_new(dh__params **out, dh_device *device)
         return DH_ENOMEM;
     }
     atomic_init(&s->references, 1);
+    atomic_init(&s->owners, 0);
     atomic_init(&s->readers, 0);
     s->device = device;
     *out = s;
@@ -38,6 +39,18 @@ void dh__params_release(dh__params *store)
     dh__storage_release(store->grads);
     pthread_mutex_destroy(&store->derived_lock);
     dh__free(store);
+}
+
+void dh__params_own(dh__params *store)
+{
+    atomic_fetch_add(&store->owners, 1);
+}
+
+void dh__params_disown(dh__params *store)
+{
+    if (atomic_fetch_sub(&store->owners, 1) != 1) return;
+    dh__storage_release(store->grads);
+    store->grads = NULL;
 }
 
 int dh__params_find(const dh__params *store, const char *name)

@@ -38,6 +38,9 @@ typedef struct dh__segment {
     double init_a, init_b; /* parameters of init */
     int64_t fan_in, fan_out;
     int net; /* number of the net that declared it */
+    /* of a weight, under the store's derived_lock: */
+    int reads;     /* by nodes of plans; twice where a plan may read it in two ways */
+    bool given_up; /* its numbers are gone: all who read it have derived what they need */
 } dh__segment;
 
 typedef struct dh__params {
@@ -54,14 +57,20 @@ typedef struct dh__params {
     uint64_t layout;             /* changes when addresses do: plans bind again */
     _Atomic uint64_t generation; /* changes when weights do: derived weights must be remade */
     uint64_t seed;
+    atomic_int owners;  /* models that their users hold; without any, sessions alone read it */
     atomic_int readers; /* of the references to weights, those that only keep them: sessions */
     struct dh__derived *derived;
+    int plain; /* runs of nodes that now read weights though they have derived ones */
     pthread_mutex_t derived_lock; /* also while readers and references change together */
 } dh__params;
 
 dh_status dh__params_new(dh__params **out, dh_device *device);
 void dh__params_retain(dh__params *store);
 void dh__params_release(dh__params *store);
+/* A model on the store is made, or given up by its user: what only training needs goes with the
+ * last. */
+void dh__params_own(dh__params *store);
+void dh__params_disown(dh__params *store);
 
 /* Adds a segment (name copied; other fields from `like`), or finds the one of that name, whose
  * shape must agree (DH_ESHAPE names both), and whose regularizer is that of `like` unless that has

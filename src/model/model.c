@@ -35,6 +35,7 @@ dh_model *(dh_model_new)(const dh_model_args *args)
     else
         status = dh__params_new(&store, dh__cpu());
     if (!status) status = dh__net_init(&model->net, a.name, store);
+    if (!status) dh__params_own(store);
     dh__params_release(store);
     if (!status) status = dh__arena_new(&model->arena, dh__cpu());
     if (!status) return model;
@@ -42,9 +43,21 @@ dh_model *(dh_model_new)(const dh_model_args *args)
     return NULL;
 }
 
+void dh__model_release(dh_model *model)
+{
+    if (atomic_fetch_sub(&model->references, 1) != 1) return;
+    dh__pass_clear(&model->epoch);
+    dh__pass_clear(&model->once);
+    dh__free(model->history);
+    dh__free(model->frozen);
+    dh__net_clear(&model->net);
+    dh__free(model);
+}
+
+/* What sessions don't need goes at once. */
 void dh_model_free(dh_model *model)
 {
-    if (!model || atomic_fetch_sub(&model->references, 1) != 1) return;
+    if (!model) return;
     const dh__profiled steps = dh__profiled_model(model);
     dh__profile_tell(&steps);
     dh__params *store = model->net.store;
@@ -52,13 +65,9 @@ void dh_model_free(dh_model *model)
         store->gradients_of = store; /* no model's: the next one may get this address */
     dh__stages_free(model);
     dh__arena_free(model->arena);
-    dh__pass_clear(&model->epoch);
-    dh__pass_clear(&model->once);
-    dh__free(model->history);
-    dh__free(model->frozen);
     dh__slots_clear(&model->slots);
-    dh__net_clear(&model->net);
-    dh__free(model);
+    if (store) dh__params_disown(store);
+    dh__model_release(model);
 }
 
 const dh_epoch *dh_model_history(const dh_model *model, int *count)

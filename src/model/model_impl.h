@@ -101,6 +101,9 @@ struct dh_model {
     const dh__pass *last;
 };
 
+/* For who counted itself among the references. */
+void dh__model_release(dh_model *model);
+
 /* The store's indices of the model's own parameters, in the order of its layers; freed by the
  * caller. */
 dh_status dh__model_segments(int **out, int *count, const dh_model *model);

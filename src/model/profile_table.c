@@ -63,7 +63,7 @@ static void add_call(line *lines, int *count, const dh__node *node, const dh__st
 
 static void write_refusals(const table *t, const line *l)
 {
-    dh_device *device = t->of->model->arena->device;
+    dh_device *device = t->of->model->net.store->device;
     const dh_impl *const *impl = device->impls(device, l->node->op);
     for (const char *sep = ""; impl && *impl && *impl != l->call->impl; impl++, sep = "; ") {
         const char *why = (*impl)->refuse ? (*impl)->refuse(&l->call->call) : NULL;

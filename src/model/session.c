@@ -53,6 +53,7 @@ static dh_status make_plan(dh_session *s)
 {
     int before = dh__team_limit(s->threads); /* scratch is for as many threads as will run */
     dh_status status = stage_for(&s->largest, s, s->batch);
+    if (!status) dh__plan_try_fewer(s->largest->plan);
     if (!status) status = dh__plan_bind(s->largest->plan);
     dh__team_limit(before);
     return status;
@@ -94,7 +95,7 @@ void dh_session_free(dh_session *session)
     atomic_fetch_sub(&session->model->net.store->readers, 1);
     dh__storage_release(session->weights);
     pthread_mutex_unlock(&session->model->net.store->derived_lock);
-    dh_model_free(session->model);
+    dh__model_release(session->model);
     dh__free(session);
 }
 

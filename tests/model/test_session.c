@@ -185,6 +185,49 @@ static void threads_share_a_model_of_several_inputs_and_outputs(void **state)
     end(&s);
 }
 
+typedef struct survivor {
+    const served *s;
+    dh_session *session;
+    const char *why;
+} survivor;
+
+static void *outlive(void *context)
+{
+    survivor *v = context;
+    for (int k = 0; k < ROUNDS && !v->why; k++)
+        v->why = predict_one(v->s, v->session, k % 2 ? k % SIZES : 0);
+    return NULL;
+}
+
+/* The model is freed while they predict; then they alone have its weights, some only packed. */
+static void sessions_outlive_their_model(void **state)
+{
+    (void)state;
+    pthread_t threads[THREADS];
+    survivor survivors[THREADS];
+    for (int batch = 1; batch <= BATCH; batch += BATCH - 1) {
+        served s = serve(image_net(), 1, 1);
+        for (int j = 0; batch == 1 && j < SIZES; j++) {
+            dh_tensor_free(s.want[j][0]);
+            assert_ok(dh_predict(&s.want[j][0], s.net, s.x[j][0], .batch_size = 1));
+        }
+        for (int i = 0; i < THREADS; i++) {
+            survivors[i] = (survivor){.s = &s};
+            assert_ok(dh_session_new(&survivors[i].session, s.net, .batch_size = batch));
+        }
+        for (int i = 0; i < THREADS; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, outlive, &survivors[i]), 0);
+        dh_model_free(s.net);
+        s.net = NULL;
+        for (int i = 0; i < THREADS; i++) {
+            assert_int_equal(pthread_join(threads[i], NULL), 0);
+            dh_session_free(survivors[i].session);
+            if (survivors[i].why) fail_msg("thread %d: %s", i, survivors[i].why);
+        }
+        end(&s);
+    }
+}
+
 /* Nor does the number of threads of a session show in the bits. */
 static void a_session_has_its_own_threads(void **state)
 {
@@ -366,6 +409,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_share_a_model),
         cmocka_unit_test(threads_share_a_model_of_several_inputs_and_outputs),
+        cmocka_unit_test(sessions_outlive_their_model),
         cmocka_unit_test(a_session_has_its_own_threads),
         cmocka_unit_test(new_weights_are_seen_at_once),
         cmocka_unit_test(a_model_with_sessions_stays_built),

@@ -33,6 +33,15 @@ typedef struct manner {
     bool kept;          /* with what the implementation packs beforehand */
 } manner;
 
+/* Input 1 is not read any more once it is packed. */
+static void spoil_weight(frame *f)
+{
+    const dh_view *v = &f->call.in[1];
+    size_t size = (size_t)dh__view_count(v) * dh_dtype_size(v->dtype);
+    memset(v->data, 0xff, size);
+    memset(f->in[1].before + ((unsigned char *)v->data - f->in[1].block), 0xff, size);
+}
+
 /* Runs with what is packed between sentinels, if anything. */
 static bool frame_run_kept(frame *f, const subject *s, const dh_impl *impl, const char *how)
 {
@@ -42,6 +51,7 @@ static bool frame_run_kept(frame *f, const subject *s, const dh_impl *impl, cons
     operand_place(&packed, DH_U8, 1, &size, PACKED, NULL);
     impl->pack(&f->call, packed.view.data);
     f->call.packed = packed.view.data;
+    spoil_weight(f);
     bool ran = frame_run(f, s, impl, -1, how);
     const char *damage = operand_damage(&packed, true);
     if (!conform_check(!damage)) conform_fail(s, "%s: what is packed: %s", how, damage);

@@ -18,6 +18,9 @@ typedef struct dh_device {
     /* 64-byte aligned memory; fails with DH_ENOMEM naming the size. */
     dh_status (*alloc)(struct dh_device *device, void **out, size_t size);
     void (*free)(struct dh_device *device, void *block);
+    /* The content of these bytes, part of a block, is not needed any more, so the device may use
+     * their memory for something else; the block stays, to be freed as ever. NULL: does nothing. */
+    void (*discard)(struct dh_device *device, void *data, size_t size);
     dh_status (*copy_in)(struct dh_device *device, void *dst, const void *host, size_t size);
     dh_status (*copy_out)(struct dh_device *device, void *host, const void *src, size_t size);
     dh_status (*wait)(struct dh_device *device); /* until all queued work is done */

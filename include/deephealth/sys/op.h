@@ -150,7 +150,8 @@ typedef struct dh_impl {
     size_t (*scratch)(const dh_call *call);
     /* What is made of the inputs behind the first (the op's parameters), weights and states, and
      * may be kept while they stay as they are: bytes, by shapes and attributes only, and the
-     * making. run() makes it itself, in scratch, where call->packed is NULL. Both NULL: nothing. */
+     * making. run() makes it itself, in scratch, where call->packed is NULL, and does not read
+     * input 1 where it is there. Both NULL: nothing. */
     size_t (*packed)(const dh_call *call);
     void (*pack)(const dh_call *call, void *out);
     /* A call that it takes with images whose channels are last in memory, inputs or result, is no

@@ -27,6 +27,12 @@ static void cpu_free(dh_device *device, void *block)
     dh__free(block);
 }
 
+static void cpu_discard(dh_device *device, void *data, size_t size)
+{
+    DH_UNUSED(device);
+    dh__discard(data, size);
+}
+
 static dh_status cpu_copy(dh_device *device, void *dst, const void *src, size_t size)
 {
     DH_UNUSED(device);
@@ -60,6 +66,7 @@ dh_device *dh__cpu(void)
                             .host = true,
                             .alloc = cpu_alloc,
                             .free = cpu_free,
+                            .discard = cpu_discard,
                             .copy_in = cpu_copy,
                             .copy_out = cpu_copy,
                             .wait = cpu_wait,
