@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Times a net of the zoo on numbers made here: whole training steps (SGD, rate 0.01, momentum 0.9),
- * or predictions by a session. bench_net resnet50 --batch 16 --train --steps 20 --json r.json */
+ * or predictions by a session, which by then has the model for itself. bench_net resnet50 --batch
+ * 16 --train --steps 20 --json r.json */
 #include "common.h"
 
 #include <errno.h>
@@ -14,8 +15,11 @@ typedef struct bench {
     int classes, batch, steps, seconds, threads;
     bool train, infer;
     const char *memory, *json;
-    dh_model *net;
+    dh_model *net; /* NULL once the session alone needs it */
     dh_layer *end;
+    dh_work_report work;
+    int ndim; /* of the output */
+    long long shape[DH_MAX_NDIM];
     dh_session *session;
     dh_tensor *x, *y;
     long long start_rss;
@@ -89,6 +93,16 @@ static dh_status make_target(bench *b)
     return status;
 }
 
+/* What the report tells of the net. */
+static dh_status describe(bench *b)
+{
+    b->threads = dh_model_threads(b->net);
+    b->shape[0] = b->batch;
+    b->ndim = dh_layer_ndim(b->end);
+    for (int i = 1; i < b->ndim; i++) b->shape[i] = dh_layer_dim(b->end, i);
+    return dh_model_work(&b->work, b->net);
+}
+
 /* Layers hold no memory until the model is built, so that start_rss is what it is built on. */
 static dh_status prepare(bench *b)
 {
@@ -104,9 +118,12 @@ static dh_status prepare(bench *b)
     status = dh_build(b->net, b->end, .loss = b->train ? loss : NULL, .seed = 1,
                       .optimizer = dh_sgd(0.01f, .momentum = 0.9f),
                       .device = dh_cs_cpu(.threads = b->threads, .memory = b->memory));
+    if (!status) status = describe(b);
     if (status || b->train) return status;
-    return dh_session_new(&b->session, b->net, .batch_size = b->batch,
-                          .threads = dh_model_threads(b->net));
+    status = dh_session_new(&b->session, b->net, .batch_size = b->batch, .threads = b->threads);
+    dh_model_free(b->net);
+    b->net = NULL;
+    return status;
 }
 
 static void clear(bench *b)
@@ -172,21 +189,18 @@ static bool run(bench *b)
 
 static bool report(const bench *b)
 {
-    dh_work_report work;
     dh_memory_report memory = {0};
-    if (dh_model_work(&work, b->net)) return !dh_perror("bench_net");
     double median = (b->times[(b->count - 1) / 2] + b->times[b->count / 2]) / 2;
     /* backward is a product for x and one for the weights each */
-    double gflops = 1e-6 * work.flops * b->batch * (b->train ? 3 : 1) / median;
-    int threads = dh_model_threads(b->net);
+    double gflops = 1e-6 * b->work.flops * b->batch * (b->train ? 3 : 1) / median;
     long long peak = example_rss_bytes(true); /* before more is planned */
     if (b->train && dh_model_memory(&memory, b->net, b->batch)) return !dh_perror("bench_net");
     size_t activations =
         memory.plan_bytes - memory.parameter_bytes - memory.gradient_bytes - memory.optimizer_bytes;
     printf("%s %s, batch %d: median %.3f ms of %d steps, %.1f GFLOP/s, %lld parameters, "
            "%d threads, %s, peak %.0f MB\n",
-           b->entry->name, mode(b), b->batch, median, b->count, gflops, (long long)work.trainable,
-           threads, dh_isa(), 1e-6 * (double)peak);
+           b->entry->name, mode(b), b->batch, median, b->count, gflops,
+           (long long)b->work.trainable, b->threads, dh_isa(), 1e-6 * (double)peak);
     if (!b->json) return true;
     FILE *f = fopen(b->json, "w");
     bool written =
@@ -194,8 +208,7 @@ static bool report(const bench *b)
                      "{\"net\": \"%s\", \"mode\": \"%s\", \"batch\": %d, \"classes\": %d, "
                      "\"output\": [%d",
                      b->entry->name, mode(b), b->batch, b->classes, b->batch) > 0;
-    for (int i = 1; written && i < dh_layer_ndim(b->end); i++)
-        written = fprintf(f, ", %lld", (long long)dh_layer_dim(b->end, i)) > 0;
+    for (int i = 1; written && i < b->ndim; i++) written = fprintf(f, ", %lld", b->shape[i]) > 0;
     written = written && fprintf(f,
                                  "], \"memory\": \"%s\", \"steps\": %d, \"median_ms\": %.6g, "
                                  "\"min_ms\": %.6g, \"max_ms\": %.6g, \"gflops\": %.6g, "
@@ -203,8 +216,8 @@ static bool report(const bench *b)
                                  "\"activation_bytes\": %zu, \"params\": "
                                  "%lld, \"threads\": %d, \"isa\": \"%s\"}\n",
                                  b->memory, b->count, median, b->times[0], b->times[b->count - 1],
-                                 gflops, peak, b->start_rss, activations, (long long)work.trainable,
-                                 threads, dh_isa()) > 0;
+                                 gflops, peak, b->start_rss, activations,
+                                 (long long)b->work.trainable, b->threads, dh_isa()) > 0;
     if (f && !fclose(f) && written) return true;
     fprintf(stderr, "bench_net: %s: %s\n", b->json, strerror(errno));
     return false;
