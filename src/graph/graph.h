@@ -6,9 +6,16 @@
 
 #include "store.h"
 
-/* DH_COMMIT: what a batch leaves behind beside gradients (running statistics), once its loss is
- * known to be finite. */
-typedef enum dh__phase { DH_FORWARD = 0, DH_BACKWARD, DH_COMMIT, DH_UPDATE, DH_PHASES } dh__phase;
+/* DH_LOSS: losses and metrics. DH_COMMIT: what a batch leaves behind beside gradients (running
+ * statistics). What follows DH_LOSS runs once the loss is known to be finite. */
+typedef enum dh__phase {
+    DH_FORWARD = 0,
+    DH_LOSS,
+    DH_BACKWARD,
+    DH_COMMIT,
+    DH_UPDATE,
+    DH_PHASES
+} dh__phase;
 
 typedef struct dh__node {
     int op;

@@ -31,7 +31,7 @@ static dh_status evaluate_rows(evaluation *e)
     DH_TRY(dh__feed(stage, model, &e->data, r->order, r->begin, r->count, true, true));
     model->current = stage;
     model->forward_training = false;
-    DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_BACKWARD));
+    DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_LOSS));
     DH_TRY(dh__check_loss(model, stage));
     return dh__pass_add(model, &model->once, stage);
 }

@@ -44,7 +44,7 @@ static dh_status one_batch(dh_model *model, const dh_tensor *const *x, const dh_
     } else {
         model->current = stage;
         model->forward_training = false;
-        DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_BACKWARD));
+        DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_LOSS));
     }
     model->last_rows = data.count;
     dh__pass_begin(model, &model->once);
@@ -169,11 +169,11 @@ static dh_status backward(dh_model *model, const dh_tensor *const *y, dh_result 
     if (memcmp(&key, &stage->key, sizeof key)) DH_TRY(change_targets(&stage, model, &key));
     DH_TRY(dh__feed(stage, model, &data, NULL, 0, rows, false, true));
     DH_TRY(dh__own_gradients(model, key.add));
-    model->net.store->gradients_of = model;
     model->have_gradients = false; /* until these are known to be sound */
-    DH_TRY(dh__plan_run(stage->plan, DH_BACKWARD, DH_BACKWARD));
+    DH_TRY(dh__plan_run(stage->plan, DH_LOSS, DH_LOSS));
     DH_TRY(dh__check_loss(model, stage));
-    DH_TRY(dh__plan_run(stage->plan, DH_COMMIT, DH_COMMIT));
+    model->net.store->gradients_of = model;
+    DH_TRY(dh__plan_run(stage->plan, DH_BACKWARD, DH_COMMIT));
     model->steps++;
     model->have_gradients = true;
     model->gradients_of = stage->key;

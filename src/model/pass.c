@@ -186,15 +186,15 @@ dh_status dh__run_update(dh_model *model, dh__stage *stage, double learning_rate
 dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update, double learning_rate)
 {
     DH_TRY(dh__own_gradients(model, stage->key.add));
-    model->net.store->gradients_of = model;
     set_step(model, stage, learning_rate);
     model->current = stage;
     model->forward_training = false; /* backward needs a forward of its own */
-    model->have_gradients = false;   /* they are written over */
-    DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_BACKWARD));
-    /* looked at before the update, so that a bad batch leaves the weights as they were */
+    DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_LOSS));
+    /* looked at before all else, so that a bad batch leaves everything as it was */
     DH_TRY(dh__check_loss(model, stage));
+    model->net.store->gradients_of = model;
+    model->have_gradients = false; /* they are written over */
+    DH_TRY(dh__plan_run(stage->plan, DH_BACKWARD, DH_COMMIT));
     model->steps++;
-    DH_TRY(dh__plan_run(stage->plan, DH_COMMIT, DH_COMMIT));
     return update ? dh__run_update(model, stage, learning_rate) : DH_OK;
 }

@@ -31,7 +31,7 @@ static void add_calls(dh__profile *p, const dh_model *model, const dh__plan *pla
                        : n->phase == DH_UPDATE           ? &p->rows[model->net.count + 1]
                                                          : &p->rows[model->net.count];
         double *to = n->phase == DH_FORWARD    ? &t->forward
-                     : n->phase == DH_BACKWARD ? &t->backward
+                     : n->phase <= DH_BACKWARD ? &t->backward
                                                : &t->update;
         *to += seconds;
     }

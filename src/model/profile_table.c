@@ -27,6 +27,7 @@ typedef struct table {
 const char *dh__phase_name(dh__phase phase)
 {
     static const char *const names[DH_PHASES] = {[DH_FORWARD] = "forward",
+                                                 [DH_LOSS] = "loss",
                                                  [DH_BACKWARD] = "backward",
                                                  [DH_COMMIT] = "commit",
                                                  [DH_UPDATE] = "update"};

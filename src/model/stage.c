@@ -221,6 +221,7 @@ static dh_status add_training(making *m)
         int n = used_segments(m, segments);
         dh_value total = m->stage->loss;
         dh_fill_attr one = {1.0 / (m->stage->key.group > 1 ? m->stage->key.group : 1)};
+        g->phase = DH_BACKWARD;
         dh_value seed = dh_emit1(&g->emitter, DH_OP_FILL_LIKE, &one, total);
         for (int i = 0; i < n; i++) {
             wrt[i] = dh__graph_segment(g, segments[i], DH_HOME_WEIGHT, 0);
@@ -249,7 +250,7 @@ static dh_status emit_all(making *m)
     DH_TRY(m->graph->emitter.status);
     DH_TRY(add_layers(m));
     if (m->stage->key.mode == DH_PREDICT) return DH_OK;
-    m->graph->phase = DH_BACKWARD;
+    m->graph->phase = DH_LOSS;
     DH_TRY(add_losses(m));
     DH_TRY(add_metrics(m));
     DH_TRY(add_regularization(m));
