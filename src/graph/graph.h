@@ -80,6 +80,8 @@ dh_status dh__graph_backward(dh__graph *graph, int roots, const dh_value *root, 
                              int count, const dh_value *wrt, dh_value *grads);
 
 const dh_view *dh__graph_view(const dh__graph *graph, dh_value value);
+/* The value whose buffer it lies in where all is a view that can be; itself. */
+dh_value dh__graph_origin(const dh__graph *graph, dh_value value);
 
 /* --- passes ---
  * Each leaves an equal graph. Order: sort, fold, fuse, prune, mark ties, lay channels, recompute,

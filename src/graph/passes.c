@@ -32,13 +32,20 @@ dh_status dh__graph_sort(dh__graph *graph)
     return DH_OK;
 }
 
-/* Whether the value is a place in the store, or a view of one. */
+dh_value dh__graph_origin(const dh__graph *graph, dh_value value)
+{
+    for (;;) {
+        const dh__val *v = &graph->values[value];
+        if (v->home >= DH_HOME_WEIGHT || v->node < 0) return value;
+        const dh__node *n = graph->nodes[v->node];
+        if (!dh__ops[n->op]->view) return value;
+        value = n->in[0];
+    }
+}
+
 static bool in_store(const dh__graph *graph, dh_value value)
 {
-    const dh__val *v = &graph->values[value];
-    while (v->home < DH_HOME_WEIGHT && v->node >= 0 && dh__ops[graph->nodes[v->node]->op]->view)
-        v = &graph->values[graph->nodes[v->node]->in[0]];
-    return v->home >= DH_HOME_WEIGHT;
+    return graph->values[dh__graph_origin(graph, value)].home >= DH_HOME_WEIGHT;
 }
 
 static bool writes_store(const dh__graph *graph, const dh__node *n)

@@ -43,22 +43,11 @@ static dh_status reserve(dh__arena *arena, size_t size)
 
 /* --- what the store knows of a plan --- */
 
-/* The value whose buffer an input lies in if all is a view that can be. */
-static const dh__val *origin(const dh__graph *g, dh_value v)
-{
-    while (g->values[v].node >= 0 && g->values[v].home == DH_HOME_ARENA) {
-        const dh__node *n = g->nodes[g->values[v].node];
-        if (!dh__ops[n->op]->view) break;
-        v = n->in[0];
-    }
-    return &g->values[v];
-}
-
 static void tell_reads(const dh__plan *plan, int i, int change)
 {
     const dh__graph *g = plan->graph;
     for (int k = 0; k < g->nodes[i]->in_count; k++) {
-        const dh__val *from = origin(g, g->nodes[i]->in[k]);
+        const dh__val *from = &g->values[dh__graph_origin(g, g->nodes[i]->in[k])];
         if (from->home == DH_HOME_WEIGHT)
             dh__weights_read(g->store, from->offset, dh__view_count(&from->view), change);
     }
@@ -84,7 +73,7 @@ static bool lacks_weights(const dh__plan *plan, int i)
     const dh__graph *g = plan->graph;
     const dh__node *n = g->nodes[i];
     for (int k = 0; k < n->in_count; k++) {
-        const dh__val *from = origin(g, n->in[k]);
+        const dh__val *from = &g->values[dh__graph_origin(g, n->in[k])];
         if (from->home != DH_HOME_WEIGHT || (k == 1 && plan->calls[i].derived)) continue;
         if (dh__weights_given_up(g->store, from->offset, dh__view_count(&from->view))) return true;
     }
