@@ -73,8 +73,9 @@ DH_API DH_NODISCARD dh_status dh_model_plot(const dh_model *model, const char *p
 
 /* A histogram of each parameter and state, with its range and how many values are NaN or infinite,
  * as one PNG picture, written atomically. which: "weights" (NULL is it), or "gradients": those of
- * the last step, of what is trained; DH_ESTATE before there are any, and where another model on the
- * store has overwritten them. The model must be built. */
+ * the last step, of what is trained; DH_ESTATE before there are any, where that step kept none (see
+ * keep_gradients of dh_build), and where another model on the store has overwritten them. The model
+ * must be built. */
 DH_API DH_NODISCARD dh_status dh_model_plot_histograms(const dh_model *model, const char *path,
                                                        const char *which);
 

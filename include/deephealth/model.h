@@ -82,6 +82,10 @@ typedef struct dh_build_args {
     int accumulate;            /* batches of fit whose gradients are averaged before an update
                                   (an epoch's last may be of fewer; their sum over
                                   accumulate where its end comes unforeseen); 0 is 1 */
+    bool keep_gradients;       /* dh_model_gradient gives those of a whole step (fit, train_batch)
+                                  at the levels mid_mem and low_mem too, which otherwise update
+                                  each parameter as soon as its gradient is there, and keep none;
+                                  full_mem keeps them, and so do accumulation and clipping */
 } dh_build_args;
 /* Checks everything, lays out parameters and draws their initial values (those that a shared store
  * already has are kept). Returns the first failure of any constructor; after a failure the model is
@@ -242,8 +246,8 @@ DH_API const char *dh_model_parameter_name(const dh_model *model, int index);
  * offers the near names. */
 DH_API DH_NODISCARD dh_status dh_model_parameter(dh_tensor **out, const dh_model *model,
                                                  const char *name);
-/* The same of its gradient; DH_ESTATE before the first backward, and where another model on the
- * store has overwritten it. States have none. */
+/* The same of its gradient; DH_ESTATE before the first backward, where the last step kept none (see
+ * keep_gradients), and where another model on the store has overwritten it. States have none. */
 DH_API DH_NODISCARD dh_status dh_model_gradient(dh_tensor **out, const dh_model *model,
                                                 const char *name);
 /* Freezes (or thaws) a layer's parameters in this model, not in others that share them. Gradients
@@ -265,7 +269,8 @@ DH_API int dh_model_threads(const dh_model *model);
 /* --- inspection --- */
 
 typedef struct dh_memory_report {
-    size_t parameter_bytes, gradient_bytes, optimizer_bytes;
+    size_t parameter_bytes, optimizer_bytes;
+    size_t gradient_bytes;      /* where none is kept, what they add to the activations */
     size_t activation_bytes[3]; /* planned for a training step at full_mem, mid_mem, low_mem */
     size_t plan_bytes;          /* all of it at the model's level */
 } dh_memory_report;

@@ -85,7 +85,7 @@ dh_value dh__graph_origin(const dh__graph *graph, dh_value value);
 
 /* --- passes ---
  * Each leaves an equal graph. Order: sort, fold, fuse, prune, mark ties, lay channels, recompute,
- * plan. */
+ * hasten updates, plan. */
 
 /* Puts the nodes in the order of their phases, which stays theirs inside each. */
 dh_status dh__graph_sort(dh__graph *graph);
@@ -101,6 +101,10 @@ dh_status dh__graph_fuse(dh__graph *graph);
 dh_status dh__graph_prune(dh__graph *graph);
 /* Sets exact_ties in the nodes on the way to one that selects, if a gradient flows through that. */
 dh_status dh__graph_mark_ties(dh__graph *graph);
+
+/* Updates by gradients that are not kept come as soon as nobody reads the weight any more in this
+ * step. To be done again when nodes were added. */
+dh_status dh__graph_hasten_updates(dh__graph *graph);
 
 /* Where nothing learns: values of images lie channels last, where all that makes and reads them
  * takes them so at full speed (dh_impl.channels_last). Their strides alone tell. */

@@ -298,6 +298,7 @@ static dh_status make_consts(dh__plan *plan)
 
 static dh_status build(dh__plan *plan)
 {
+    DH_TRY(dh__graph_hasten_updates(plan->graph));
     DH_TRY(allocate_tables(plan));
     fill_tables(plan);
     tell_all_reads(plan, 1);

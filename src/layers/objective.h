@@ -52,5 +52,8 @@ dh__optimizer_fields(const dh_optimizer *optimizer); /* floats that its kind rea
  */
 dh_status dh__optimizer_emit(dh__graph *graph, const dh_optimizer *optimizer, const dh__clip *clip,
                              const bool *train);
+/* The update of one segment by its gradient, of its shape. */
+dh_status dh__optimizer_emit_one(dh__graph *graph, const dh_optimizer *optimizer, int segment,
+                                 dh_value grad);
 
 #endif

@@ -169,15 +169,12 @@ typedef struct run {
     bool no_decay;
 } run;
 
-static dh_status update(dh__graph *g, const dh_optimizer *o, const run *r)
+/* in: weights, gradient, slots. */
+static dh_status update(dh__graph *g, const dh_optimizer *o, const run *r, const dh_value *in)
 {
-    dh_value in[2 + DH_STORE_SLOTS], out[DH_OP_MAX_OUT];
-    int slots = dh__optimizer_slots(o), n = 0;
+    dh_value out[DH_OP_MAX_OUT];
+    int n = 2 + dh__optimizer_slots(o);
     double decay = r->no_decay ? 0 : (double)o->weight_decay, scale = (double)r->lr_scale;
-    in[n++] = dh__graph_flat(g, DH_HOME_WEIGHT, 0, r->offset, r->count);
-    in[n++] = dh__graph_flat(g, DH_HOME_GRAD, 0, r->offset, r->count);
-    for (int s = 0; s < slots; s++)
-        in[n++] = dh__graph_flat(g, DH_HOME_SLOT, s, r->offset, r->count);
     dh_sgd_attr sgd = {(double)o->momentum, decay, scale, o->nesterov};
     dh_rmsprop_attr rms = {(double)o->rho, (double)o->epsilon, (double)o->momentum, decay,
                            scale,          o->centered};
@@ -200,6 +197,30 @@ static dh_status update(dh__graph *g, const dh_optimizer *o, const run *r)
     case DH_ADADELTA: return dh_emit(&g->emitter, DH_OP_ADADELTA_STEP, &ada, n, in, out);
     default: return dh_emit(&g->emitter, DH_OP_ADAM_STEP, &adam_attr, n, in, out);
     }
+}
+
+static dh_status update_run(dh__graph *g, const dh_optimizer *o, const run *r)
+{
+    dh_value in[2 + DH_STORE_SLOTS];
+    in[0] = dh__graph_flat(g, DH_HOME_WEIGHT, 0, r->offset, r->count);
+    in[1] = dh__graph_flat(g, DH_HOME_GRAD, 0, r->offset, r->count);
+    for (int s = 0; s < dh__optimizer_slots(o); s++)
+        in[2 + s] = dh__graph_flat(g, DH_HOME_SLOT, s, r->offset, r->count);
+    return update(g, o, r, in);
+}
+
+dh_status dh__optimizer_emit_one(dh__graph *graph, const dh_optimizer *optimizer, int segment,
+                                 dh_value grad)
+{
+    const dh__segment *s = graph->store->segments[segment];
+    const run r = {s->offset, s->count, s->lr_scale, s->no_decay};
+    dh_value in[2 + DH_STORE_SLOTS];
+    graph->phase = DH_UPDATE;
+    in[0] = dh__graph_segment(graph, segment, DH_HOME_WEIGHT, 0);
+    in[1] = grad;
+    for (int k = 0; k < dh__optimizer_slots(optimizer); k++)
+        in[2 + k] = dh__graph_segment(graph, segment, DH_HOME_SLOT, k);
+    return update(graph, optimizer, &r, in);
 }
 
 /* Segments of the weights' arena lie behind each other in the order of their numbers. */
@@ -262,7 +283,7 @@ dh_status dh__optimizer_emit(dh__graph *graph, const dh_optimizer *optimizer, co
     if (!status && clip->norm > 0) status = clip_norms(graph, (double)clip->norm, train, false);
     if (!status && clip->global_norm > 0)
         status = clip_norms(graph, (double)clip->global_norm, train, true);
-    for (int i = 0; i < count && !status; i++) status = update(graph, optimizer, &runs[i]);
+    for (int i = 0; i < count && !status; i++) status = update_run(graph, optimizer, &runs[i]);
     dh__free(runs);
     return status ? status : graph->emitter.status;
 }

@@ -205,6 +205,7 @@ static dh_status build_training(dh_model *m, const dh_build_args *a)
                a->accumulate);
     m->clip = (dh__clip){a->clip_value, a->clip_norm, a->clip_global_norm};
     m->accumulate = a->accumulate > 1 ? a->accumulate : 1;
+    m->keep_gradients = a->keep_gradients;
     m->seed = a->seed;
     for (int i = 0; i < DH_MAX_IO && a->keep[i]; i++) {
         char what[32];

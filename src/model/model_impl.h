@@ -16,6 +16,7 @@ typedef struct dh__key {
     dh__mode mode;
     int64_t rows;                     /* the bound */
     bool add;                         /* gradients are added to what is there */
+    bool early;                       /* weights are updated amid backward, gradients not kept */
     bool sample_weight, class_weight; /* losses of samples are multiplied by what is fed */
     int group;                        /* batches whose gradients are averaged; 0 is 1 */
     uint64_t freeze;                  /* dh__freeze_key: what is trained, and how fast */
@@ -79,6 +80,7 @@ struct dh_model {
     dh__slots slots;
     dh__clip clip;
     int accumulate;
+    bool keep_gradients;
     uint64_t seed;
     bool *frozen; /* by segment of the store, for the first frozen_count */
     int frozen_count;
@@ -116,6 +118,9 @@ bool dh__model_owns(const dh_layer *layer, const dh__segment *segment);
 
 /* Tells apart what is trained and with which lr_scale. */
 uint64_t dh__freeze_key(const dh_model *model);
+
+/* Whether whole steps at this level update each weight as soon as its gradient is there. */
+bool dh__updates_early(const dh_model *model, dh__memory level);
 
 /* The plan for a key, made if there is none; resized to rows. */
 dh_status dh__stage_get(dh__stage **out, dh_model *model, const dh__key *key, int64_t rows);

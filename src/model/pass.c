@@ -152,8 +152,14 @@ dh_status dh__check_loss(dh_model *model, dh__stage *stage)
 
 /* --- steps --- */
 
+/* Where the last step kept none. */
+static const char no_gradients;
+
 dh_status dh__own_gradients(const dh_model *model, bool needed)
 {
+    DH_REQUIRE(!needed || model->net.store->gradients_of != &no_gradients, DH_ESTATE,
+               "the last step kept no gradients, at memory level mid_mem or low_mem; build with "
+               ".keep_gradients = true, or call forward and backward");
     DH_REQUIRE(!needed || model->net.store->gradients_of == model, DH_ESTATE,
                "another model on the parameter store has overwritten the gradients; call "
                "zero_grads, forward and backward again");
@@ -175,12 +181,22 @@ static void set_step(const dh_model *model, dh__stage *stage, double learning_ra
 
 dh_status dh__run_update(dh_model *model, dh__stage *stage, double learning_rate)
 {
-    DH_TRY(dh__own_gradients(model, true));
+    if (!stage->key.early) DH_TRY(dh__own_gradients(model, true));
     set_step(model, stage, learning_rate);
     DH_TRY(dh__plan_run(stage->plan, DH_UPDATE, DH_UPDATE));
     model->updates++;
     model->net.store->generation++;
     return DH_OK;
+}
+
+/* Those of another model stay as they are where this step keeps none. */
+static void take_gradients(const dh_model *model, const dh__stage *stage)
+{
+    const void **owner = &model->net.store->gradients_of;
+    if (!stage->key.early)
+        *owner = model;
+    else if (!*owner || *owner == model)
+        *owner = &no_gradients;
 }
 
 dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update, double learning_rate)
@@ -192,7 +208,7 @@ dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update, double l
     DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_LOSS));
     /* looked at before all else, so that a bad batch leaves everything as it was */
     DH_TRY(dh__check_loss(model, stage));
-    model->net.store->gradients_of = model;
+    take_gradients(model, stage);
     model->have_gradients = false; /* they are written over */
     DH_TRY(dh__plan_run(stage->plan, DH_BACKWARD, DH_COMMIT));
     model->steps++;

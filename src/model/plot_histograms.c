@@ -127,10 +127,10 @@ static dh_status choose(int *list, int *count, const dh_model *model, bool gradi
     int kept = 0;
     DH_REQUIRE(*count, DH_ESTATE, "model \"%s\" has no parameters", model->net.name);
     if (!gradients) return DH_OK;
+    DH_TRY(dh__show_gradients(model));
     DH_REQUIRE(model->net.store->grads, DH_ESTATE,
                "model \"%s\" has no gradients yet; train it or call backward first",
                model->net.name);
-    DH_TRY(dh__show_gradients(model));
     for (int i = 0; i < *count; i++)
         if (dh__trainable(model, list[i])) list[kept++] = list[i];
     DH_REQUIRE(kept, DH_ESTATE, "model \"%s\" has no gradients, all of its parameters are frozen",

@@ -23,6 +23,13 @@ bool dh__trainable(const dh_model *model, int segment)
     return segment >= model->frozen_count || !model->frozen[segment];
 }
 
+bool dh__updates_early(const dh_model *model, dh__memory level)
+{
+    const dh__clip *c = &model->clip;
+    return level >= DH_MID_MEM && !model->keep_gradients && model->accumulate <= 1 &&
+           model->cs.replicas <= 1 && !(c->value > 0 || c->norm > 0 || c->global_norm > 0);
+}
+
 uint64_t dh__freeze_key(const dh_model *model)
 {
     const dh__params *store = model->net.store;
@@ -196,6 +203,20 @@ static dh_status store_gradients(making *m, int count, const int *segments, cons
     return g->emitter.status;
 }
 
+/* Gradients stay in the arena, as long as their updates need them. */
+static dh_status update_early(making *m, int count, const int *segments, const dh_value *grads)
+{
+    dh__graph *g = m->graph;
+    for (int i = 0; i < count && !g->emitter.status; i++) {
+        dh_value grad = grads[i];
+        if (grad == DH_NO_VALUE)
+            grad = dh_emit1(&g->emitter, DH_OP_FILL_LIKE, &(dh_fill_attr){0},
+                            dh__graph_segment(g, segments[i], DH_HOME_WEIGHT, 0));
+        dh__optimizer_emit_one(g, &m->model->optimizer, segments[i], grad);
+    }
+    return g->emitter.status;
+}
+
 /* Part of the loss, in evaluation too; of frozen parameters it is not. */
 static dh_status add_regularization(making *m)
 {
@@ -236,8 +257,12 @@ static dh_status add_training(making *m)
                              "ways to them lead through ops without one, such as equal or "
                              "round",
                              n);
-        if (!status) status = store_gradients(m, n, segments, grads);
-        if (!status) status = dh__optimizer_emit(g, &model->optimizer, &model->clip, m->train);
+        if (!status && m->stage->key.early) {
+            status = update_early(m, n, segments, grads);
+        } else if (!status) {
+            status = store_gradients(m, n, segments, grads);
+            if (!status) status = dh__optimizer_emit(g, &model->optimizer, &model->clip, m->train);
+        }
     }
     dh__free(segments);
     dh__free(wrt);
@@ -353,10 +378,10 @@ static void drop_oldest(dh__stage **shelf, const dh__stage *keep)
     }
 }
 
-static dh_status make_training_memory(dh_model *model)
+static dh_status make_training_memory(dh_model *model, bool gradients)
 {
     bool *trained;
-    DH_TRY(dh__params_train(model->net.store));
+    if (gradients) DH_TRY(dh__params_train(model->net.store));
     DH_TRY(dh__model_trained(&trained, model));
     dh_status status = dh__slots_reserve(&model->slots, model->net.store,
                                          dh__optimizer_slots(&model->optimizer), trained);
@@ -380,7 +405,7 @@ dh_status dh__stage_from(dh__stage **out, dh__stage **shelf, const dh__stage *ke
     }
     dh__stage *s;
     dh__memory level = (dh__memory)model->cs.memory;
-    if (key->mode == DH_TRAIN) DH_TRY(make_training_memory(model));
+    if (key->mode == DH_TRAIN) DH_TRY(make_training_memory(model, !key->early));
     DH_TRY(new_stage(&s, model, arena, &made, level));
     if (dh__plan_resize(s->plan, rows)) { /* an op that cannot shrink */
         dh__stage_free(s);

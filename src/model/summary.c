@@ -79,6 +79,18 @@ static dh_status count_slots(size_t *bytes, const dh_model *model)
     return DH_OK;
 }
 
+/* Those that are never all there at once: what they add to the activations. */
+static dh_status add_early_gradients(dh_memory_report *r, dh_model *model, const dh__key *key)
+{
+    dh__stage *stage;
+    size_t activations = r->activation_bytes[model->cs.memory];
+    DH_TRY(dh__stage_new(&stage, model, key, (dh__memory)model->cs.memory));
+    size_t all = stage->plan->arena_size;
+    r->gradient_bytes = all > activations ? all - activations : 0;
+    dh__stage_free(stage);
+    return DH_OK;
+}
+
 dh_status dh_model_memory(dh_memory_report *out, dh_model *model, int batch_size)
 {
     DH_NEED(out, "model_memory", "out");
@@ -103,6 +115,8 @@ dh_status dh_model_memory(dh_memory_report *out, dh_model *model, int batch_size
         r.activation_bytes[level] = stage->plan->arena_size;
         dh__stage_free(stage);
     }
+    key.early = train && dh__updates_early(model, (dh__memory)model->cs.memory);
+    if (key.early && !status) status = add_early_gradients(&r, model, &key);
     dh__leave(before);
     if (status) return status;
     r.plan_bytes = r.parameter_bytes + r.gradient_bytes + r.optimizer_bytes +

@@ -95,12 +95,18 @@ static void work_of_image_layers(void **state)
 static void memory_report(void **state)
 {
     (void)state;
-    dh_memory_report m;
-    dh_model *net = built("low_mem");
+    dh_memory_report m, full;
+    dh_model *net = built("full_mem");
+    assert_ok(dh_model_memory(&full, net, 64));
+    assert_true(full.gradient_bytes >= 29 * sizeof(float));
+    assert_int_equal(full.optimizer_bytes, 2 * full.gradient_bytes);
+    dh_model_free(net);
+    net = built("low_mem");
     assert_ok(dh_model_memory(&m, net, 64));
     assert_true(m.parameter_bytes >= 35 * sizeof(float));
-    assert_true(m.gradient_bytes >= 29 * sizeof(float));
-    assert_int_equal(m.optimizer_bytes, 2 * m.gradient_bytes);
+    assert_int_equal(m.optimizer_bytes, full.optimizer_bytes);
+    assert_true(m.gradient_bytes <= full.gradient_bytes); /* none is kept */
+    assert_memory_equal(m.activation_bytes, full.activation_bytes, sizeof m.activation_bytes);
     assert_true(m.activation_bytes[0] >= m.activation_bytes[1]);
     assert_true(m.activation_bytes[1] >= m.activation_bytes[2] && m.activation_bytes[2] > 0);
     assert_int_equal(m.plan_bytes, m.parameter_bytes + m.gradient_bytes + m.optimizer_bytes +
