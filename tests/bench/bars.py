@@ -36,6 +36,7 @@ NETS = {
     "mobilenet_v2": ((16, 0.6, 0.6), {1: 0.9, 32: 0.9}),
     "unet": ((4, 0.6, 0.6), {1: 0.7, 8: 0.7}),
 }
+TRAIN_LEVEL = "mid_mem"  # the level of memory at which ours trains, for time and memory alike
 INFER_MEMORY = 0.7  # at batch 1, of OpenVINO's
 # memory_of: the peer whose memory is compared; None: the fastest's
 Task = collections.namedtuple("Task", "net train batch time memory memory_of")

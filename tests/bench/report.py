@@ -55,11 +55,13 @@ more than the whole peak with one thread and for 93 % of it with two.
     "cpu": """\
 Nets of [the zoo](zoo.md) on numbers made beforehand, all in f32; the number at the end of a row's name is the batch.
 A training step is forward, loss, backward and SGD (0.01, momentum 0.9), the time a median of steps. Ours is
-`examples/bench_net`. The peers have the same layers, parameters and output (`tests/bench/nets.py`), which each run checks
-and prints: PyTorch in NCHW with `SGD(fused=True)` and without, channels-last, `torch.compile` in both (neither the
-time of compiling nor its memory is counted); for inference batch normalisations folded and weights frozen, and ONNX
-Runtime and OpenVINO (latency hint, f32, fixed shape) on the net that PyTorch exported. Each was run briefly; those within 10 %
-of the fastest, at most three, took part in the pairs, and the ratio is to the best of these.
+`examples/bench_net`, training at the level of [memory](memory.md) that the row names, predicting by a session that
+outlives its model (in rows of before 2026-11-22 beside it, with the plain weights too). The peers have the same layers,
+parameters and output (`tests/bench/nets.py`), which each run checks and prints: PyTorch in NCHW with `SGD(fused=True)` and
+without, channels-last, `torch.compile` in both (neither the time of compiling nor its memory is counted); for inference
+batch normalisations folded and weights frozen, and ONNX Runtime and OpenVINO (latency hint, f32, fixed shape) on the net
+that PyTorch exported. Each was run briefly; those within 10 % of the fastest, at most three, took part in the pairs, and
+the ratio is to the best of these.
 
 Memory is the peak of the resident set less that with libraries loaded and data in memory, no net built, of the same
 processes as the time: beside the fastest peer's; in inference at batch 1 beside OpenVINO's, which then takes part in
@@ -121,6 +123,10 @@ def spread(row):
     return f"{row['ratio']:.2f} ({row['ratio_min']:.2f} to {row['ratio_max']:.2f})"
 
 
+def level_of(row):
+    return row.get("level") or ("full_mem" if "_train_" in row["workload"] else "")
+
+
 def raw_peaks(row):
     return f"{megabytes(row['peak_rss_ours'])} / {megabytes(row['peak_rss_peer'])}"
 
@@ -148,7 +154,7 @@ COLUMNS = {
             ("peer", lambda r: r["peer_name"]), ("ratio", spread),
             ("ours, MB", lambda r: megabytes(r["net_rss_ours"])),
             ("peer, MB", lambda r: megabytes(r["net_rss_peer"])),
-            ("memory of", lambda r: r["mem_peer"]), ("raw peaks, MB", raw_peaks),
+            ("level", level_of), ("memory of", lambda r: r["mem_peer"]), ("raw peaks, MB", raw_peaks),
             ("memory ratio", lambda r: f"{r['mem_ratio']:.2f}"),
             ("leanest", lambda r: f"{r['mem_ratio_leanest_mode']:.2f}")],
     "gemm": [("workload", lambda r: r["workload"]), ("threads", lambda r: str(r["threads"])), ISA,
