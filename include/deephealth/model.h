@@ -31,7 +31,8 @@ typedef struct dh_cs_cpu_args {
     int threads;
     const char
         *memory;  /* "full_mem" keeps activations (default); "mid_mem" computes cheap ones again in
-                     backward; "low_mem" whole segments. Results are the same bit for bit */
+                     backward; "low_mem" whole segments; both keep no gradients of whole steps (see
+                     keep_gradients of dh_build). Results are the same bit for bit */
     int replicas; /* logical devices that share a batch; 1 (the default) */
 } dh_cs_cpu_args;
 /* dh_cs_cpu(.threads = 2, .memory = "low_mem") */

@@ -95,12 +95,22 @@ void dh__derived_drop(dh__params *store, dh__derived *derived)
     pthread_mutex_unlock(&store->derived_lock);
 }
 
-/* The weight's own numbers, where nobody will read them again. */
+/* Tensors on the store's memory that users have. */
+static int holders(const dh__params *store)
+{
+    int count = atomic_load(&store->weights->references) - 1 - atomic_load(&store->readers);
+    if (store->states) count += atomic_load(&store->states->references) - 1;
+    return count;
+}
+
+/* The weight's own numbers, where nobody will read them again. Without owners nobody can get a
+ * tensor any more, so holders are counted behind them. */
 static void give_up(dh__params *store, const dh__derived *derived)
 {
     dh__segment *weight = derived->weight;
     dh_device *device = store->device;
-    if (!weight || weight->given_up || atomic_load(&store->owners) || store->plain) return;
+    if (!weight || weight->given_up || store->plain) return;
+    if (atomic_load(&store->owners) || holders(store)) return;
     int users = 0;
     for (const dh__derived *d = store->derived; d; d = d->next) {
         if (d->weight != weight) continue;
@@ -117,13 +127,12 @@ static void give_up(dh__params *store, const dh__derived *derived)
 const void *dh__derived_pin(dh__params *store, dh__derived *derived, const dh_call *call)
 {
     pthread_mutex_lock(&store->derived_lock);
-    int holders = atomic_load(&store->weights->references) - 1 - atomic_load(&store->readers);
-    if (store->states) holders += atomic_load(&store->states->references) - 1;
-    bool stale = derived->generation != store->generation, usable = !holders;
+    uint64_t generation = store->generation;
+    bool stale = derived->generation != generation, usable = !holders(store);
     if (stale && derived->pins) usable = false;
     if (usable && stale) {
         derived->impl->pack(call, derived->data);
-        derived->generation = store->generation;
+        derived->generation = generation;
     }
     if (usable) give_up(store, derived);
     derived->pins += usable;

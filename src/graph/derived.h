@@ -48,8 +48,8 @@ void dh__derived_drop(dh__params *store, dh__derived *derived); /* NULL is fine 
 const void *dh__derived_pin(dh__params *store, dh__derived *derived, const dh_call *call);
 void dh__derived_unpin(dh__params *store, dh__derived *derived, const void *data);
 
-/* A node of a plan reads weights that lie there, count elements from offset, and no more when
- * change is negative. Told before dh__derived_get and what follows are asked. */
+/* A node of a plan that only predicts reads weights that lie there, count elements from offset, and
+ * no more when change is negative. Told before dh__derived_get, and behind dh__derived_drop. */
 void dh__weights_read(dh__params *store, int64_t offset, int64_t count, int change);
 /* Whether one of these was given up. */
 bool dh__weights_given_up(dh__params *store, int64_t offset, int64_t count);

@@ -43,6 +43,14 @@ static dh_status reserve(dh__arena *arena, size_t size)
 
 /* --- what the store knows of a plan --- */
 
+static bool predicts(const dh__plan *plan)
+{
+    return plan->phase_end[DH_FORWARD] == plan->graph->node_count;
+}
+
+/* The store compares reads with the users of derived weights, so a read is told before there is a
+ * user, and taken back behind it. */
+
 static void tell_reads(const dh__plan *plan, int i, int change)
 {
     const dh__graph *g = plan->graph;
@@ -138,8 +146,7 @@ static void derive(dh__plan *plan, int i)
     const dh__graph *g = plan->graph;
     const dh__node *n = g->nodes[i];
     dh__step_call *c = &plan->calls[i];
-    bool predicts = plan->phase_end[DH_FORWARD] == g->node_count;
-    if (!predicts || !c->impl->packed || n->in_count < 2) return;
+    if (!c->impl->packed || n->in_count < 2) return;
     dh__derived_from from[DH_DERIVED_FROM];
     int count = c->call.op->parameters ? c->call.op->parameters(&c->call) : n->in_count - 1;
     for (int k = 0; k < count && count <= DH_DERIVED_FROM; k++) {
@@ -155,20 +162,17 @@ static void derive(dh__plan *plan, int i)
         dh_error_clear();
 }
 
-/* A weight that is left in one form alone goes on being read in that, whatever the rows. */
-static dh_status settle_derived(dh__plan *plan, int i)
+static dh_status change_derived(dh__plan *plan, int i)
 {
     dh__step_call *c = &plan->calls[i];
     dh__derived *old = c->derived;
-    if (old && old->impl == c->impl) return DH_OK;
-    if (old) vary(plan, i);
     c->derived = NULL;
     c->call.packed = NULL;
     derive(plan, i);
-    if (!lacks_weights(plan, i)) {
-        dh__derived_drop(plan->graph->store, old);
-        return DH_OK;
-    }
+    bool lacks = lacks_weights(plan, i);
+    dh__derived_drop(plan->graph->store, lacks ? c->derived : old);
+    if (!lacks) return DH_OK;
+    c->derived = NULL;
     DH_REQUIRE(old, DH_ESTATE,
                "%s: its weights are kept for other implementations than \"%s\" alone, since the "
                "model was freed",
@@ -176,6 +180,18 @@ static dh_status settle_derived(dh__plan *plan, int i)
     c->derived = old;
     c->impl = old->impl;
     return DH_OK;
+}
+
+/* A weight that is left in one form alone goes on being read in that, whatever the rows. */
+static dh_status settle_derived(dh__plan *plan, int i, bool first)
+{
+    const dh__step_call *c = &plan->calls[i];
+    if (!predicts(plan) || (c->derived && c->derived->impl == c->impl)) return DH_OK;
+    if (!first) vary(plan, i);
+    tell_reads(plan, i, 1); /* while it may have two forms */
+    dh_status status = change_derived(plan, i);
+    tell_reads(plan, i, -1);
+    return status;
 }
 
 /* Shapes, view or implementation, scratch of one node. first: the plan is being made; later a node
@@ -194,7 +210,7 @@ static dh_status settle_node(dh__plan *plan, int i, bool first)
     DH_REQUIRE(!was_view || view, DH_EUNSUPPORTED, "%s: no view at this size", c->call.op->name);
     if (!view) {
         DH_TRY(dh__op_choose(&c->impl, device->impls(device, n->op), &c->call, device->name));
-        DH_TRY(settle_derived(plan, i));
+        DH_TRY(settle_derived(plan, i, first));
         size_t scratch;
         DH_TRY(dh__op_scratch(&scratch, c->impl, &c->call));
         DH_REQUIRE(first || scratch <= c->scratch, DH_EUNSUPPORTED,
@@ -301,7 +317,7 @@ static dh_status build(dh__plan *plan)
     DH_TRY(dh__graph_hasten_updates(plan->graph));
     DH_TRY(allocate_tables(plan));
     fill_tables(plan);
-    tell_all_reads(plan, 1);
+    if (predicts(plan)) tell_all_reads(plan, 1);
     DH_TRY(settle(plan, true));
     DH_TRY(dh__plan_memory(plan));
     return make_consts(plan);
@@ -424,9 +440,9 @@ void dh__plan_free(dh__plan *plan)
     if (!plan) return;
     if (plan->arena->owner == plan) plan->arena->owner = NULL;
     if (plan->consts) plan->arena->device->free(plan->arena->device, plan->consts);
-    if (plan->reading) tell_all_reads(plan, -1);
     for (int i = 0; plan->calls && i < plan->graph->node_count; i++)
         dh__derived_drop(plan->graph->store, plan->calls[i].derived);
+    if (plan->reading) tell_all_reads(plan, -1);
     dh__graph_free(plan->graph);
     dh__free(plan->slots);
     dh__free(plan->views);

@@ -53,12 +53,13 @@ typedef struct dh__plan {
     dh_view *call_views; /* all calls' inputs and outputs */
     void *consts;
     size_t arena_size;
-    int phase_end[DH_PHASES]; /* nodes [phase_end[p - 1], phase_end[p]) */
+    int phase_end[DH_PHASES]; /* nodes [phase_end[p - 1], phase_end[p]); updates also among others
+                               */
     int64_t rows;             /* current length of the inputs' axis 0 */
     uint64_t bound_layout;
     void *bound_arena;
     dh_step step;
-    bool reading; /* the store knows which weights it reads */
+    bool reading; /* the store knows which weights it reads; if it only predicts */
     bool profile;
     int64_t runs;   /* while profiling */
     bool ran, cold; /* ran: ever; cold: the one run profiled so far was the first of all */
@@ -83,8 +84,9 @@ const dh_view *dh__plan_view(const dh__plan *plan, dh_value value);
 /* Forgets what was measured. */
 void dh__plan_forget(dh__plan *plan);
 
-/* Runs the nodes of phases first..last. The first run of all takes its memory from the system, page
- * by page, so a profile has it only until there is a second one. */
+/* Runs the nodes of phases first..last, and hastened updates among them. The first run of all takes
+ * its memory from the system, page by page, so a profile has it only until there is a second one.
+ */
 dh_status dh__plan_run(dh__plan *plan, dh__phase first, dh__phase last);
 
 /* After a run whose loss was not finite: the scope of the first node, in order, whose output holds

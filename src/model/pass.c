@@ -195,7 +195,7 @@ static void take_gradients(const dh_model *model, const dh__stage *stage)
     const void **owner = &model->net.store->gradients_of;
     if (!stage->key.early)
         *owner = model;
-    else if (!*owner || *owner == model)
+    else if (!*owner || *owner == model || *owner == model->net.store)
         *owner = &no_gradients;
 }
 
