@@ -4,7 +4,7 @@
 #include "random_graph.h"
 
 typedef struct outcome {
-    float loss, grad[2][16], input[24];
+    float loss, grad[2][16], input[24], weight[2][16];
     size_t bytes;
     int nodes;
 } outcome;
@@ -57,8 +57,20 @@ static void test_random(void **state)
     assert_true(saved > 20); /* recomputation is really met */
 }
 
+/* Both weights are updated as soon as that is right: by the gradients that are kept, so what comes
+ * too early shows in them. */
+static void update_weights(dh__graph *g, const dh_value *w, const dh_value *grads)
+{
+    dh_value out[DH_OP_MAX_OUT];
+    g->phase = DH_UPDATE;
+    for (int i = 0; i < 2; i++)
+        if (grads[i] != DH_NO_VALUE)
+            assert_ok(dh_emit(&g->emitter, DH_OP_SGD_STEP, &(dh_sgd_attr){.lr_scale = 1}, 2,
+                              (dh_value[]){w[i], grads[i]}, out));
+}
+
 /* The passes by themselves, forced even where they save nothing. */
-static outcome forced(uint64_t seed, dh__memory level, int segments)
+static outcome forced(uint64_t seed, dh__memory level, int segments, bool update)
 {
     dh__params *store = new_store();
     dh__arena *arena = new_arena();
@@ -69,6 +81,7 @@ static outcome forced(uint64_t seed, dh__memory level, int segments)
     assert_ok(dh__graph_backward(g, 1, &loss, &one, 2, r.weight, grads));
     for (int i = 0; i < 2; i++)
         if (grads[i] != DH_NO_VALUE) keep(g, grads[i]);
+    if (update) update_weights(g, r.weight, grads);
     assert_ok(dh__graph_fuse(g));
     assert_ok(dh__graph_prune(g));
     assert_ok(dh__graph_recompute(g, level, segments));
@@ -76,10 +89,13 @@ static outcome forced(uint64_t seed, dh__memory level, int segments)
     check_overlap(plan);
     feed(plan, r.input[0], seed);
     feed(plan, r.input[1], seed);
+    plan->step.learning_rate = 0.5f;
     run(plan);
     take(plan, loss, &o.loss, 1);
     for (int i = 0; i < 2; i++)
         if (grads[i] != DH_NO_VALUE) take(plan, grads[i], o.grad[i], 16);
+    for (int i = 0; i < 2 && update; i++)
+        if (grads[i] != DH_NO_VALUE) take(plan, r.weight[i], o.weight[i], 16);
     dh__plan_free(plan);
     dh__arena_free(arena);
     dh__params_release(store);
@@ -89,12 +105,23 @@ static outcome forced(uint64_t seed, dh__memory level, int segments)
 static void test_forced(void **state)
 {
     (void)state;
+    int updated = 0;
     for (uint64_t seed = 1; seed <= 200; seed++) {
-        outcome plain = forced(seed, DH_FULL_MEM, 0), mid = forced(seed, DH_MID_MEM, 0);
-        outcome low = forced(seed, DH_LOW_MEM, 2 + (int)(seed % 9));
+        int segments = 2 + (int)(seed % 9);
+        outcome plain = forced(seed, DH_FULL_MEM, 0, false);
+        outcome mid = forced(seed, DH_MID_MEM, 0, false);
+        outcome low = forced(seed, DH_LOW_MEM, segments, false);
+        outcome full_updated = forced(seed, DH_FULL_MEM, 0, true);
+        outcome low_updated = forced(seed, DH_LOW_MEM, segments, true);
         if (memcmp(&plain, &mid, sizeof plain)) fail_msg("seed %d: mid_mem differs", (int)seed);
         if (memcmp(&plain, &low, sizeof plain)) fail_msg("seed %d: low_mem differs", (int)seed);
+        if (memcmp(&full_updated, &low_updated, sizeof plain))
+            fail_msg("seed %d: other weights at low_mem", (int)seed);
+        if (memcmp(&plain, &low_updated, offsetof(outcome, weight)))
+            fail_msg("seed %d: an update comes too early", (int)seed);
+        updated += memcmp(plain.weight, low_updated.weight, sizeof plain.weight) != 0;
     }
+    assert_true(updated > 20);
 }
 
 /* A value read from a state that forward itself updates cannot be made again afterwards. */
