@@ -124,6 +124,38 @@ static void test_forced(void **state)
     assert_true(updated > 20);
 }
 
+/* The gradient of w is there before that of the product in, which is made by w too. */
+static void test_update_waits_for_readers(void **state)
+{
+    (void)state;
+    float grad[2][8], w_after[2][8];
+    for (int update = 0; update < 2; update++) {
+        dh__params *store = new_store();
+        dh__arena *arena = new_arena();
+        dh__graph *g = new_graph(store);
+        float ones[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+        dh_value w[2] = {weight(g, "w", SHAPE(8), ones), weight(g, "v", SHAPE(8), ones)};
+        dh_value x = dh__graph_input(g, DH_F32, SHAPE(8)), grads[2];
+        dh_value y = op1(g, DH_OP_SQR, op2(g, DH_OP_MUL, w[0], op2(g, DH_OP_MUL, w[1], x)));
+        dh_value total = op1_attr(g, DH_OP_SUM, &(dh_reduce_attr){0}, y);
+        dh_value one = dh__graph_scalar(g, DH_F32, 1);
+        assert_ok(dh__graph_backward(g, 1, &total, &one, 2, w, grads));
+        keep(g, grads[1]);
+        if (update) update_weights(g, w, grads);
+        dh__plan *plan = new_plan(g, arena, DH_FULL_MEM);
+        feed(plan, x, 1);
+        plan->step.learning_rate = 0.5f;
+        run(plan);
+        take(plan, grads[1], grad[update], 8);
+        take(plan, w[0], w_after[update], 8);
+        dh__plan_free(plan);
+        dh__arena_free(arena);
+        dh__params_release(store);
+    }
+    assert_memory_equal(grad[0], grad[1], sizeof grad[0]);
+    assert_memory_not_equal(w_after[0], w_after[1], sizeof w_after[0]);
+}
+
 /* A value read from a state that forward itself updates cannot be made again afterwards. */
 static void test_updated_state(void **state)
 {
@@ -210,6 +242,7 @@ static void test_split(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_random), cmocka_unit_test(test_forced),
+                                       cmocka_unit_test(test_update_waits_for_readers),
                                        cmocka_unit_test(test_updated_state),
                                        cmocka_unit_test(test_split)};
     return cmocka_run_group_tests(tests, NULL, NULL);
