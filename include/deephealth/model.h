@@ -270,8 +270,9 @@ DH_API int dh_model_threads(const dh_model *model);
 /* --- inspection --- */
 
 typedef struct dh_memory_report {
-    size_t parameter_bytes, optimizer_bytes;
-    size_t gradient_bytes;      /* where none is kept, what they add to the activations */
+    size_t parameter_bytes;
+    size_t gradient_bytes; /* where none is kept, what they add to the activations */
+    size_t optimizer_bytes;
     size_t activation_bytes[3]; /* planned for a training step at full_mem, mid_mem, low_mem */
     size_t plan_bytes;          /* all of it at the model's level */
 } dh_memory_report;

@@ -82,6 +82,8 @@ dh_status dh__graph_backward(dh__graph *graph, int roots, const dh_value *root, 
 const dh_view *dh__graph_view(const dh__graph *graph, dh_value value);
 /* The value whose buffer it lies in where all is a view that can be; itself. */
 dh_value dh__graph_origin(const dh__graph *graph, dh_value value);
+/* Whether a value shares memory of the store with another, or is that. */
+bool dh__graph_at_place(const dh__graph *graph, dh_value value, dh_value place);
 
 /* --- passes ---
  * Each leaves an equal graph. Order: sort, fold, fuse, prune, mark ties, lay channels, recompute,

@@ -26,15 +26,9 @@ typedef struct hasten {
     int *node_of; /* by update */
 } hasten;
 
-static bool meets(const dh__val *a, const dh__val *b)
+static bool knows_weight(const hasten *h, dh_value v, int update)
 {
-    return a->home == DH_HOME_WEIGHT && a->offset < b->offset + dh__view_count(&b->view) &&
-           b->offset < a->offset + dh__view_count(&a->view);
-}
-
-static const dh__val *weight_of(const hasten *h, int update)
-{
-    return &h->graph->values[h->graph->nodes[h->node_of[update]]->in[0]];
+    return dh__graph_at_place(h->graph, v, h->graph->nodes[h->node_of[update]]->in[0]);
 }
 
 static int number_updates(hasten *h)
@@ -48,7 +42,7 @@ static int number_updates(hasten *h)
     }
     for (int v = 0; v < g->value_count && count; v++)
         for (int u = 1; u <= count && g->values[v].home == DH_HOME_WEIGHT; u++)
-            if (meets(&g->values[v], weight_of(h, u))) h->of[v] = h->of[v] ? SEVERAL : u;
+            if (knows_weight(h, v, u)) h->of[v] = h->of[v] ? SEVERAL : u;
     return count;
 }
 
@@ -57,8 +51,7 @@ static void stay_behind(hasten *h, int count, dh_value value, int node)
     dh_value v = dh__graph_origin(h->graph, value);
     int from = h->of[v] == SEVERAL ? 1 : h->of[v], to = h->of[v] == SEVERAL ? count : h->of[v];
     for (int u = from; u && u <= to; u++)
-        if (h->behind[u] < node && meets(&h->graph->values[v], weight_of(h, u)))
-            h->behind[u] = node;
+        if (h->behind[u] < node && knows_weight(h, v, u)) h->behind[u] = node;
 }
 
 /* Behind the losses, all that knows the weight, and what makes the gradient. False where there is

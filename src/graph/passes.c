@@ -43,6 +43,15 @@ dh_value dh__graph_origin(const dh__graph *graph, dh_value value)
     }
 }
 
+bool dh__graph_at_place(const dh__graph *graph, dh_value value, dh_value place)
+{
+    const dh__val *a = &graph->values[value], *b = &graph->values[place];
+    if (value == place) return true;
+    if (a->home < DH_HOME_WEIGHT || a->home != b->home || a->slot != b->slot) return false;
+    return a->offset < b->offset + dh__view_count(&b->view) &&
+           b->offset < a->offset + dh__view_count(&a->view);
+}
+
 static bool in_store(const dh__graph *graph, dh_value value)
 {
     return graph->values[dh__graph_origin(graph, value)].home >= DH_HOME_WEIGHT;

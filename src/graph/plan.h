@@ -73,10 +73,6 @@ void dh__plan_free(dh__plan *plan);
  * an op cannot take it or would need more memory: then a plan at that size is wanted. */
 dh_status dh__plan_resize(dh__plan *plan, int64_t rows);
 
-/* Finds out which weights are read in another form where there are fewer rows, so that the store
- * keeps what that is made of. */
-void dh__plan_try_fewer(dh__plan *plan);
-
 /* Addresses of inputs and results. Binds first where memory moved. */
 dh_status dh__plan_bind(dh__plan *plan);
 const dh_view *dh__plan_view(const dh__plan *plan, dh_value value);
@@ -92,6 +88,16 @@ dh_status dh__plan_run(dh__plan *plan, dh__phase first, dh__phase last);
 /* After a run whose loss was not finite: the scope of the first node, in order, whose output holds
  * a NaN or infinity, by running the forward phase again; -1 if there is none. name: of its op. */
 dh_status dh__plan_find_nan(dh__plan *plan, int *scope, const char **op);
+
+/* --- plan_weights.c --- */
+void dh__plan_tell_reads(dh__plan *plan);
+void dh__plan_drop_derived(dh__plan *plan); /* and the reads */
+/* What the implementation of call i, just chosen, derives of weights; first: the plan is being
+ * made. DH_ESTATE where the weight has been given up, and no plan had derived this of it. */
+dh_status dh__plan_settle_derived(dh__plan *plan, int i, bool first);
+/* Finds out which weights are read in another form where there are fewer rows, so that the store
+ * keeps what that is made of. */
+void dh__plan_try_fewer(dh__plan *plan);
 
 /* --- recompute.c --- */
 /* Makes backward compute forward values again instead of keeping them; segments is used by low_mem.

@@ -34,16 +34,6 @@ static bool updates_something(const dh__node *n)
     return dh__ops[n->op]->updates[0] != 0;
 }
 
-/* True where v lies where an update by value x writes. */
-static bool at_place(const dh__graph *g, dh_value v, dh_value x)
-{
-    const dh__val *a = &g->values[v], *b = &g->values[x];
-    if (v == x) return true;
-    if (a->home < DH_HOME_WEIGHT || a->home != b->home || a->slot != b->slot) return false;
-    return a->offset < b->offset + dh__view_count(&b->view) &&
-           b->offset < a->offset + dh__view_count(&a->view);
-}
-
 /* What reads a value that forward changes would read something else when it is repeated. */
 static void mark_stale(remake *r)
 {
@@ -52,7 +42,7 @@ static void mark_stale(remake *r)
         for (int k = 0; updates_something(n) && k < n->out_count; k++) {
             int updated = dh__op_updated(dh__ops[n->op], k);
             for (int v = 0; updated >= 0 && v < r->values; v++)
-                r->stale[v] |= at_place(r->graph, v, n->in[updated]);
+                r->stale[v] |= dh__graph_at_place(r->graph, v, n->in[updated]);
         }
     }
     for (int i = 0; i < r->forward; i++) {

@@ -37,7 +37,7 @@ static dh_status one_batch(dh_model *model, const dh_tensor *const *x, const dh_
     dh__stage *stage;
     DH_TRY(take(&data, model, x, y, true, who));
     dh__data_key(&key, &data, model, mode, data.count);
-    key.early = mode == DH_TRAIN && dh__updates_early(model, (dh__memory)model->cs.memory);
+    key.early = mode == DH_TRAIN && dh__updates_early(model);
     DH_TRY(dh__stage_get(&stage, model, &key, data.count));
     DH_TRY(dh__feed(stage, model, &data, NULL, 0, data.count, true, true));
     if (mode == DH_TRAIN) {

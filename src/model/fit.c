@@ -57,7 +57,7 @@ static dh_status train_rows(epoch_run *e)
     dh__data_key(key, &e->data, m, DH_TRAIN, f->data.train.bound);
     key->group = group > 1 ? (int)group : 0;
     key->add = step % m->accumulate != 0;
-    key->early = dh__updates_early(m, (dh__memory)m->cs.memory);
+    key->early = dh__updates_early(m);
     e->updated = (step + 1) % m->accumulate == 0 || step + 1 == f->event.steps;
     e->size = r->count;
     DH_TRY(dh__stage_get(&stage, m, key, r->count));

@@ -119,8 +119,9 @@ bool dh__model_owns(const dh_layer *layer, const dh__segment *segment);
 /* Tells apart what is trained and with which lr_scale. */
 uint64_t dh__freeze_key(const dh_model *model);
 
-/* Whether whole steps at this level update each weight as soon as its gradient is there. */
-bool dh__updates_early(const dh_model *model, dh__memory level);
+/* Whether whole steps at its level of memory update each weight as soon as its gradient is there.
+ */
+bool dh__updates_early(const dh_model *model);
 
 /* The plan for a key, made if there is none; resized to rows. */
 dh_status dh__stage_get(dh__stage **out, dh_model *model, const dh__key *key, int64_t rows);

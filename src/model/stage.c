@@ -23,11 +23,12 @@ bool dh__trainable(const dh_model *model, int segment)
     return segment >= model->frozen_count || !model->frozen[segment];
 }
 
-bool dh__updates_early(const dh_model *model, dh__memory level)
+bool dh__updates_early(const dh_model *model)
 {
     const dh__clip *c = &model->clip;
-    return level >= DH_MID_MEM && !model->keep_gradients && model->accumulate <= 1 &&
-           model->cs.replicas <= 1 && !(c->value > 0 || c->norm > 0 || c->global_norm > 0);
+    return (dh__memory)model->cs.memory >= DH_MID_MEM && !model->keep_gradients &&
+           model->accumulate <= 1 && model->cs.replicas <= 1 &&
+           !(c->value > 0 || c->norm > 0 || c->global_norm > 0);
 }
 
 uint64_t dh__freeze_key(const dh_model *model)
@@ -203,6 +204,12 @@ static dh_status store_gradients(making *m, int count, const int *segments, cons
     return g->emitter.status;
 }
 
+static dh_status update_last(making *m, int count, const int *segments, const dh_value *grads)
+{
+    DH_TRY(store_gradients(m, count, segments, grads));
+    return dh__optimizer_emit(m->graph, &m->model->optimizer, &m->model->clip, m->train);
+}
+
 /* Gradients stay in the arena, as long as their updates need them. */
 static dh_status update_early(making *m, int count, const int *segments, const dh_value *grads)
 {
@@ -233,7 +240,6 @@ static dh_status add_regularization(making *m)
 static dh_status add_training(making *m)
 {
     dh__graph *g = m->graph;
-    dh_model *model = m->model;
     size_t room = (size_t)g->store->count + 1;
     int *segments = dh__calloc(room, sizeof *segments);
     dh_value *wrt = dh__calloc(2 * room, sizeof *wrt), *grads = wrt ? wrt + room : NULL;
@@ -257,12 +263,9 @@ static dh_status add_training(making *m)
                              "ways to them lead through ops without one, such as equal or "
                              "round",
                              n);
-        if (!status && m->stage->key.early) {
-            status = update_early(m, n, segments, grads);
-        } else if (!status) {
-            status = store_gradients(m, n, segments, grads);
-            if (!status) status = dh__optimizer_emit(g, &model->optimizer, &model->clip, m->train);
-        }
+        if (!status)
+            status = m->stage->key.early ? update_early(m, n, segments, grads)
+                                         : update_last(m, n, segments, grads);
     }
     dh__free(segments);
     dh__free(wrt);

@@ -115,7 +115,7 @@ dh_status dh_model_memory(dh_memory_report *out, dh_model *model, int batch_size
         r.activation_bytes[level] = stage->plan->arena_size;
         dh__stage_free(stage);
     }
-    key.early = train && dh__updates_early(model, (dh__memory)model->cs.memory);
+    key.early = train && dh__updates_early(model);
     if (key.early && !status) status = add_early_gradients(&r, model, &key);
     dh__leave(before);
     if (status) return status;
