@@ -9,8 +9,6 @@
 #include "team.h"
 #include "winograd_strips.h"
 
-#define SIDE          DH_WINOGRAD_SIDE
-#define ELEMENTS      DH_WINOGRAD_ELEMENTS
 #define CHANNELS_MAX  128 /* input channels of a task */
 #define PANELS_A_TASK 4
 #define TASKS_WANTED  16
@@ -38,7 +36,7 @@ static room room_of(const job *j, int64_t slot)
     room r = {.slab = (float *)(void *)at,
               .tiles = (float *)(void *)(at + DH_WINOGRAD_SLAB),
               .dtiles = (float *)(void *)(at + DH_WINOGRAD_SLAB + j->tiles_bytes)};
-    r.pixels = r.dtiles + ELEMENTS * DH_WINOGRAD_TILES * j->c.cut.nr;
+    r.pixels = r.dtiles + j->c.elements * DH_WINOGRAD_TILES * j->c.cut.nr;
     return r;
 }
 
@@ -50,7 +48,7 @@ static int64_t block_length(const job *j, int64_t block)
 static float *sum_at(const job *j, int64_t share, int64_t panel, int64_t block)
 {
     int64_t channels = panel * j->s->c.in_channels + block * j->block;
-    return j->sums + share * j->sum + channels * ELEMENTS * j->c.cut.nr;
+    return j->sums + share * j->sum + channels * j->c.elements * j->c.cut.nr;
 }
 
 /* --- products --- */
@@ -58,7 +56,7 @@ static float *sum_at(const job *j, int64_t share, int64_t panel, int64_t block)
 static void transform_dy(const job *j, const dh__winograd_strip *t, const room *r, int64_t panel)
 {
     const dh__conv *c = &j->s->c;
-    int64_t nr = j->c.cut.nr, first = panel * nr, tile = 0;
+    int64_t side = j->c.side, nr = j->c.cut.nr, first = panel * nr, tile = 0;
     int64_t width = dh__at_most(nr, c->out_channels - first);
     for (int64_t image = 0; image < t->images; image++) {
         dh__conv_strip p = dh__winograd_part(&j->c, t, image, false);
@@ -67,9 +65,9 @@ static void transform_dy(const job *j, const dh__winograd_strip *t, const room *
         for (int64_t y = 0; y < t->rows; y++)
             for (int64_t x = 0; x < t->cols; x++, tile++)
                 j->c.kernels->output_dx(r->dtiles + tile * nr, t->tiles * nr,
-                                        r->pixels + (y * p.cols + x) * SIDE * nr, p.cols * nr, nr,
-                                        nr, (int)dh__at_most(SIDE, p.rows - y * SIDE),
-                                        (int)dh__at_most(SIDE, p.cols - x * SIDE));
+                                        r->pixels + (y * p.cols + x) * side * nr, p.cols * nr, nr,
+                                        nr, (int)dh__at_most(side, p.rows - y * side),
+                                        (int)dh__at_most(side, p.cols - x * side));
     }
 }
 
@@ -85,7 +83,7 @@ static void multiply(const dh__winograd_cut *c, const dh__winograd_strip *t, con
                           .cols = nr,
                           .alpha = 1,
                           .beta = beta};
-    for (int64_t e = 0; e < ELEMENTS; e++) {
+    for (int64_t e = 0; e < c->elements; e++) {
         tile.b = r->dtiles + e * t->tiles * nr;
         for (int64_t i = 0; i < rows.tiles; i++) {
             int64_t begin = dh__gemm_tile_row(&rows, i);
@@ -136,7 +134,7 @@ static void finish_task(void *context, int64_t task)
     float *sum = sum_at(j, 0, panel, block);
     for (int64_t share = 1; share < j->shares; share++) {
         const float *more = sum_at(j, share, panel, block);
-        for (int64_t i = 0; i < length * ELEMENTS * nr; i++) sum[i] += more[i];
+        for (int64_t i = 0; i < length * j->c.elements * nr; i++) sum[i] += more[i];
     }
     _Alignas(64) float taps[BLOCK * 9 * 32]; /* [channel][tap][nr] */
     for (int64_t k = 0; k < length; k += BLOCK) {
@@ -162,7 +160,7 @@ static job job_of(const dh__conv_sides *s)
     j.c = dh__winograd_cut_of(s, j.block);
     j.panels = dh__divide_up(s->c.out_channels, j.c.cut.nr);
     j.tasks_of_panels = dh__divide_up(j.panels, PANELS_A_TASK);
-    j.sum = j.panels * j.c.cut.nr * s->c.in_channels * ELEMENTS;
+    j.sum = j.panels * j.c.cut.nr * s->c.in_channels * j.c.elements;
     double most = SHARES_MEMORY / ((double)j.sum * (double)sizeof(float));
     j.shares = dh__divide_up(TASKS_WANTED, j.tasks_of_panels * j.blocks);
     if ((double)j.shares > most) j.shares = most > 1 ? (int64_t)most : 1;
@@ -170,7 +168,7 @@ static job job_of(const dh__conv_sides *s)
     if (j.tasks_of_panels < least) j.tasks_of_panels = dh__at_most(j.panels, least);
     j.shares = dh__at_most(j.shares, s->c.n > 0 ? s->c.n : 1);
     j.tiles_bytes = dh__winograd_tiles_bytes(&j.c);
-    int64_t results = (ELEMENTS + SIDE * SIDE) * DH_WINOGRAD_TILES * j.c.cut.nr;
+    int64_t results = (j.c.elements + j.c.side * j.c.side) * DH_WINOGRAD_TILES * j.c.cut.nr;
     j.slot = DH_WINOGRAD_SLAB + j.tiles_bytes + results * (int64_t)sizeof(float);
     return j;
 }

@@ -8,7 +8,6 @@
 #include "team.h"
 #include "winograd_strips.h"
 
-#define SIDE         DH_WINOGRAD_SIDE
 #define CHUNK        32 /* input channels whose weights are transformed at a time */
 #define RUNS_MAX     128
 #define TASKS_WANTED 16
@@ -35,7 +34,7 @@ static room room_of(const job *j, int64_t slot)
     room r = {.slab = (float *)(void *)at,
               .tiles = (float *)(void *)(at + DH_WINOGRAD_SLAB),
               .sums = (float *)(void *)(at + DH_WINOGRAD_SLAB + j->tiles_bytes)};
-    r.pixels = r.sums + DH_WINOGRAD_ELEMENTS * DH_WINOGRAD_TILES * j->c.cut.nr;
+    r.pixels = r.sums + j->c.elements * DH_WINOGRAD_TILES * j->c.cut.nr;
     return r;
 }
 
@@ -47,7 +46,7 @@ static void weights_task(void *context, int64_t i)
     int64_t length = dh__at_most(CHUNK, j->w.in_channels - first), run = first / j->run * j->run;
     _Alignas(64) float packed[9 * CHUNK * 32];
     dh__conv_pack(&j->w, &j->c.sweep, panel, chunk, packed);
-    int64_t row = (panel * j->w.in_channels + run) * DH_WINOGRAD_ELEMENTS + first - run;
+    int64_t row = (panel * j->w.in_channels + run) * j->c.elements + first - run;
     for (int64_t c = 0; c < length; c++)
         j->c.kernels->weights(j->weights + (row + c) * nr, j->run * nr, packed + c * nr,
                               length * nr, nr);
@@ -59,7 +58,7 @@ static void multiply(const job *j, const dh__winograd_strip *t, const room *r, i
     dh__gemm_rows rows = dh__gemm_cut_rows(t->tiles, j->c.cut.mr);
     dh__gemm_at runs[RUNS_MAX];
     for (int64_t run = 0; run < channels / j->run; run++)
-        runs[run] = (dh__gemm_at){run * j->run, run * j->run * DH_WINOGRAD_ELEMENTS * nr};
+        runs[run] = (dh__gemm_at){run * j->run, run * j->run * j->c.elements * nr};
     dh__gemm_tile tile = {.a_step = j->c.pixel,
                           .b_step = nr,
                           .c_row = nr,
@@ -69,11 +68,11 @@ static void multiply(const job *j, const dh__winograd_strip *t, const room *r, i
                           .cols = nr,
                           .alpha = 1};
     int64_t bytes = j->run * nr * (int64_t)sizeof(float);
-    for (int64_t e = 0; e < DH_WINOGRAD_ELEMENTS; e++) {
-        tile.b = j->weights + (panel * channels * DH_WINOGRAD_ELEMENTS + e * j->run) * nr;
+    for (int64_t e = 0; e < j->c.elements; e++) {
+        tile.b = j->weights + (panel * channels * j->c.elements + e * j->run) * nr;
         /* the element's runs lie apart, those of the next element behind them */
         dh__gemm_ahead ahead = dh__gemm_ahead_of((const char *)tile.b + bytes, tile.run_count,
-                                                 bytes, bytes * DH_WINOGRAD_ELEMENTS, rows.tiles);
+                                                 bytes, bytes * j->c.elements, rows.tiles);
         for (int64_t i = 0; i < rows.tiles; i++) {
             int64_t begin = dh__gemm_tile_row(&rows, i);
             int64_t end = dh__gemm_tile_row(&rows, i + 1);
@@ -88,7 +87,8 @@ static void multiply(const job *j, const dh__winograd_strip *t, const room *r, i
 static void transform_output(const job *j, const dh__winograd_strip *t, const room *r,
                              int64_t panel)
 {
-    int64_t nr = j->c.cut.nr, first = panel * nr, channel = j->w.group * j->w.out_channels + first;
+    int64_t side = j->c.side, nr = j->c.cut.nr;
+    int64_t first = panel * nr, channel = j->w.group * j->w.out_channels + first;
     int64_t width = dh__at_most(nr, j->w.out_channels - first), tile = 0;
     const dh_view *bias = j->w.s->bias;
     const float *shift = bias ? (const float *)bias->data + channel : NULL;
@@ -98,10 +98,10 @@ static void transform_output(const job *j, const dh__winograd_strip *t, const ro
         if (add) dh__conv_take(&j->c.sweep, &j->c.cut, &p, add, channel, width, r->pixels);
         for (int64_t y = 0; y < t->rows; y++)
             for (int64_t x = 0; x < t->cols; x++, tile++)
-                j->c.kernels->output(r->pixels + (y * p.cols + x) * SIDE * nr, p.cols * nr, nr,
+                j->c.kernels->output(r->pixels + (y * p.cols + x) * side * nr, p.cols * nr, nr,
                                      r->sums + tile * nr, t->tiles * nr, shift, add != NULL, width,
-                                     (int)dh__at_most(SIDE, p.rows - y * SIDE),
-                                     (int)dh__at_most(SIDE, p.cols - x * SIDE), j->w.s->act,
+                                     (int)dh__at_most(side, p.rows - y * side),
+                                     (int)dh__at_most(side, p.cols - x * side), j->w.s->act,
                                      (float)j->w.s->act_alpha);
         dh__conv_scatter(&j->c.sweep, &j->c.cut, &p, j->to, channel, width, r->pixels);
     }
@@ -139,7 +139,7 @@ static job job_of(const dh__conv_sides *s)
                              ? dh__at_most(j.panels, dh__divide_up(TASKS_WANTED, j.c.strips))
                              : 1;
     j.tiles_bytes = dh__winograd_tiles_bytes(&j.c);
-    int64_t results = (DH_WINOGRAD_ELEMENTS + SIDE * SIDE) * DH_WINOGRAD_TILES * j.c.cut.nr;
+    int64_t results = (j.c.elements + j.c.side * j.c.side) * DH_WINOGRAD_TILES * j.c.cut.nr;
     j.slot = DH_WINOGRAD_SLAB + j.tiles_bytes + results * (int64_t)sizeof(float);
     return j;
 }
@@ -156,8 +156,7 @@ static const char *refuse_winograd(const dh_call *call)
 
 static int64_t weights_bytes(const job *j)
 {
-    return j->panels * j->c.cut.nr * j->w.in_channels * DH_WINOGRAD_ELEMENTS *
-           (int64_t)sizeof(float);
+    return j->panels * j->c.cut.nr * j->w.in_channels * j->c.elements * (int64_t)sizeof(float);
 }
 
 /* Not less than what the direct convolution needs, which takes a batch of few tiles. */

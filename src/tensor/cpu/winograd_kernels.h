@@ -9,9 +9,8 @@
 #include "act.h"
 #include "base.h"
 
-#define DH_WINOGRAD_ELEMENTS 36 /* elements of a transformed tile */
-
 typedef struct dh__winograd_kernels {
+    int side, elements; /* of a tile of results: 4; of a transformed tile: 36 */
     /* out[e * step + c] from the 6x6 pixels x[i * row + j * pixel + c]. Whole vectors are read and
      * written, beyond the last channel too. */
     void (*input)(float *out, int64_t step, const float *x, int64_t row, int64_t pixel,

@@ -6,7 +6,6 @@
 
 #include "cut.h"
 
-#define SIDE         DH_WINOGRAD_SIDE
 #define BLOCK        DH_WINOGRAD_BLOCK
 #define TILES_LEAST  28      /* with many channels: the weights stream by for so many */
 #define TILES_MEMORY 1048576 /* bytes of a strip's transformed tiles, where that is enough */
@@ -34,7 +33,7 @@ static int64_t evenly(int64_t count, int64_t most)
 
 static int64_t tile_bytes(const dh__winograd_cut *c)
 {
-    return DH_WINOGRAD_ELEMENTS * c->pixel * (int64_t)sizeof(float);
+    return c->elements * c->pixel * (int64_t)sizeof(float);
 }
 
 dh__winograd_cut dh__winograd_cut_of(const dh__conv_sides *s, int64_t channels)
@@ -50,8 +49,10 @@ dh__winograd_cut dh__winograd_cut_of(const dh__conv_sides *s, int64_t channels)
                                   .pixel = BLOCK},
                           .channels = channels,
                           .pixel = dh__divide_up(channels, 16) * 16 + 16};
-    c.down = dh__divide_up(c.sweep.axis[1].count, SIDE);
-    c.across = dh__divide_up(c.sweep.axis[2].count, SIDE);
+    c.side = c.kernels->side;
+    c.elements = c.kernels->elements;
+    c.down = dh__divide_up(c.sweep.axis[1].count, c.side);
+    c.across = dh__divide_up(c.sweep.axis[2].count, c.side);
     if (s->c.n < 1 || c.down < 1 || c.across < 1) return c;
     int64_t most = TILES_MEMORY / tile_bytes(&c);
     most = most < TILES_LEAST ? TILES_LEAST : dh__at_most(most, DH_WINOGRAD_TILES);
@@ -87,7 +88,7 @@ const char *dh__winograd_refuse(const dh__conv_sides *s)
     int64_t tiles = c.down * c.across;
     double results = (double)c.sweep.axis[1].count * (double)c.sweep.axis[2].count;
     if (results <= 7.0 * (double)tiles) return "tiles are half empty";
-    double weights = (double)s->c.in_channels * (double)s->c.out_channels * DH_WINOGRAD_ELEMENTS;
+    double weights = (double)s->c.in_channels * (double)s->c.out_channels * (double)c.elements;
     bool near = c.cut.nr < 32 && weights * sizeof(float) <= WEIGHTS_NEAR;
     int few = near ? FEW_TILES / 2 : FEW_TILES;
     if ((double)s->c.n * (double)tiles < few) return "too few tiles to transform weights for";
@@ -115,10 +116,10 @@ dh__conv_strip dh__winograd_part(const dh__winograd_cut *c, const dh__winograd_s
     const dh__conv_axis *a = c->sweep.axis;
     dh__conv_strip p = {.n = t->n + image,
                         .images = 1,
-                        .y = t->y * SIDE,
-                        .x = t->x * SIDE,
-                        .rows = t->rows * SIDE,
-                        .cols = t->cols * SIDE};
+                        .y = t->y * c->side,
+                        .x = t->x * c->side,
+                        .rows = t->rows * c->side,
+                        .cols = t->cols * c->side};
     if (!whole) {
         p.rows = dh__at_most(p.rows, a[1].count - p.y);
         p.cols = dh__at_most(p.cols, a[2].count - p.x);
@@ -154,7 +155,7 @@ void dh__winograd_input(const dh__winograd_cut *c, const dh__winograd_strip *t, 
             for (int64_t i = 0; i < t->rows; i++)
                 for (int64_t l = 0; l < t->cols; l++, tile++)
                     c->kernels->input(out + tile * c->pixel + k, step,
-                                      slab + (i * row + l * BLOCK) * SIDE, row, BLOCK, channels);
+                                      slab + (i * row + l * BLOCK) * c->side, row, BLOCK, channels);
         }
     }
 }

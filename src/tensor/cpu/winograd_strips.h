@@ -8,7 +8,6 @@
 #include "conv_strips.h"
 #include "winograd_kernels.h"
 
-#define DH_WINOGRAD_SIDE 4 /* of a tile of results */
 #define DH_WINOGRAD_TILES                                                                         \
     56                       /* of a strip, at most: four times the micro-kernel's rows (AVX-512) \
                               */
@@ -21,6 +20,7 @@ typedef struct dh__winograd_cut {
     dh__conv_sweep sweep;
     dh__conv_cut cut; /* of a strip's parts, one image each */
     const dh__winograd_kernels *kernels;
+    int64_t side, elements;     /* of a tile of results; of a transformed tile */
     int64_t down, across;       /* tiles of an image */
     int64_t images, rows, cols; /* of a strip, at most; in tiles */
     int64_t strips;

@@ -201,4 +201,5 @@ static void weights_dx(float *y, int64_t tap, const float *x, int64_t step, int6
     }
 }
 
-const dh__winograd_kernels DH_ISA(dh__winograd) = {input, weights, output, output_dx, weights_dx};
+const dh__winograd_kernels DH_ISA(dh__winograd) = {4,      36,        input,     weights,
+                                                   output, output_dx, weights_dx};
