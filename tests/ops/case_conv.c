@@ -242,6 +242,23 @@ const op_case case_conv[] = {
      .attr = &same,
      .forward_only = true,
      .atol = 2e-4},
+    /* Winograd's strips: two whose tiles all panels share, less than their weights; and as many
+     * strips as tasks are wanted, each with all panels */
+    {.op = "conv",
+     .in_count = 3,
+     .in = {S(1, 250, 21, 25), S(40, 250, 3, 3), S(40)},
+     .dtype = {DH_F32, DH_F32, DH_F32},
+     .attr = &same,
+     .forward_only = true,
+     .atol = 2e-4, /* 2250 terms of up to 4 */
+     .winograd_atol = 8e-4},
+    {.op = "conv",
+     .in_count = 3,
+     .in = {S(16, 16, 21, 22), S(40, 16, 3, 3), S(40)},
+     .dtype = {DH_F32, DH_F32, DH_F32},
+     .attr = &same,
+     .forward_only = true,
+     .winograd_atol = 2e-4},
     /* no images, and windows larger than the image without its pads */
     {.op = "conv",
      .in_count = 2,

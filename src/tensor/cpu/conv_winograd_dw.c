@@ -105,7 +105,8 @@ static void add_share(const job *j, const room *r, int64_t share, int64_t panels
     c.channels = block_length(j, block);
     for (int64_t number = first; number < end; number++) {
         dh__winograd_strip t = dh__winograd_strip_of(&c, number);
-        dh__winograd_input(&c, &t, &j->s->large, channel, r->slab, r->tiles);
+        for (int64_t b = 0; b < dh__winograd_blocks(&c); b++)
+            dh__winograd_input(&c, &t, &j->s->large, channel, b, r->slab, r->tiles);
         for (int64_t p = panel0; p < panel1; p++) {
             transform_dy(j, &t, r, p);
             multiply(&c, &t, r, sum_at(j, share, p, block), number > first ? 1 : 0);

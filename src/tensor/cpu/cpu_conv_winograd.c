@@ -11,16 +11,20 @@
 #define CHUNK        32 /* input channels whose weights are transformed at a time */
 #define RUNS_MAX     128
 #define TASKS_WANTED 16
+#define SHARED_TILES                                                             \
+    8388608 /* bytes of all strips' transformed tiles, at most, if all have them \
+             */
 
 typedef struct job {
     dh__conv_weights w;
     dh__winograd_cut c;
     const dh_view *from, *to;
     int64_t panels, groups_of_panels;
-    int64_t run;    /* input channels whose transformed weights lie together */
-    float *weights; /* [panel][run][36][input channel of the run][nr] */
-    char *slots;
+    int64_t run;         /* input channels whose transformed weights lie together */
+    float *weights;      /* [panel][run][36][input channel of the run][nr] */
+    char *slots, *tiles; /* tiles: of each strip, or of each place where they are not shared */
     int64_t tiles_bytes, slot;
+    bool shared; /* few strips: all panels find their tiles transformed */
 } job;
 
 /* What a thread works in. */
@@ -28,14 +32,20 @@ typedef struct room {
     float *slab, *tiles, *sums, *pixels; /* sums: [36][tile][nr] */
 } room;
 
-static room room_of(const job *j, int64_t slot)
+static room room_of(const job *j, int64_t place, int64_t strip)
 {
-    char *at = j->slots + slot * j->slot;
+    char *at = j->slots + place * j->slot;
+    int64_t tiles = (j->shared ? strip : place) * j->tiles_bytes;
     room r = {.slab = (float *)(void *)at,
-              .tiles = (float *)(void *)(at + DH_WINOGRAD_SLAB),
-              .sums = (float *)(void *)(at + DH_WINOGRAD_SLAB + j->tiles_bytes)};
+              .tiles = (float *)(void *)(j->tiles + tiles),
+              .sums = (float *)(void *)(at + DH_WINOGRAD_SLAB)};
     r.pixels = r.sums + j->c.elements * DH_WINOGRAD_TILES * j->c.cut.nr;
     return r;
+}
+
+static int64_t weights_bytes(const job *j)
+{
+    return j->panels * j->c.cut.nr * j->w.in_channels * j->c.elements * (int64_t)sizeof(float);
 }
 
 static void weights_task(void *context, int64_t i)
@@ -107,13 +117,33 @@ static void transform_output(const job *j, const dh__winograd_strip *t, const ro
     }
 }
 
+static void transform_input(const job *j, const dh__winograd_strip *t, const room *r, int64_t block)
+{
+    dh__winograd_input(&j->c, t, j->from, j->w.group * j->w.in_channels, block, r->slab, r->tiles);
+}
+
+/* Of a strip a block of its channels. */
+static void input_task(void *context, int64_t i, int64_t place)
+{
+    const job *j = context;
+    int64_t blocks = dh__winograd_blocks(&j->c), strip = i / blocks;
+    room r = room_of(j, place, strip);
+    dh__winograd_strip t = dh__winograd_strip_of(&j->c, strip);
+    transform_input(j, &t, &r, i % blocks);
+}
+
+/* Of a strip a group of panels. What follows each other reads the same weights or, where these are
+ * less, the same tiles. */
 static void strip_task(void *context, int64_t i, int64_t place)
 {
     const job *j = context;
-    room r = room_of(j, place);
-    int64_t group = i % j->groups_of_panels;
-    dh__winograd_strip t = dh__winograd_strip_of(&j->c, i / j->groups_of_panels);
-    dh__winograd_input(&j->c, &t, j->from, j->w.group * j->w.in_channels, r.slab, r.tiles);
+    bool by_weights = j->shared && weights_bytes(j) > j->c.strips * j->tiles_bytes;
+    int64_t group = by_weights ? i / j->c.strips : i % j->groups_of_panels;
+    int64_t strip = by_weights ? i % j->c.strips : i / j->groups_of_panels;
+    room r = room_of(j, place, strip);
+    dh__winograd_strip t = dh__winograd_strip_of(&j->c, strip);
+    for (int64_t b = 0; b < dh__winograd_blocks(&j->c) && !j->shared; b++)
+        transform_input(j, &t, &r, b);
     int64_t end = j->panels * (group + 1) / j->groups_of_panels;
     for (int64_t p = j->panels * group / j->groups_of_panels; p < end; p++) {
         multiply(j, &t, &r, p);
@@ -140,8 +170,17 @@ static job job_of(const dh__conv_sides *s)
                              : 1;
     j.tiles_bytes = dh__winograd_tiles_bytes(&j.c);
     int64_t results = (j.c.elements + j.c.side * j.c.side) * DH_WINOGRAD_TILES * j.c.cut.nr;
-    j.slot = DH_WINOGRAD_SLAB + j.tiles_bytes + results * (int64_t)sizeof(float);
+    j.slot = DH_WINOGRAD_SLAB + results * (int64_t)sizeof(float);
+    j.shared = j.groups_of_panels > 1 && j.c.strips * j.tiles_bytes <= SHARED_TILES;
     return j;
+}
+
+/* Bytes of transformed tiles, as many as any batch up to this one needs. */
+static int64_t all_tiles_bytes(const job *j)
+{
+    int64_t shared = dh__at_most(SHARED_TILES, j->c.strips * j->tiles_bytes);
+    int64_t apart = dh__cpu_count() * j->tiles_bytes;
+    return shared > apart ? shared : apart;
 }
 
 static const char *refuse_winograd(const dh_call *call)
@@ -154,17 +193,13 @@ static const char *refuse_winograd(const dh_call *call)
     return dh__winograd_refuse(&s);
 }
 
-static int64_t weights_bytes(const job *j)
-{
-    return j->panels * j->c.cut.nr * j->w.in_channels * j->c.elements * (int64_t)sizeof(float);
-}
-
 /* Not less than what the direct convolution needs, which takes a batch of few tiles. */
 static size_t scratch_winograd(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
     job j = job_of(&s);
-    size_t own = (size_t)(dh__conv_shift_bytes(&s) + weights_bytes(&j) + dh__cpu_count() * j.slot);
+    size_t own = (size_t)(dh__conv_shift_bytes(&s) + weights_bytes(&j) + all_tiles_bytes(&j) +
+                          dh__cpu_count() * j.slot);
     size_t direct = dh__conv_direct.scratch(call);
     return own > direct ? own : direct;
 }
@@ -200,13 +235,17 @@ static dh_status run_winograd(const dh_call *call)
     if (!dh__view_count(&call->out[0])) return DH_OK;
     job j = job_of(&s);
     char *scratch, *packed = dh__conv_fold(&s, call, &scratch);
-    j.slots = scratch + weights_bytes(&j);
+    j.tiles = scratch + weights_bytes(&j);
+    j.slots = j.tiles + all_tiles_bytes(&j);
     for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++) {
         if (packed)
             j.weights = (float *)(void *)(packed + j.w.group * weights_bytes(&j));
         else
             transform_weights(&j, (float *)(void *)scratch);
-        dh__team_run_placed(dh__cpu_count(), j.c.strips * j.groups_of_panels, strip_task, &j);
+        int64_t places = dh__cpu_count();
+        if (j.shared)
+            dh__team_run_placed(places, j.c.strips * dh__winograd_blocks(&j.c), input_task, &j);
+        dh__team_run_placed(places, j.c.strips * j.groups_of_panels, strip_task, &j);
     }
     return DH_OK;
 }

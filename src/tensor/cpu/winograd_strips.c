@@ -65,6 +65,11 @@ dh__winograd_cut dh__winograd_cut_of(const dh__conv_sides *s, int64_t channels)
     return c;
 }
 
+int64_t dh__winograd_blocks(const dh__winograd_cut *c)
+{
+    return dh__divide_up(c->channels, BLOCK);
+}
+
 int64_t dh__winograd_tiles_bytes(const dh__winograd_cut *c)
 {
     int64_t tile = tile_bytes(c);
@@ -142,20 +147,18 @@ static void clear_outside(const dh__winograd_cut *c, const dh__conv_strip *p, fl
 }
 
 void dh__winograd_input(const dh__winograd_cut *c, const dh__winograd_strip *t, const dh_view *x,
-                        int64_t first, float *slab, float *out)
+                        int64_t first, int64_t block, float *slab, float *out)
 {
-    int64_t step = t->tiles * c->pixel;
-    for (int64_t k = 0; k < c->channels; k += BLOCK) {
-        int64_t channels = dh__at_most(BLOCK, c->channels - k), tile = 0;
-        for (int64_t image = 0; image < t->images; image++) {
-            dh__conv_strip p = dh__winograd_part(c, t, image, true);
-            int64_t row = p.pitch * BLOCK;
-            clear_outside(c, &p, slab);
-            dh__conv_gather(&c->sweep, &c->cut, &p, x, first + k, channels, slab);
-            for (int64_t i = 0; i < t->rows; i++)
-                for (int64_t l = 0; l < t->cols; l++, tile++)
-                    c->kernels->input(out + tile * c->pixel + k, step,
-                                      slab + (i * row + l * BLOCK) * c->side, row, BLOCK, channels);
-        }
+    int64_t step = t->tiles * c->pixel, k = block * BLOCK, tile = 0;
+    int64_t channels = dh__at_most(BLOCK, c->channels - k);
+    for (int64_t image = 0; image < t->images; image++) {
+        dh__conv_strip p = dh__winograd_part(c, t, image, true);
+        int64_t row = p.pitch * BLOCK;
+        clear_outside(c, &p, slab);
+        dh__conv_gather(&c->sweep, &c->cut, &p, x, first + k, channels, slab);
+        for (int64_t i = 0; i < t->rows; i++)
+            for (int64_t l = 0; l < t->cols; l++, tile++)
+                c->kernels->input(out + tile * c->pixel + k, step,
+                                  slab + (i * row + l * BLOCK) * c->side, row, BLOCK, channels);
     }
 }

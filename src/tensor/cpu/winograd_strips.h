@@ -37,14 +37,17 @@ const char *dh__winograd_refuse(const dh__conv_sides *s);
 
 dh__winograd_cut dh__winograd_cut_of(const dh__conv_sides *s, int64_t channels);
 dh__winograd_strip dh__winograd_strip_of(const dh__winograd_cut *c, int64_t number);
+/* Blocks of DH_WINOGRAD_BLOCK channels. */
+int64_t dh__winograd_blocks(const dh__winograd_cut *c);
 /* Bytes that the transformed tiles of a strip take at most; do not grow when an axis shrinks. */
 int64_t dh__winograd_tiles_bytes(const dh__winograd_cut *c);
 
 /* The tiles of one image as a strip of the direct kind; whole: as if they were all inside. */
 dh__conv_strip dh__winograd_part(const dh__winograd_cut *c, const dh__winograd_strip *t,
                                  int64_t image, bool whole);
-/* Channels of x from first on: out[e][tile][pixel]. slab: DH_WINOGRAD_SLAB bytes. */
+/* Channels of x from first on, those of one of dh__winograd_blocks: out[e][tile][pixel]. slab:
+ * DH_WINOGRAD_SLAB bytes. */
 void dh__winograd_input(const dh__winograd_cut *c, const dh__winograd_strip *t, const dh_view *x,
-                        int64_t first, float *slab, float *out);
+                        int64_t first, int64_t block, float *slab, float *out);
 
 #endif
