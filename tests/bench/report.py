@@ -136,8 +136,8 @@ def shares(row):
 
 
 def error(row):
-    one = row["impls"].get("winograd")
-    return f"{one['error_rms']:.1e}, {one['error_max']:.1e}" if one else ""
+    ours = [(name, one) for name, one in row["impls"].items() if name.startswith("winograd")]
+    return "; ".join(f"{name} {one['error_rms']:.1e}, {one['error_max']:.1e}" for name, one in ours)
 
 
 WIDTHS = ("portable", "avx2", "avx512")

@@ -4,8 +4,8 @@ import math
 
 WIDTH, HEIGHT = 760, 440
 LEFT, RIGHT, TOP, BOTTOM = 64, 176, 24, 52
-COLOURS = {"winograd": "#b3261e", "direct": "#1f5fa8", "pointwise": "#2e7d32",
-           "depthwise": "#8a5a00", "gemm": "#6b6b6b"}
+COLOURS = {"winograd": "#b3261e", "winograd_2x2": "#d97706", "direct": "#1f5fa8",
+           "pointwise": "#2e7d32", "depthwise": "#8a5a00", "gemm": "#6b6b6b"}
 STYLE = "font-family:sans-serif;font-size:12px;fill:#222"
 
 

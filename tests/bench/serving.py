@@ -16,7 +16,7 @@ are milliseconds, **bold** where another would have been more than 5 % faster th
 the choice costs then. Predict is forward as in a plan that only predicts: images lie channels last and weights were packed
 before; a training step packs them each time and keeps images packed. GFLOP/s, shares of the peak and errors stand in [the benchmarks](benchmarks.md).
 """
-ORDER = ("winograd", "depthwise", "pointwise", "direct", "gemm")
+ORDER = ("winograd", "winograd_2x2", "depthwise", "pointwise", "direct", "gemm")
 LATE = 1.05
 
 

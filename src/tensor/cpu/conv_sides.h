@@ -53,7 +53,7 @@ static inline char *dh__conv_plane(const dh__conv_sides *s, const dh_view *view,
     return (char *)view->data + (n * view->stride[0] + channel * view->stride[1]) * s->size;
 }
 
-extern const dh_impl dh__conv_winograd, dh__conv_winograd_dw, dh__conv_pointwise, dh__conv_direct,
-    dh__conv_direct_dw, dh__conv_plain;
+extern const dh_impl dh__conv_winograd, dh__conv_winograd_2x2, dh__conv_winograd_dw,
+    dh__conv_pointwise, dh__conv_direct, dh__conv_direct_dw, dh__conv_plain;
 
 #endif

@@ -158,7 +158,7 @@ static job job_of(const dh__conv_sides *s)
 {
     job j = {.s = s, .blocks = dh__divide_up(s->c.in_channels, CHANNELS_MAX)};
     j.block = dh__divide_up(s->c.in_channels, j.blocks);
-    j.c = dh__winograd_cut_of(s, j.block);
+    j.c = dh__winograd_cut_of(s, 4, j.block);
     j.panels = dh__divide_up(s->c.out_channels, j.c.cut.nr);
     j.tasks_of_panels = dh__divide_up(j.panels, PANELS_A_TASK);
     j.sum = j.panels * j.c.cut.nr * s->c.in_channels * j.c.elements;
@@ -179,7 +179,7 @@ static const char *refuse_winograd_dw(const dh_call *call)
     const char *reason = dh__conv_direct_dw.refuse(call);
     if (reason) return reason;
     dh__conv_sides s = dh__conv_sides_of(call);
-    return dh__winograd_refuse(&s);
+    return dh__winograd_refuse(&s, 4);
 }
 
 static int64_t sums_bytes(const job *j)

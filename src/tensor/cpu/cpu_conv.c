@@ -263,16 +263,16 @@ static dh_status run_gemm(const dh_call *call)
 static const dh_impl conv_gemm = {
     .name = "gemm", .refuse = refuse_gemm, .scratch = scratch_gemm, .run = run_gemm};
 
-#define OF_RESULTS                                                                      \
-    {                                                                                   \
-        &dh__conv_winograd, &dh__conv_depthwise, &dh__conv_pointwise, &dh__conv_direct, \
-            &conv_gemm, &dh__conv_plain, NULL                                           \
+#define OF_RESULTS                                                                            \
+    {                                                                                         \
+        &dh__conv_winograd, &dh__conv_winograd_2x2, &dh__conv_depthwise, &dh__conv_pointwise, \
+            &dh__conv_direct, &conv_gemm, &dh__conv_plain, NULL                               \
     }
 
-const dh_impl *const dh_cpu_conv[] = {&dh__conv_winograd,  &dh__conv_depthwise_last,
-                                      &dh__conv_depthwise, &dh__conv_pointwise,
-                                      &dh__conv_direct,    &conv_gemm,
-                                      &dh__conv_plain,     NULL};
+const dh_impl *const dh_cpu_conv[] = {
+    &dh__conv_winograd,  &dh__conv_winograd_2x2, &dh__conv_depthwise_last,
+    &dh__conv_depthwise, &dh__conv_pointwise,    &dh__conv_direct,
+    &conv_gemm,          &dh__conv_plain,        NULL};
 const dh_impl *const dh_cpu_conv_dx[] = OF_RESULTS;
 const dh_impl *const dh_cpu_conv_transpose[] = OF_RESULTS;
 const dh_impl *const dh_cpu_conv_dw[] = {&dh__conv_winograd_dw, &dh__conv_depthwise_dw,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Convolution with a 3x3 window in f32 and its gradient for the input by Winograd's minimal
  * filtering F(4x4, 3x3): a quarter of the multiplications, by 36 products of matrices for many
- * tiles of 4x4 results at once (docs/convolution.md, also for the rounding error). */
+ * tiles of 4x4 results at once; or F(2x2, 3x3), 16 products with four ninths of the multiplications
+ * and fewer weights (docs/convolution.md, also for the rounding error). */
 #include "cpu.h"
 #include "cut.h"
 #include "gemm_plan.h"
@@ -21,7 +22,7 @@ typedef struct job {
     const dh_view *from, *to;
     int64_t panels, groups_of_panels;
     int64_t run;         /* input channels whose transformed weights lie together */
-    float *weights;      /* [panel][run][36][input channel of the run][nr] */
+    float *weights;      /* [panel][run][36 or 16][input channel of the run][nr] */
     char *slots, *tiles; /* tiles: of each strip, or of each place where they are not shared */
     int64_t tiles_bytes, slot;
     bool shared; /* few strips: all panels find their tiles transformed */
@@ -29,7 +30,7 @@ typedef struct job {
 
 /* What a thread works in. */
 typedef struct room {
-    float *slab, *tiles, *sums, *pixels; /* sums: [36][tile][nr] */
+    float *slab, *tiles, *sums, *pixels; /* sums: [36 or 16][tile][nr] */
 } room;
 
 static room room_of(const job *j, int64_t place, int64_t strip)
@@ -153,7 +154,7 @@ static void strip_task(void *context, int64_t i, int64_t place)
 
 /* --- the implementation --- */
 
-static job job_of(const dh__conv_sides *s)
+static job job_of(const dh__conv_sides *s, int side)
 {
     bool to_large = s->to_large;
     job j = {.w = {.s = s, .chunk = CHUNK},
@@ -161,7 +162,7 @@ static job job_of(const dh__conv_sides *s)
              .to = to_large ? &s->large : &s->small};
     j.w.in_channels = to_large ? s->c.out_channels : s->c.in_channels;
     j.w.out_channels = to_large ? s->c.in_channels : s->c.out_channels;
-    j.c = dh__winograd_cut_of(s, j.w.in_channels);
+    j.c = dh__winograd_cut_of(s, side, j.w.in_channels);
     bool even = j.w.in_channels % CHUNK == 0 && j.w.in_channels / CHUNK <= RUNS_MAX;
     j.run = even ? CHUNK : j.w.in_channels;
     j.panels = dh__divide_up(j.w.out_channels, j.c.cut.nr);
@@ -183,25 +184,26 @@ static int64_t all_tiles_bytes(const job *j)
     return shared > apart ? shared : apart;
 }
 
-static const char *refuse_winograd(const dh_call *call)
+static const char *refuse_winograd(const dh_call *call, int side)
 {
     const char *reason = dh__conv_direct.refuse(call);
     if (reason) return reason;
     /* the same window in two places of a tile differs in its last bits */
     if (call->exact_ties) return "ties must stay ties";
     dh__conv_sides s = dh__conv_sides_of(call);
-    return dh__winograd_refuse(&s);
+    return dh__winograd_refuse(&s, side);
 }
 
-/* Not less than what the direct convolution needs, which takes a batch of few tiles. */
-static size_t scratch_winograd(const dh_call *call)
+/* Not less than what those need that take a batch of fewer tiles. */
+static size_t scratch_winograd(const dh_call *call, int side)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
-    job j = job_of(&s);
+    job j = job_of(&s, side);
     size_t own = (size_t)(dh__conv_shift_bytes(&s) + weights_bytes(&j) + all_tiles_bytes(&j) +
                           dh__cpu_count() * j.slot);
-    size_t direct = dh__conv_direct.scratch(call);
-    return own > direct ? own : direct;
+    const dh_impl *next = side == 4 ? &dh__conv_winograd_2x2 : &dh__conv_direct;
+    size_t fewer = next->scratch(call);
+    return own > fewer ? own : fewer;
 }
 
 static void transform_weights(job *j, float *to)
@@ -211,29 +213,29 @@ static void transform_weights(job *j, float *to)
 }
 
 /* Of a convolution's groups, one after the other. */
-static size_t packed_winograd(const dh_call *call)
+static size_t packed_winograd(const dh_call *call, int side)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
     if (call->op != &dh_op_conv) return 0;
-    job j = job_of(&s);
+    job j = job_of(&s, side);
     return (size_t)(dh__conv_shift_bytes(&s) + weights_bytes(&j) * s.c.groups);
 }
 
-static void pack_winograd(const dh_call *call, void *out)
+static void pack_winograd(const dh_call *call, int side, void *out)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
-    job j = job_of(&s);
+    job j = job_of(&s, side);
     char *weights = (char *)out + dh__conv_shift_bytes(&s);
     dh__conv_pack_shifts(&s, out);
     for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++)
         transform_weights(&j, (float *)(void *)(weights + j.w.group * weights_bytes(&j)));
 }
 
-static dh_status run_winograd(const dh_call *call)
+static dh_status run_winograd(const dh_call *call, int side)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
     if (!dh__view_count(&call->out[0])) return DH_OK;
-    job j = job_of(&s);
+    job j = job_of(&s, side);
     char *scratch, *packed = dh__conv_fold(&s, call, &scratch);
     j.tiles = scratch + weights_bytes(&j);
     j.slots = j.tiles + all_tiles_bytes(&j);
@@ -250,10 +252,32 @@ static dh_status run_winograd(const dh_call *call)
     return DH_OK;
 }
 
-const dh_impl dh__conv_winograd = {.name = "winograd",
-                                   .refuse = refuse_winograd,
-                                   .scratch = scratch_winograd,
-                                   .packed = packed_winograd,
-                                   .pack = pack_winograd,
-                                   .run = run_winograd,
-                                   .channels_last = true};
+#define OF_SIDE(SIDE)                                       \
+    static const char *refuse_##SIDE(const dh_call *call)   \
+    {                                                       \
+        return refuse_winograd(call, SIDE);                 \
+    }                                                       \
+    static size_t scratch_##SIDE(const dh_call *call)       \
+    {                                                       \
+        return scratch_winograd(call, SIDE);                \
+    }                                                       \
+    static size_t packed_##SIDE(const dh_call *call)        \
+    {                                                       \
+        return packed_winograd(call, SIDE);                 \
+    }                                                       \
+    static void pack_##SIDE(const dh_call *call, void *out) \
+    {                                                       \
+        pack_winograd(call, SIDE, out);                     \
+    }                                                       \
+    static dh_status run_##SIDE(const dh_call *call)        \
+    {                                                       \
+        return run_winograd(call, SIDE);                    \
+    }
+#define IMPL(SIDE)                                                               \
+    .refuse = refuse_##SIDE, .scratch = scratch_##SIDE, .packed = packed_##SIDE, \
+    .pack = pack_##SIDE, .run = run_##SIDE, .channels_last = true
+
+OF_SIDE(4)
+OF_SIDE(2)
+const dh_impl dh__conv_winograd = {.name = "winograd", IMPL(4)};
+const dh_impl dh__conv_winograd_2x2 = {.name = "winograd_2x2", IMPL(2)};

@@ -9,19 +9,24 @@
 #define BLOCK        DH_WINOGRAD_BLOCK
 #define TILES_LEAST  28      /* with many channels: the weights stream by for so many */
 #define TILES_MEMORY 1048576 /* bytes of a strip's transformed tiles, where that is enough */
-/* Of fewer tiles in all the weights cost more than they save; of half as many with vectors below
- * 512 bits, whose sums take longer, where the transformed weights stay in a cache. */
-#define FEW_TILES    24
-#define WEIGHTS_NEAR 4194304 /* bytes */
+/* Of fewer tiles in all the weights cost more than they save: tiles of 4x4; these with vectors
+ * below 512 bits, whose sums take longer, where the transformed weights stay in a cache; tiles of
+ * 2x2. */
+#define FEW_TILES      24
+#define FEW_TILES_NEAR 12
+#define WEIGHTS_NEAR   4194304 /* bytes */
+#define FEW_SMALL      12
+#define WEIGHTS_A_TILE 1048576 /* bytes of transformed weights for each tile, at most */
 
-static const dh__winograd_kernels *kernels_now(void)
+static const dh__winograd_kernels *kernels_now(int side)
 {
+    int number = side == 2;
 #if DH_HAVE_X86_ISA
     int isa = dh__gemm_isa(); /* its tiles are as wide as these transforms make them */
-    if (isa == DH_ISA_AVX512) return &dh__winograd_avx512;
-    if (isa == DH_ISA_AVX2) return &dh__winograd_avx2;
+    if (isa == DH_ISA_AVX512) return &dh__winograd_avx512[number];
+    if (isa == DH_ISA_AVX2) return &dh__winograd_avx2[number];
 #endif
-    return &dh__winograd_portable;
+    return &dh__winograd_portable[number];
 }
 
 /* --- the cut --- */
@@ -36,11 +41,11 @@ static int64_t tile_bytes(const dh__winograd_cut *c)
     return c->elements * c->pixel * (int64_t)sizeof(float);
 }
 
-dh__winograd_cut dh__winograd_cut_of(const dh__conv_sides *s, int64_t channels)
+dh__winograd_cut dh__winograd_cut_of(const dh__conv_sides *s, int side, int64_t channels)
 {
     const dh__gemm_kernels *gemm = dh__gemm_kernels_now();
     dh__winograd_cut c = {.sweep = dh__conv_sweep_of(&s->c.w, s->to_large, 0),
-                          .kernels = kernels_now(),
+                          .kernels = kernels_now(side),
                           .cut = {.kernels = gemm,
                                   .size = sizeof(float),
                                   .mr = gemm->mr[0],
@@ -78,7 +83,7 @@ int64_t dh__winograd_tiles_bytes(const dh__winograd_cut *c)
     return (dh__at_most(bytes, tile * c->cut.n * c->down * c->across) + 63) / 64 * 64;
 }
 
-const char *dh__winograd_refuse(const dh__conv_sides *s)
+const char *dh__winograd_refuse(const dh__conv_sides *s, int side)
 {
     const char *choice = getenv("DEEPHEALTH_WINOGRAD");
     const dh__windows *w = &s->c.w;
@@ -89,14 +94,17 @@ const char *dh__winograd_refuse(const dh__conv_sides *s)
     for (int i = 1; i < 3; i++)
         if (w->stride[i] != 1 || w->dilation[i] != 1) return "stride or dilation is not 1";
     if (s->c.in_channels < 16 || s->c.out_channels < 16) return "fewer than 16 channels";
-    dh__winograd_cut c = dh__winograd_cut_of(s, 1);
+    dh__winograd_cut c = dh__winograd_cut_of(s, side, 1);
     int64_t tiles = c.down * c.across;
     double results = (double)c.sweep.axis[1].count * (double)c.sweep.axis[2].count;
-    if (results <= 7.0 * (double)tiles) return "tiles are half empty";
-    double weights = (double)s->c.in_channels * (double)s->c.out_channels * (double)c.elements;
-    bool near = c.cut.nr < 32 && weights * sizeof(float) <= WEIGHTS_NEAR;
-    int few = near ? FEW_TILES / 2 : FEW_TILES;
-    if ((double)s->c.n * (double)tiles < few) return "too few tiles to transform weights for";
+    if (results <= 0.4375 * (double)(side * side * tiles)) return "tiles are half empty";
+    double weights = (double)s->c.in_channels * (double)s->c.out_channels * (double)c.elements *
+                     (double)sizeof(float);
+    double all = (double)s->c.n * (double)tiles;
+    int few = side == 2 ? FEW_SMALL : FEW_TILES;
+    if (side == 4 && c.cut.nr < 32 && weights <= WEIGHTS_NEAR) few = FEW_TILES_NEAR;
+    if (all < few) return "too few tiles to transform weights for";
+    if (weights > WEIGHTS_A_TILE * all) return "transformed weights of more than 1 MB a tile";
     return NULL;
 }
 

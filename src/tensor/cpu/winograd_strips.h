@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What Winograd's convolution and its gradient for the weights share: the results, in tiles of 4x4,
- * are cut into strips of one image or several, and the 6x6 pixels that each tile sees are gathered
- * and transformed. */
+/* What Winograd's convolution and its gradient for the weights share: the results, in tiles of
+ * 4x4 or 2x2, are cut into strips of one image or several, and the pixels that each tile sees are
+ * gathered and transformed. */
 #ifndef DH_WINOGRAD_STRIPS_H
 #define DH_WINOGRAD_STRIPS_H
 
@@ -33,9 +33,9 @@ typedef struct dh__winograd_strip {
 } dh__winograd_strip;
 
 /* Why the call's shapes are not taken, NULL if they are. */
-const char *dh__winograd_refuse(const dh__conv_sides *s);
+const char *dh__winograd_refuse(const dh__conv_sides *s, int side);
 
-dh__winograd_cut dh__winograd_cut_of(const dh__conv_sides *s, int64_t channels);
+dh__winograd_cut dh__winograd_cut_of(const dh__conv_sides *s, int side, int64_t channels);
 dh__winograd_strip dh__winograd_strip_of(const dh__winograd_cut *c, int64_t number);
 /* Blocks of DH_WINOGRAD_BLOCK channels. */
 int64_t dh__winograd_blocks(const dh__winograd_cut *c);

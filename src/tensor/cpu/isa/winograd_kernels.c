@@ -8,6 +8,8 @@
 #define W DH_SIMD_F32
 typedef dh__vf32 V;
 
+/* --- lines of tiles of 4x4 --- */
+
 /* The points p and q beside their negatives, 0 and infinity; all of these are exact in f32. */
 #define P  0.625f
 #define Q  1.5f
@@ -23,7 +25,7 @@ typedef dh__vf32 V;
 #endif
 
 /* The polynomials (x - all points but one) at d. */
-DH_SIMD_INLINE void input_line(V r[6], const V d[6])
+DH_SIMD_INLINE void input_line_4(V r[6], const V d[6])
 {
     const V sum = dh__set_f32(P2 + Q2), product = dh__set_f32(P2 * Q2);
     const V even_p = dh__fma_f32(dh__set_f32(-Q2), d[2], d[4]);
@@ -38,29 +40,8 @@ DH_SIMD_INLINE void input_line(V r[6], const V d[6])
     r[5] = dh__fma_f32(product, d[1], dh__fma_f32(-sum, d[3], d[5]));
 }
 
-static void input(float *out, int64_t step, const float *x, int64_t row, int64_t pixel,
-                  int64_t channels)
-{
-    for (int64_t c = 0; c < channels; c += W) {
-        V columns[6][6], line[6], turned[6];
-        UNROLL for (int j = 0; j < 6; j++)
-        {
-            const float *from = x + j * pixel + c;
-            UNROLL for (int i = 0; i < 6; i++) line[i] = dh__load_f32(from + i * row);
-            input_line(turned, line);
-            UNROLL for (int i = 0; i < 6; i++) columns[i][j] = turned[i];
-        }
-        UNROLL for (int i = 0; i < 6; i++)
-        {
-            input_line(turned, columns[i]);
-            UNROLL for (int j = 0; j < 6; j++)
-                dh__store_f32(out + (i * 6 + j) * step + c, turned[j]);
-        }
-    }
-}
-
 /* g at the points, over what input_line's polynomials are there. */
-DH_SIMD_INLINE void weight_line(V r[6], V g0, V g1, V g2)
+DH_SIMD_INLINE void weight_line_4(V r[6], V g0, V g1, V g2)
 {
     const float at_p = 1 / (2 * P2 * (P2 - Q2)), at_q = 1 / (2 * Q2 * (Q2 - P2));
     const V even_p = dh__set_f32(at_p) * dh__fma_f32(dh__set_f32(P2), g2, g0);
@@ -75,28 +56,8 @@ DH_SIMD_INLINE void weight_line(V r[6], V g0, V g1, V g2)
     r[5] = g2;
 }
 
-static void weights(float *out, int64_t step, const float *x, int64_t tap, int64_t width)
-{
-    for (int64_t o = 0; o < width; o += W) {
-        V columns[6][3], turned[6];
-        UNROLL for (int j = 0; j < 3; j++)
-        {
-            const float *from = x + j * tap + o;
-            weight_line(turned, dh__load_f32(from), dh__load_f32(from + 3 * tap),
-                        dh__load_f32(from + 6 * tap));
-            UNROLL for (int i = 0; i < 6; i++) columns[i][j] = turned[i];
-        }
-        UNROLL for (int i = 0; i < 6; i++)
-        {
-            weight_line(turned, columns[i][0], columns[i][1], columns[i][2]);
-            UNROLL for (int j = 0; j < 6; j++)
-                dh__store_f32(out + (i * 6 + j) * step + o, turned[j]);
-        }
-    }
-}
-
 /* The coefficients of the product of polynomials from its values at the points. */
-DH_SIMD_INLINE void output_line(V r[4], const V m[6])
+DH_SIMD_INLINE void output_line_4(V r[4], const V m[6])
 {
     const V sum_p = m[1] + m[2], sum_q = m[3] + m[4], apart_p = m[1] - m[2], apart_q = m[3] - m[4];
     r[0] = m[0] + (sum_p + sum_q);
@@ -105,35 +66,47 @@ DH_SIMD_INLINE void output_line(V r[4], const V m[6])
     r[3] = dh__fma_f32(dh__set_f32(P3), apart_p, dh__fma_f32(dh__set_f32(Q3), apart_q, m[5]));
 }
 
-static void output(float *y, int64_t row, int64_t pixel, const float *x, int64_t step,
-                   const float *bias, bool add, int64_t width, int rows, int cols, dh__act act,
-                   float alpha)
+/* --- lines of tiles of 2x2: points 0, 1, -1 and infinity --- */
+
+DH_SIMD_INLINE void input_line_2(V r[4], const V d[4])
 {
-    for (int64_t o = 0; o < width; o += W) {
-        V lines[4][6], line[6], turned[4], shift = {0};
-        int64_t left = width - o < W ? width - o : W;
-        if (bias) shift = dh__load_part_f32(bias + o, left);
-        UNROLL for (int j = 0; j < 6; j++)
-        {
-            UNROLL for (int i = 0; i < 6; i++) line[i] = dh__load_f32(x + (i * 6 + j) * step + o);
-            output_line(turned, line);
-            UNROLL for (int i = 0; i < 4; i++) lines[i][j] = turned[i];
-        }
-        UNROLL for (int i = 0; i < 4; i++)
-        {
-            if (i >= rows) break;
-            float *to = y + i * row + o;
-            output_line(turned, lines[i]);
-            UNROLL for (int j = 0; j < 4; j++)
-            {
-                if (j >= cols) continue;
-                V v = turned[j] + shift;
-                if (add) v += dh__load_f32(to + j * pixel);
-                dh__store_f32(to + j * pixel, dh__activate_f32(v, act, alpha));
-            }
-        }
-    }
+    r[0] = d[0] - d[2];
+    r[1] = d[2] + d[1];
+    r[2] = d[2] - d[1];
+    r[3] = d[3] - d[1];
 }
+
+DH_SIMD_INLINE void weight_line_2(V r[4], V g0, V g1, V g2)
+{
+    const V half = dh__set_f32(0.5f), even = half * (g0 + g2), odd = half * g1;
+    r[0] = g0;
+    r[1] = even + odd;
+    r[2] = even - odd;
+    r[3] = g2;
+}
+
+DH_SIMD_INLINE void output_line_2(V r[2], const V m[4])
+{
+    r[0] = m[0] + (m[1] + m[2]);
+    r[1] = m[1] - m[2] + m[3];
+}
+
+/* --- tiles --- */
+
+#define SIDE 4
+#define N    6
+#define F(x) x##_4
+#include "winograd_tile.h"
+#undef SIDE
+#undef N
+#undef F
+
+#define SIDE 2
+#define N    4
+#define F(x) x##_2
+#include "winograd_tile.h"
+
+/* --- the gradient of tiles of 4x4 --- */
 
 DH_SIMD_INLINE void output_line_dx(V r[6], const V y[4])
 {
@@ -201,5 +174,7 @@ static void weights_dx(float *y, int64_t tap, const float *x, int64_t step, int6
     }
 }
 
-const dh__winograd_kernels DH_ISA(dh__winograd) = {4,      36,        input,     weights,
-                                                   output, output_dx, weights_dx};
+const dh__winograd_kernels DH_ISA(dh__winograd)[] = {
+    {4, 36, input_4, weights_4, output_4, output_dx, weights_dx},
+    {2, 16, input_2, weights_2, output_2, NULL, NULL},
+};
