@@ -407,6 +407,61 @@ static void test_given_up_for_good(void **state)
     for (int i = 0; i < 4; i++) dh_tensor_free(all[i]);
 }
 
+/* Winograd's form of so many weights is not kept but made by each prediction: of a panel by the
+ * task that needs it where there are few tiles, else as a whole. */
+static void test_many_weights(void **state)
+{
+    (void)state;
+    enum { MOST = 20, IMAGE = 416 * 12 * 12 };
+    static const int few[] = {1, 12, MOST}; /* 1 strip of tiles, 4, and more */
+    dh_tensor *x, *y, *plain, *direct, *held;
+    dh_model *net = dh_model_new("net");
+    dh_layer *h = dh_input(net, {1280, 12, 12});
+    h = dh_conv2d(h, 416, {3, 3}, .padding = "same", .groups = 2, .name = "conv");
+    assert_ok(dh_build(net, dh_relu(dh_batch_normalization(h)), .seed = 3));
+    assert_ok(dh_tensor_random_normal(&x, {MOST, 1280, 12, 12}, .seed = 5));
+    for (int i = 0; i < 3; i++) {
+        int rows = few[i];
+        dh_tensor *some;
+        assert_ok(dh_tensor_slice(&some, x, (const char *[]){"3:4", ":12", ":"}[i]));
+        assert_ok(dh_predict(&y, net, some, .batch_size = rows));
+        for (const dh__stage *s = net->stages; s; s = s->next)
+            assert_string_equal(s->plan->calls[0].impl->name, "winograd");
+        assert_ok(dh_model_parameter(&held, net, "conv/weight"));
+        assert_ok(dh_predict(&plain, net, some, .batch_size = rows));
+        dh_tensor_free(held);
+        size_t bytes = (size_t)rows * IMAGE * sizeof(float);
+        assert_memory_equal(dh_tensor_data(y), dh_tensor_data(plain), bytes);
+        dh_tensor_free(plain);
+        dh_tensor_free(y);
+        dh_tensor_free(some);
+    }
+    /* one row in the memory of many */
+    dh_session *session;
+    dh_tensor *one;
+    assert_ok(dh_tensor_slice(&one, x, "3:4"));
+    assert_ok(dh_session_new(&session, net, .batch_size = MOST));
+    assert_ok(dh_session_predict(&plain, session, one));
+    assert_ok(dh_session_predict(&y, session, x));
+    assert_int_equal(setenv("DEEPHEALTH_WINOGRAD", "0", 1), 0);
+    dh_session_free(session);
+    assert_ok(dh_session_new(&session, net, .batch_size = MOST));
+    assert_ok(dh_session_predict(&direct, session, x));
+    dh_session_free(session);
+    assert_int_equal(unsetenv("DEEPHEALTH_WINOGRAD"), 0);
+    const float *of_one = dh_tensor_data(plain), *all = dh_tensor_data(y);
+    const float *want = dh_tensor_data(direct);
+    for (int i = 0; i < MOST * IMAGE; i++) assert_float_equal(all[i], want[i], 1e-4f);
+    for (int i = 0; i < IMAGE; i++) assert_float_equal(of_one[i], want[3 * IMAGE + i], 1e-4f);
+    assert_memory_not_equal(all, want, MOST * IMAGE * sizeof *all);
+    dh_tensor_free(plain);
+    dh_tensor_free(direct);
+    dh_tensor_free(y);
+    dh_tensor_free(one);
+    dh_tensor_free(x);
+    dh_model_free(net);
+}
+
 int main(void)
 {
     const dh_allocator counted = {.alloc = take, .free = give};
@@ -416,6 +471,7 @@ int main(void)
         cmocka_unit_test(test_shared),           cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_given_up),         cmocka_unit_test(test_not_given_up),
         cmocka_unit_test(test_given_up_by_some), cmocka_unit_test(test_given_up_for_good),
+        cmocka_unit_test(test_many_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,8 @@
  * filtering F(4x4, 3x3): a quarter of the multiplications, by 36 products of matrices for many
  * tiles of 4x4 results at once; or F(2x2, 3x3), 16 products with four ninths of the multiplications
  * and fewer weights (docs/convolution.md, also for the rounding error). */
+#include <string.h>
+
 #include "cpu.h"
 #include "cut.h"
 #include "gemm_plan.h"
@@ -12,91 +14,182 @@
 #define CHUNK        32 /* input channels whose weights are transformed at a time */
 #define RUNS_MAX     128
 #define TASKS_WANTED 16
-#define SHARED_TILES                                                             \
-    8388608 /* bytes of all strips' transformed tiles, at most, if all have them \
-             */
+#define TILES_SHARED 8388608  /* bytes of all strips' tiles, at most, if all panels share them */
+#define KEPT         16777216 /* bytes of transformed weights that are kept, at most */
+#define TOGETHER     4        /* strips for which each task makes its panel's anew, at most */
+/* Of fewer tiles in all the weights cost more than they save: of 4x4 with weights that are kept, of
+ * 4x4 with others, which need not be read, of 2x2. */
+#define FEW_TILES      24
+#define FEW_TILES_ANEW 9
+#define FEW_TILES_2X2  9
 
+/* Transformed weights are kept, or made by each run as a whole or, for few strips, a panel's by the
+ * task that makes the panel. */
 typedef struct job {
     dh__conv_weights w;
     dh__winograd_cut c;
     const dh_view *from, *to;
     int64_t panels, groups_of_panels;
-    int64_t run;         /* input channels whose transformed weights lie together */
-    float *weights;      /* [panel][run][36 or 16][input channel of the run][nr] */
-    char *slots, *tiles; /* tiles: of each strip, or of each place where they are not shared */
+    bool kept, whole;
+    /* transformed, of each panel [channels / run][36 or 16][run][nr], step elements from one of 36
+     * or 16 to the next; all panels if whole */
+    float *weights;
+    int64_t run, step;
+    const float *taps;   /* [panel][channel][9][nr], if they are packed */
+    char *slots, *tiles; /* tiles: of each strip, or of each place if not shared */
     int64_t tiles_bytes, slot;
-    bool shared; /* few strips: all panels find their tiles transformed */
+    bool shared;    /* all panels find the tiles transformed */
+    int64_t bundle; /* strips that a task makes */
 } job;
 
 /* What a thread works in. */
 typedef struct room {
-    float *slab, *tiles, *sums, *pixels; /* sums: [36 or 16][tile][nr] */
+    float *slab, *weights, *sums, *pixels; /* sums: [36 or 16][tile][nr] */
 } room;
 
-static room room_of(const job *j, int64_t place, int64_t strip)
+static int64_t sums_of(const job *j)
+{
+    return j->c.elements * DH_WINOGRAD_TILES * j->c.cut.nr;
+}
+
+/* Elements of a panel's transformed weights, if its task makes them. */
+static int64_t panel_room(const job *j)
+{
+    return (j->w.in_channels + 1) * j->c.elements * j->c.cut.nr;
+}
+
+static room room_of(const job *j, int64_t place)
 {
     char *at = j->slots + place * j->slot;
-    int64_t tiles = (j->shared ? strip : place) * j->tiles_bytes;
-    room r = {.slab = (float *)(void *)at,
-              .tiles = (float *)(void *)(j->tiles + tiles),
-              .sums = (float *)(void *)(at + DH_WINOGRAD_SLAB)};
-    r.pixels = r.sums + j->c.elements * DH_WINOGRAD_TILES * j->c.cut.nr;
+    room r = {.slab = (float *)(void *)at, .weights = (float *)(void *)(at + DH_WINOGRAD_SLAB)};
+    r.sums = r.weights + (j->whole ? 0 : panel_room(j));
+    r.pixels = r.sums + sums_of(j);
     return r;
 }
 
-static int64_t weights_bytes(const job *j)
+/* Of a strip, or of a place. */
+static float *tiles_of(const job *j, int64_t number)
 {
-    return j->panels * j->c.cut.nr * j->w.in_channels * j->c.elements * (int64_t)sizeof(float);
+    return (float *)(void *)(j->tiles + number * j->tiles_bytes);
 }
 
-static void weights_task(void *context, int64_t i)
+/* --- weights --- */
+
+/* Elements of a panel's weights of which there are so many for each pair of channels. */
+static int64_t panel_of(const job *j, int64_t taps)
+{
+    return j->w.in_channels * taps * j->c.cut.nr;
+}
+
+static int64_t whole_bytes(const job *j)
+{
+    return j->panels * panel_of(j, j->c.elements) * (int64_t)sizeof(float);
+}
+
+static int64_t packed_bytes(const job *j)
+{
+    return j->kept ? whole_bytes(j) : j->panels * panel_of(j, 9) * (int64_t)sizeof(float);
+}
+
+/* One chunk of a panel's channels, from the packed taps or, without, from the tensor. */
+static void transform(const job *j, int64_t panel, int64_t chunk, float *to)
+{
+    int64_t nr = j->c.cut.nr, at = chunk * CHUNK;
+    int64_t length = dh__at_most(CHUNK, j->w.in_channels - chunk * CHUNK);
+    int64_t tap = j->taps ? nr : length * nr, channel = j->taps ? 9 * nr : nr;
+    _Alignas(64) float packed[9 * CHUNK * 32];
+    const float *taps = packed;
+    if (j->taps)
+        taps = j->taps + panel * panel_of(j, 9) + chunk * CHUNK * channel;
+    else
+        dh__conv_pack(&j->w, &j->c.sweep, panel, chunk, packed);
+    to += at / j->run * j->step * j->c.elements + at % j->run * nr;
+    for (int64_t c = 0; c < length; c++)
+        j->c.kernels->weights(to + c * nr, j->step, taps + c * channel, tap, nr);
+}
+
+static void transform_task(void *context, int64_t i)
 {
     const job *j = context;
-    int64_t chunks = dh__divide_up(j->w.in_channels, CHUNK), nr = j->c.cut.nr;
-    int64_t panel = i / chunks, chunk = i % chunks, first = chunk * CHUNK;
-    int64_t length = dh__at_most(CHUNK, j->w.in_channels - first), run = first / j->run * j->run;
-    _Alignas(64) float packed[9 * CHUNK * 32];
-    dh__conv_pack(&j->w, &j->c.sweep, panel, chunk, packed);
-    int64_t row = (panel * j->w.in_channels + run) * j->c.elements + first - run;
-    for (int64_t c = 0; c < length; c++)
-        j->c.kernels->weights(j->weights + (row + c) * nr, j->run * nr, packed + c * nr,
-                              length * nr, nr);
+    int64_t chunks = dh__divide_up(j->w.in_channels, CHUNK), panel = i / chunks;
+    transform(j, panel, i % chunks, j->weights + panel * panel_of(j, j->c.elements));
 }
 
-static void multiply(const job *j, const dh__winograd_strip *t, const room *r, int64_t panel)
+static void transform_all(job *j, void *to)
 {
-    int64_t nr = j->c.cut.nr, channels = j->w.in_channels;
+    j->weights = to;
+    dh__team_run(j->panels * dh__divide_up(j->w.in_channels, CHUNK), transform_task, j);
+}
+
+/* The taps of one chunk, a channel's nine one after the other: a task reads them in one stream. */
+static void keep_task(void *context, int64_t i)
+{
+    const job *j = context;
+    int64_t chunks = dh__divide_up(j->w.in_channels, CHUNK), panel = i / chunks, chunk = i % chunks;
+    int64_t nr = j->c.cut.nr, length = dh__at_most(CHUNK, j->w.in_channels - chunk * CHUNK);
+    _Alignas(64) float packed[9 * CHUNK * 32];
+    float *to = j->weights + panel * panel_of(j, 9) + chunk * CHUNK * 9 * nr;
+    dh__conv_pack(&j->w, &j->c.sweep, panel, chunk, packed);
+    for (int64_t k = 0; k < length * 9; k++)
+        memcpy(to + k * nr, packed + (k % 9 * length + k / 9) * nr, (size_t)nr * sizeof *to);
+}
+
+static void keep_taps(job *j, void *to)
+{
+    j->weights = to;
+    dh__team_run(j->panels * dh__divide_up(j->w.in_channels, CHUNK), keep_task, j);
+}
+
+static const float *weights_of(const job *j, const room *r, int64_t panel)
+{
+    if (j->whole) return j->weights + panel * panel_of(j, j->c.elements);
+    for (int64_t c = 0; c * CHUNK < j->w.in_channels; c++) transform(j, panel, c, r->weights);
+    return r->weights;
+}
+
+/* --- products --- */
+
+static void transform_input(const job *j, int64_t strip, int64_t block, float *slab, float *tiles)
+{
+    dh__winograd_strip t = dh__winograd_strip_of(&j->c, strip);
+    dh__winograd_input(&j->c, &t, j->from, j->w.group * j->w.in_channels, block, slab, tiles);
+}
+
+static void multiply(const job *j, const dh__winograd_strip *t, const float *tiles,
+                     const float *weights, float *sums)
+{
+    int64_t nr = j->c.cut.nr, bytes = j->run * nr * (int64_t)sizeof(float);
     dh__gemm_rows rows = dh__gemm_cut_rows(t->tiles, j->c.cut.mr);
     dh__gemm_at runs[RUNS_MAX];
-    for (int64_t run = 0; run < channels / j->run; run++)
-        runs[run] = (dh__gemm_at){run * j->run, run * j->run * j->c.elements * nr};
+    for (int64_t i = 0; i < j->w.in_channels / j->run; i++)
+        runs[i] = (dh__gemm_at){i * j->run, i * j->step * j->c.elements};
     dh__gemm_tile tile = {.a_step = j->c.pixel,
                           .b_step = nr,
                           .c_row = nr,
                           .k = j->run,
                           .runs = runs,
-                          .run_count = channels / j->run,
+                          .run_count = j->w.in_channels / j->run,
                           .cols = nr,
                           .alpha = 1};
-    int64_t bytes = j->run * nr * (int64_t)sizeof(float);
+    int64_t apart = j->step * j->c.elements * (int64_t)sizeof(float);
     for (int64_t e = 0; e < j->c.elements; e++) {
-        tile.b = j->weights + (panel * channels * j->c.elements + e * j->run) * nr;
+        tile.b = weights + e * j->step;
         /* the element's runs lie apart, those of the next element behind them */
-        dh__gemm_ahead ahead = dh__gemm_ahead_of((const char *)tile.b + bytes, tile.run_count,
-                                                 bytes, bytes * j->c.elements, rows.tiles);
+        dh__gemm_ahead ahead = dh__gemm_ahead_of(weights + (e + 1) * j->step, tile.run_count, bytes,
+                                                 apart, rows.tiles);
         for (int64_t i = 0; i < rows.tiles; i++) {
             int64_t begin = dh__gemm_tile_row(&rows, i);
             int64_t end = dh__gemm_tile_row(&rows, i + 1);
-            tile.a = r->tiles + (e * t->tiles + begin) * j->c.pixel;
-            tile.c = r->sums + (e * t->tiles + begin) * nr;
+            tile.a = tiles + (e * t->tiles + begin) * j->c.pixel;
+            tile.c = sums + (e * t->tiles + begin) * nr;
             dh__gemm_fetch(&tile, &ahead);
             j->c.cut.kernels->tile[0][0](&tile, (int)(end - begin));
         }
     }
 }
 
-static void transform_output(const job *j, const dh__winograd_strip *t, const room *r,
-                             int64_t panel)
+static void transform_output(const job *j, const dh__winograd_strip *t, const float *sums,
+                             float *pixels, int64_t panel)
 {
     int64_t side = j->c.side, nr = j->c.cut.nr;
     int64_t first = panel * nr, channel = j->w.group * j->w.out_channels + first;
@@ -106,53 +199,83 @@ static void transform_output(const job *j, const dh__winograd_strip *t, const ro
     const dh_view *add = j->w.s->add;
     for (int64_t image = 0; image < t->images; image++) {
         dh__conv_strip p = dh__winograd_part(&j->c, t, image, false);
-        if (add) dh__conv_take(&j->c.sweep, &j->c.cut, &p, add, channel, width, r->pixels);
+        if (add) dh__conv_take(&j->c.sweep, &j->c.cut, &p, add, channel, width, pixels);
         for (int64_t y = 0; y < t->rows; y++)
             for (int64_t x = 0; x < t->cols; x++, tile++)
-                j->c.kernels->output(r->pixels + (y * p.cols + x) * side * nr, p.cols * nr, nr,
-                                     r->sums + tile * nr, t->tiles * nr, shift, add != NULL, width,
+                j->c.kernels->output(pixels + (y * p.cols + x) * side * nr, p.cols * nr, nr,
+                                     sums + tile * nr, t->tiles * nr, shift, add != NULL, width,
                                      (int)dh__at_most(side, p.rows - y * side),
                                      (int)dh__at_most(side, p.cols - x * side), j->w.s->act,
                                      (float)j->w.s->act_alpha);
-        dh__conv_scatter(&j->c.sweep, &j->c.cut, &p, j->to, channel, width, r->pixels);
+        dh__conv_scatter(&j->c.sweep, &j->c.cut, &p, j->to, channel, width, pixels);
     }
 }
 
-static void transform_input(const job *j, const dh__winograd_strip *t, const room *r, int64_t block)
+/* A panel of count strips, whose tiles lie one after the other. */
+static void make_panel(const job *j, const room *r, int64_t panel, int64_t first, int64_t count,
+                       const float *tiles)
 {
-    dh__winograd_input(&j->c, t, j->from, j->w.group * j->w.in_channels, block, r->slab, r->tiles);
+    int64_t step = j->tiles_bytes / (int64_t)sizeof(float);
+    const float *weights = weights_of(j, r, panel);
+    for (int64_t i = 0; i < count; i++) {
+        dh__winograd_strip t = dh__winograd_strip_of(&j->c, first + i);
+        multiply(j, &t, tiles + i * step, weights, r->sums);
+        transform_output(j, &t, r->sums, r->pixels, panel);
+    }
 }
 
-/* Of a strip a block of its channels. */
+/* Of a strip a block of channels. */
 static void input_task(void *context, int64_t i, int64_t place)
 {
     const job *j = context;
     int64_t blocks = dh__winograd_blocks(&j->c), strip = i / blocks;
-    room r = room_of(j, place, strip);
-    dh__winograd_strip t = dh__winograd_strip_of(&j->c, strip);
-    transform_input(j, &t, &r, i % blocks);
+    transform_input(j, strip, i % blocks, room_of(j, place).slab, tiles_of(j, strip));
 }
 
-/* Of a strip a group of panels. What follows each other reads the same weights or, where these are
- * less, the same tiles. */
-static void strip_task(void *context, int64_t i, int64_t place)
+/* Of a bundle of strips a group of panels. Tasks that follow each other read the same weights or,
+ * where these are less, the same tiles. */
+static void panels_task(void *context, int64_t i, int64_t place)
 {
     const job *j = context;
-    bool by_weights = j->shared && weights_bytes(j) > j->c.strips * j->tiles_bytes;
-    int64_t group = by_weights ? i / j->c.strips : i % j->groups_of_panels;
-    int64_t strip = by_weights ? i % j->c.strips : i / j->groups_of_panels;
-    room r = room_of(j, place, strip);
-    dh__winograd_strip t = dh__winograd_strip_of(&j->c, strip);
-    for (int64_t b = 0; b < dh__winograd_blocks(&j->c) && !j->shared; b++)
-        transform_input(j, &t, &r, b);
-    int64_t end = j->panels * (group + 1) / j->groups_of_panels;
-    for (int64_t p = j->panels * group / j->groups_of_panels; p < end; p++) {
-        multiply(j, &t, &r, p);
-        transform_output(j, &t, &r, p);
+    room r = room_of(j, place);
+    int64_t bundles = dh__divide_up(j->c.strips, j->bundle), groups = j->groups_of_panels;
+    bool by_weights = whole_bytes(j) > j->c.strips * j->tiles_bytes;
+    int64_t group = by_weights ? i / bundles : i % groups;
+    int64_t strip = (by_weights ? i % bundles : i / groups) * j->bundle;
+    int64_t end = j->panels * (group + 1) / groups;
+    for (int64_t p = j->panels * group / groups; p < end; p++)
+        make_panel(j, &r, p, strip, j->bundle, tiles_of(j, strip));
+}
+
+/* All of one strip. */
+static void strip_task(void *context, int64_t strip, int64_t place)
+{
+    const job *j = context;
+    room r = room_of(j, place);
+    float *tiles = tiles_of(j, place);
+    for (int64_t b = 0; b < dh__winograd_blocks(&j->c); b++)
+        transform_input(j, strip, b, r.slab, tiles);
+    for (int64_t p = 0; p < j->panels; p++) make_panel(j, &r, p, strip, 1, tiles);
+}
+
+static void run_strips(job *j)
+{
+    int64_t places = dh__cpu_count(), bundles = dh__divide_up(j->c.strips, j->bundle);
+    if (!j->shared) {
+        dh__team_run_placed(places, j->c.strips, strip_task, j);
+        return;
     }
+    dh__team_run_placed(places, j->c.strips * dh__winograd_blocks(&j->c), input_task, j);
+    dh__team_run_placed(places, bundles * j->groups_of_panels, panels_task, j);
 }
 
 /* --- the implementation --- */
+
+static bool keeps(const dh__conv_sides *s, int side)
+{
+    double bytes = (side + 2) * (side + 2) * (double)sizeof(float);
+    return (double)s->c.in_channels * (double)s->c.out_channels * bytes <= KEPT;
+}
 
 static job job_of(const dh__conv_sides *s, int side)
 {
@@ -163,25 +286,44 @@ static job job_of(const dh__conv_sides *s, int side)
     j.w.in_channels = to_large ? s->c.out_channels : s->c.in_channels;
     j.w.out_channels = to_large ? s->c.in_channels : s->c.out_channels;
     j.c = dh__winograd_cut_of(s, side, j.w.in_channels);
-    bool even = j.w.in_channels % CHUNK == 0 && j.w.in_channels / CHUNK <= RUNS_MAX;
-    j.run = even ? CHUNK : j.w.in_channels;
     j.panels = dh__divide_up(j.w.out_channels, j.c.cut.nr);
-    j.groups_of_panels = j.c.strips && j.c.strips < TASKS_WANTED
-                             ? dh__at_most(j.panels, dh__divide_up(TASKS_WANTED, j.c.strips))
-                             : 1;
+    j.kept = keeps(s, side);
+    j.whole = j.kept || j.c.strips > TOGETHER;
+    bool even = j.w.in_channels % CHUNK == 0 && j.w.in_channels / CHUNK <= RUNS_MAX;
+    j.run = j.whole && even ? CHUNK : j.w.in_channels;
+    j.step = j.run * j.c.cut.nr;
+    if (!j.whole) j.step += j.c.cut.nr; /* a power of two would have all meet in few sets of L1 */
     j.tiles_bytes = dh__winograd_tiles_bytes(&j.c);
-    int64_t results = (j.c.elements + j.c.side * j.c.side) * DH_WINOGRAD_TILES * j.c.cut.nr;
-    j.slot = DH_WINOGRAD_SLAB + results * (int64_t)sizeof(float);
-    j.shared = j.groups_of_panels > 1 && j.c.strips * j.tiles_bytes <= SHARED_TILES;
+    if (!j.c.strips) return j;
+    j.bundle = j.whole ? 1 : j.c.strips;
+    bool few = j.c.strips < TASKS_WANTED && j.panels > 1;
+    j.shared = !j.whole || (few && j.c.strips * j.tiles_bytes <= TILES_SHARED);
+    j.groups_of_panels = j.panels;
+    if (j.whole)
+        j.groups_of_panels = dh__at_most(j.panels, dh__divide_up(TASKS_WANTED, j.c.strips));
+    int64_t pixels = j.c.side * j.c.side * DH_WINOGRAD_TILES * j.c.cut.nr;
+    int64_t own = (j.kept ? 0 : panel_room(&j)) + sums_of(&j) + pixels;
+    j.slot = DH_WINOGRAD_SLAB + own * (int64_t)sizeof(float);
     return j;
 }
 
-/* Bytes of transformed tiles, as many as any batch up to this one needs. */
-static int64_t all_tiles_bytes(const job *j)
+static int64_t at_least(int64_t x, int64_t y)
 {
-    int64_t shared = dh__at_most(SHARED_TILES, j->c.strips * j->tiles_bytes);
-    int64_t apart = dh__cpu_count() * j->tiles_bytes;
-    return shared > apart ? shared : apart;
+    return x > y ? x : y;
+}
+
+/* What lies in the scratch behind the shifts, as much as any batch up to this one needs: whole
+ * weights, transformed tiles, a slot for each place. */
+static int64_t weights_room(const job *j)
+{
+    return j->whole ? whole_bytes(j) : 0;
+}
+
+static int64_t tiles_room(const job *j)
+{
+    int64_t most = j->kept ? TILES_SHARED : at_least(TILES_SHARED, TOGETHER * j->tiles_bytes);
+    return at_least(dh__at_most(j->c.strips * j->tiles_bytes, most),
+                    dh__cpu_count() * j->tiles_bytes);
 }
 
 static const char *refuse_winograd(const dh_call *call, int side)
@@ -191,7 +333,8 @@ static const char *refuse_winograd(const dh_call *call, int side)
     /* the same window in two places of a tile differs in its last bits */
     if (call->exact_ties) return "ties must stay ties";
     dh__conv_sides s = dh__conv_sides_of(call);
-    return dh__winograd_refuse(&s, side);
+    int64_t few = side == 2 ? FEW_TILES_2X2 : keeps(&s, side) ? FEW_TILES : FEW_TILES_ANEW;
+    return dh__winograd_refuse(&s, side, few);
 }
 
 /* Not less than what those need that take a batch of fewer tiles. */
@@ -199,17 +342,11 @@ static size_t scratch_winograd(const dh_call *call, int side)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
     job j = job_of(&s, side);
-    size_t own = (size_t)(dh__conv_shift_bytes(&s) + weights_bytes(&j) + all_tiles_bytes(&j) +
+    size_t own = (size_t)(dh__conv_shift_bytes(&s) + weights_room(&j) + tiles_room(&j) +
                           dh__cpu_count() * j.slot);
     const dh_impl *next = side == 4 ? &dh__conv_winograd_2x2 : &dh__conv_direct;
     size_t fewer = next->scratch(call);
     return own > fewer ? own : fewer;
-}
-
-static void transform_weights(job *j, float *to)
-{
-    j->weights = to;
-    dh__team_run(j->panels * dh__divide_up(j->w.in_channels, CHUNK), weights_task, j);
 }
 
 /* Of a convolution's groups, one after the other. */
@@ -218,7 +355,7 @@ static size_t packed_winograd(const dh_call *call, int side)
     dh__conv_sides s = dh__conv_sides_of(call);
     if (call->op != &dh_op_conv) return 0;
     job j = job_of(&s, side);
-    return (size_t)(dh__conv_shift_bytes(&s) + weights_bytes(&j) * s.c.groups);
+    return (size_t)(dh__conv_shift_bytes(&s) + packed_bytes(&j) * s.c.groups);
 }
 
 static void pack_winograd(const dh_call *call, int side, void *out)
@@ -228,7 +365,7 @@ static void pack_winograd(const dh_call *call, int side, void *out)
     char *weights = (char *)out + dh__conv_shift_bytes(&s);
     dh__conv_pack_shifts(&s, out);
     for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++)
-        transform_weights(&j, (float *)(void *)(weights + j.w.group * weights_bytes(&j)));
+        (j.kept ? transform_all : keep_taps)(&j, weights + j.w.group * packed_bytes(&j));
 }
 
 static dh_status run_winograd(const dh_call *call, int side)
@@ -237,17 +374,16 @@ static dh_status run_winograd(const dh_call *call, int side)
     if (!dh__view_count(&call->out[0])) return DH_OK;
     job j = job_of(&s, side);
     char *scratch, *packed = dh__conv_fold(&s, call, &scratch);
-    j.tiles = scratch + weights_bytes(&j);
-    j.slots = j.tiles + all_tiles_bytes(&j);
+    j.tiles = scratch + weights_room(&j);
+    j.slots = j.tiles + tiles_room(&j);
     for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++) {
-        if (packed)
-            j.weights = (float *)(void *)(packed + j.w.group * weights_bytes(&j));
+        float *own = packed ? (float *)(void *)(packed + j.w.group * packed_bytes(&j)) : NULL;
+        if (j.kept)
+            j.weights = own;
         else
-            transform_weights(&j, (float *)(void *)scratch);
-        int64_t places = dh__cpu_count();
-        if (j.shared)
-            dh__team_run_placed(places, j.c.strips * dh__winograd_blocks(&j.c), input_task, &j);
-        dh__team_run_placed(places, j.c.strips * j.groups_of_panels, strip_task, &j);
+            j.taps = own;
+        if (j.whole && !(own && j.kept)) transform_all(&j, scratch);
+        run_strips(&j);
     }
     return DH_OK;
 }

@@ -9,14 +9,10 @@
 #define BLOCK        DH_WINOGRAD_BLOCK
 #define TILES_LEAST  28      /* with many channels: the weights stream by for so many */
 #define TILES_MEMORY 1048576 /* bytes of a strip's transformed tiles, where that is enough */
-/* Of fewer tiles in all the weights cost more than they save: tiles of 4x4; these with vectors
- * below 512 bits, whose sums take longer, where the transformed weights stay in a cache; tiles of
- * 2x2. */
-#define FEW_TILES      24
+/* With vectors below 512 bits, whose sums take longer, fewer tiles of 4x4 are enough where the
+ * transformed weights stay in a cache. */
 #define FEW_TILES_NEAR 12
 #define WEIGHTS_NEAR   4194304 /* bytes */
-#define FEW_SMALL      12
-#define WEIGHTS_A_TILE 1048576 /* bytes of transformed weights for each tile, at most */
 
 static const dh__winograd_kernels *kernels_now(int side)
 {
@@ -83,7 +79,7 @@ int64_t dh__winograd_tiles_bytes(const dh__winograd_cut *c)
     return (dh__at_most(bytes, tile * c->cut.n * c->down * c->across) + 63) / 64 * 64;
 }
 
-const char *dh__winograd_refuse(const dh__conv_sides *s, int side)
+const char *dh__winograd_refuse(const dh__conv_sides *s, int side, int64_t few)
 {
     const char *choice = getenv("DEEPHEALTH_WINOGRAD");
     const dh__windows *w = &s->c.w;
@@ -100,11 +96,10 @@ const char *dh__winograd_refuse(const dh__conv_sides *s, int side)
     if (results <= 0.4375 * (double)(side * side * tiles)) return "tiles are half empty";
     double weights = (double)s->c.in_channels * (double)s->c.out_channels * (double)c.elements *
                      (double)sizeof(float);
-    double all = (double)s->c.n * (double)tiles;
-    int few = side == 2 ? FEW_SMALL : FEW_TILES;
-    if (side == 4 && c.cut.nr < 32 && weights <= WEIGHTS_NEAR) few = FEW_TILES_NEAR;
-    if (all < few) return "too few tiles to transform weights for";
-    if (weights > WEIGHTS_A_TILE * all) return "transformed weights of more than 1 MB a tile";
+    if (side == 4 && c.cut.nr < 32 && weights <= WEIGHTS_NEAR)
+        few = dh__at_most(few, FEW_TILES_NEAR);
+    if ((double)s->c.n * (double)tiles < (double)few)
+        return "too few tiles to transform weights for";
     return NULL;
 }
 
