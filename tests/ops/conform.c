@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conform.h"
+#include "deephealth/version.h"
 #include "eager_tape.h"
 
 static const family families[] = {
@@ -337,6 +338,11 @@ int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (!parse(argc, argv)) return argc == 2 && !strcmp(argv[1], "--help") ? 0 : 2;
+    const char *isa = getenv("DEEPHEALTH_ISA");
+    if (isa && strcmp(isa, dh_isa())) {
+        printf("skipped: DEEPHEALTH_ISA is \"%s\", which this CPU has not\n", isa);
+        return 77;
+    }
     if (options.mutants) {
         mutants_run();
     } else {
