@@ -407,6 +407,40 @@ static void test_given_up_for_good(void **state)
     for (int i = 0; i < 4; i++) dh_tensor_free(all[i]);
 }
 
+/* Fewer rows have fewer tiles, down to where weights are not worth transforming, nor are they where
+ * most of a window is padding; in the memory of many rows too. */
+static void test_fewer_tiles(void **state)
+{
+    (void)state;
+    enum { MOST = 24 };
+    static const struct {
+        int64_t side;
+        int rows;
+        const char *implementation;
+    } cases[] = {
+        {4, MOST, "winograd"}, {4, 3, "winograd_2x2"}, {4, 1, "direct"}, {2, MOST, "direct"}};
+    for (int i = 0; i < 4; i++) {
+        int64_t rows = cases[i].rows, side = cases[i].side;
+        dh_tensor *x, *y, *want;
+        dh_session *session;
+        dh_model *net = dh_model_new("net");
+        dh_layer *h = dh_conv2d(dh_input(net, {32, side, side}), 32, {3, 3}, .padding = "same");
+        assert_ok(dh_build(net, h, .seed = 3));
+        assert_ok(dh_session_new(&session, net, .batch_size = MOST));
+        assert_ok(dh_tensor_random_normal(&x, {rows, 32, side, side}, .seed = 5));
+        assert_ok(dh_predict(&want, net, x, .batch_size = (int)rows));
+        for (const dh__stage *s = net->stages; s; s = s->next)
+            assert_string_equal(s->plan->calls[0].impl->name, cases[i].implementation);
+        assert_ok(dh_session_predict(&y, session, x));
+        size_t bytes = (size_t)dh_tensor_count(y) * sizeof(float);
+        assert_memory_equal(dh_tensor_data(y), dh_tensor_data(want), bytes);
+        dh_tensor *all[] = {x, y, want};
+        for (int t = 0; t < 3; t++) dh_tensor_free(all[t]);
+        dh_session_free(session);
+        dh_model_free(net);
+    }
+}
+
 /* Winograd's form of so many weights is not kept but made by each prediction: of a panel by the
  * task that needs it where there are few tiles, else as a whole. */
 static void test_many_weights(void **state)
@@ -471,7 +505,7 @@ int main(void)
         cmocka_unit_test(test_shared),           cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_given_up),         cmocka_unit_test(test_not_given_up),
         cmocka_unit_test(test_given_up_by_some), cmocka_unit_test(test_given_up_for_good),
-        cmocka_unit_test(test_many_weights),
+        cmocka_unit_test(test_fewer_tiles),      cmocka_unit_test(test_many_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

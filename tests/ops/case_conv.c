@@ -246,7 +246,7 @@ const op_case case_conv[] = {
      * strips as tasks are wanted, each with all panels */
     {.op = "conv",
      .in_count = 3,
-     .in = {S(1, 250, 21, 25), S(40, 250, 3, 3), S(40)},
+     .in = {S(1, 250, 21, 25), S(72, 250, 3, 3), S(72)},
      .dtype = {DH_F32, DH_F32, DH_F32},
      .attr = &same,
      .forward_only = true,
@@ -259,6 +259,23 @@ const op_case case_conv[] = {
      .attr = &same,
      .forward_only = true,
      .winograd_atol = 2e-4},
+    /* weights of which not the transformed ones are kept but the taps */
+    {.op = "conv",
+     .in_count = 3,
+     .in = {S(1, 343, 9, 9), S(340, 343, 3, 3), S(340)},
+     .dtype = {DH_F32, DH_F32, DH_F32},
+     .attr = &same,
+     .forward_only = true,
+     .atol = 2e-4, /* 3087 terms of up to 4 */
+     .winograd_atol = 8e-4},
+    {.op = "conv_dx",
+     .in_count = 3,
+     .in = {S(1, 340, 9, 9), S(340, 343, 3, 3), S(1, 343, 9, 9)},
+     .dtype = {DH_F32, DH_F32, DH_F32},
+     .attr = &same,
+     .forward_only = true,
+     .atol = 2e-4,
+     .winograd_atol = 8e-4},
     /* no images, and windows larger than the image without its pads */
     {.op = "conv",
      .in_count = 2,

@@ -17,6 +17,7 @@
 #define TILES_SHARED 8388608  /* bytes of all strips' tiles, at most, if all panels share them */
 #define KEPT         16777216 /* bytes of transformed weights that are kept, at most */
 #define TOGETHER     4        /* strips for which each task makes its panel's anew, at most */
+#define PANELS_APART 8        /* that many such tasks, at least */
 /* Of fewer tiles in all the weights cost more than they save: of 4x4 with weights that are kept, of
  * 4x4 with others, which need not be read, of 2x2. */
 #define FEW_TILES      24
@@ -31,43 +32,42 @@ typedef struct job {
     const dh_view *from, *to;
     int64_t panels, groups_of_panels;
     bool kept, whole;
-    /* transformed, of each panel [channels / run][36 or 16][run][nr], step elements from one of 36
-     * or 16 to the next; all panels if whole */
+    /* transformed, [channels / run][36 or 16][run][nr] with step elements from one of 36 or 16 to
+     * the next: of each panel if whole, else of the panel of each place */
     float *weights;
     int64_t run, step;
     const float *taps;   /* [panel][channel][9][nr], if they are packed */
-    char *slots, *tiles; /* tiles: of each strip, or of each place if not shared */
+    char *slots, *tiles; /* tiles: of each strip of a round, or of each place if not shared */
     int64_t tiles_bytes, slot;
-    bool shared;    /* all panels find the tiles transformed */
-    int64_t bundle; /* strips that a task makes */
+    bool shared;           /* all panels find the tiles of a round's strips transformed */
+    int64_t round, bundle; /* strips of a round; of those that a task makes */
+    int64_t first, strips; /* of this round */
 } job;
 
 /* What a thread works in. */
 typedef struct room {
-    float *slab, *weights, *sums, *pixels; /* sums: [36 or 16][tile][nr] */
+    float *slab, *sums, *pixels; /* sums: [36 or 16][tile][nr] */
 } room;
+
+static int64_t at_least(int64_t x, int64_t y)
+{
+    return x > y ? x : y;
+}
 
 static int64_t sums_of(const job *j)
 {
     return j->c.elements * DH_WINOGRAD_TILES * j->c.cut.nr;
 }
 
-/* Elements of a panel's transformed weights, if its task makes them. */
-static int64_t panel_room(const job *j)
-{
-    return (j->w.in_channels + 1) * j->c.elements * j->c.cut.nr;
-}
-
 static room room_of(const job *j, int64_t place)
 {
     char *at = j->slots + place * j->slot;
-    room r = {.slab = (float *)(void *)at, .weights = (float *)(void *)(at + DH_WINOGRAD_SLAB)};
-    r.sums = r.weights + (j->whole ? 0 : panel_room(j));
+    room r = {.slab = (float *)(void *)at, .sums = (float *)(void *)(at + DH_WINOGRAD_SLAB)};
     r.pixels = r.sums + sums_of(j);
     return r;
 }
 
-/* Of a strip, or of a place. */
+/* Of a strip, counted from the round's first, or of a place. */
 static float *tiles_of(const job *j, int64_t number)
 {
     return (float *)(void *)(j->tiles + number * j->tiles_bytes);
@@ -75,32 +75,37 @@ static float *tiles_of(const job *j, int64_t number)
 
 /* --- weights --- */
 
-/* Elements of a panel's weights of which there are so many for each pair of channels. */
-static int64_t panel_of(const job *j, int64_t taps)
+/* Elements of a panel's taps; of its transformed weights. */
+static int64_t taps_of_panel(const job *j)
 {
-    return j->w.in_channels * taps * j->c.cut.nr;
+    return j->w.in_channels * 9 * j->c.cut.nr;
+}
+
+static int64_t weights_of_panel(const job *j)
+{
+    return j->w.in_channels / j->run * j->c.elements * j->step;
 }
 
 static int64_t whole_bytes(const job *j)
 {
-    return j->panels * panel_of(j, j->c.elements) * (int64_t)sizeof(float);
+    return j->panels * weights_of_panel(j) * (int64_t)sizeof(float);
 }
 
 static int64_t packed_bytes(const job *j)
 {
-    return j->kept ? whole_bytes(j) : j->panels * panel_of(j, 9) * (int64_t)sizeof(float);
+    return j->kept ? whole_bytes(j) : j->panels * taps_of_panel(j) * (int64_t)sizeof(float);
 }
 
 /* One chunk of a panel's channels, from the packed taps or, without, from the tensor. */
 static void transform(const job *j, int64_t panel, int64_t chunk, float *to)
 {
     int64_t nr = j->c.cut.nr, at = chunk * CHUNK;
-    int64_t length = dh__at_most(CHUNK, j->w.in_channels - chunk * CHUNK);
+    int64_t length = dh__at_most(CHUNK, j->w.in_channels - at);
     int64_t tap = j->taps ? nr : length * nr, channel = j->taps ? 9 * nr : nr;
     _Alignas(64) float packed[9 * CHUNK * 32];
     const float *taps = packed;
     if (j->taps)
-        taps = j->taps + panel * panel_of(j, 9) + chunk * CHUNK * channel;
+        taps = j->taps + panel * taps_of_panel(j) + at * channel;
     else
         dh__conv_pack(&j->w, &j->c.sweep, panel, chunk, packed);
     to += at / j->run * j->step * j->c.elements + at % j->run * nr;
@@ -112,39 +117,45 @@ static void transform_task(void *context, int64_t i)
 {
     const job *j = context;
     int64_t chunks = dh__divide_up(j->w.in_channels, CHUNK), panel = i / chunks;
-    transform(j, panel, i % chunks, j->weights + panel * panel_of(j, j->c.elements));
+    transform(j, panel, i % chunks, j->weights + panel * weights_of_panel(j));
 }
 
-static void transform_all(job *j, void *to)
+static void transform_all(job *j)
 {
-    j->weights = to;
     dh__team_run(j->panels * dh__divide_up(j->w.in_channels, CHUNK), transform_task, j);
 }
+
+typedef struct keep_job {
+    const job *j;
+    float *to;
+} keep_job;
 
 /* The taps of one chunk, a channel's nine one after the other: a task reads them in one stream. */
 static void keep_task(void *context, int64_t i)
 {
-    const job *j = context;
+    const keep_job *k = context;
+    const job *j = k->j;
     int64_t chunks = dh__divide_up(j->w.in_channels, CHUNK), panel = i / chunks, chunk = i % chunks;
     int64_t nr = j->c.cut.nr, length = dh__at_most(CHUNK, j->w.in_channels - chunk * CHUNK);
     _Alignas(64) float packed[9 * CHUNK * 32];
-    float *to = j->weights + panel * panel_of(j, 9) + chunk * CHUNK * 9 * nr;
+    float *to = k->to + panel * taps_of_panel(j) + chunk * CHUNK * 9 * nr;
     dh__conv_pack(&j->w, &j->c.sweep, panel, chunk, packed);
-    for (int64_t k = 0; k < length * 9; k++)
-        memcpy(to + k * nr, packed + (k % 9 * length + k / 9) * nr, (size_t)nr * sizeof *to);
+    for (int64_t at = 0; at < length * 9; at++)
+        memcpy(to + at * nr, packed + (at % 9 * length + at / 9) * nr, (size_t)nr * sizeof *to);
 }
 
-static void keep_taps(job *j, void *to)
+static void keep_taps(const job *j, void *to)
 {
-    j->weights = to;
-    dh__team_run(j->panels * dh__divide_up(j->w.in_channels, CHUNK), keep_task, j);
+    keep_job k = {j, to};
+    dh__team_run(j->panels * dh__divide_up(j->w.in_channels, CHUNK), keep_task, &k);
 }
 
-static const float *weights_of(const job *j, const room *r, int64_t panel)
+static const float *weights_of(const job *j, int64_t panel, int64_t place)
 {
-    if (j->whole) return j->weights + panel * panel_of(j, j->c.elements);
-    for (int64_t c = 0; c * CHUNK < j->w.in_channels; c++) transform(j, panel, c, r->weights);
-    return r->weights;
+    float *weights = j->weights + (j->whole ? panel : place) * weights_of_panel(j);
+    for (int64_t c = 0; c * CHUNK < j->w.in_channels && !j->whole; c++)
+        transform(j, panel, c, weights);
+    return weights;
 }
 
 /* --- products --- */
@@ -212,68 +223,73 @@ static void transform_output(const job *j, const dh__winograd_strip *t, const fl
 }
 
 /* A panel of count strips, whose tiles lie one after the other. */
-static void make_panel(const job *j, const room *r, int64_t panel, int64_t first, int64_t count,
-                       const float *tiles)
+static void make_panel(const job *j, int64_t panel, int64_t strip, int64_t count,
+                       const float *tiles, int64_t place)
 {
+    room r = room_of(j, place);
     int64_t step = j->tiles_bytes / (int64_t)sizeof(float);
-    const float *weights = weights_of(j, r, panel);
+    const float *weights = weights_of(j, panel, place);
     for (int64_t i = 0; i < count; i++) {
-        dh__winograd_strip t = dh__winograd_strip_of(&j->c, first + i);
-        multiply(j, &t, tiles + i * step, weights, r->sums);
-        transform_output(j, &t, r->sums, r->pixels, panel);
+        dh__winograd_strip t = dh__winograd_strip_of(&j->c, strip + i);
+        multiply(j, &t, tiles + i * step, weights, r.sums);
+        transform_output(j, &t, r.sums, r.pixels, panel);
     }
 }
 
-/* Of a strip a block of channels. */
+/* Of a round's strip a block of channels. */
 static void input_task(void *context, int64_t i, int64_t place)
 {
     const job *j = context;
     int64_t blocks = dh__winograd_blocks(&j->c), strip = i / blocks;
-    transform_input(j, strip, i % blocks, room_of(j, place).slab, tiles_of(j, strip));
+    transform_input(j, j->first + strip, i % blocks, room_of(j, place).slab, tiles_of(j, strip));
 }
 
-/* Of a bundle of strips a group of panels. Tasks that follow each other read the same weights or,
- * where these are less, the same tiles. */
+static int64_t groups_of_panels(const job *j)
+{
+    return j->whole ? dh__at_most(j->panels, dh__divide_up(TASKS_WANTED, j->strips)) : j->panels;
+}
+
+/* Of a round's bundle of strips a group of panels. Tasks that follow each other read the same
+ * weights or, where these are less, the same tiles. */
 static void panels_task(void *context, int64_t i, int64_t place)
 {
     const job *j = context;
-    room r = room_of(j, place);
-    int64_t bundles = dh__divide_up(j->c.strips, j->bundle), groups = j->groups_of_panels;
-    bool by_weights = whole_bytes(j) > j->c.strips * j->tiles_bytes;
+    int64_t bundles = dh__divide_up(j->strips, j->bundle), groups = groups_of_panels(j);
+    bool by_weights = whole_bytes(j) > j->strips * j->tiles_bytes;
     int64_t group = by_weights ? i / bundles : i % groups;
     int64_t strip = (by_weights ? i % bundles : i / groups) * j->bundle;
     int64_t end = j->panels * (group + 1) / groups;
     for (int64_t p = j->panels * group / groups; p < end; p++)
-        make_panel(j, &r, p, strip, j->bundle, tiles_of(j, strip));
+        make_panel(j, p, j->first + strip, j->bundle, tiles_of(j, strip), place);
 }
 
 /* All of one strip. */
 static void strip_task(void *context, int64_t strip, int64_t place)
 {
     const job *j = context;
-    room r = room_of(j, place);
     float *tiles = tiles_of(j, place);
     for (int64_t b = 0; b < dh__winograd_blocks(&j->c); b++)
-        transform_input(j, strip, b, r.slab, tiles);
-    for (int64_t p = 0; p < j->panels; p++) make_panel(j, &r, p, strip, 1, tiles);
+        transform_input(j, strip, b, room_of(j, place).slab, tiles);
+    for (int64_t p = 0; p < j->panels; p++) make_panel(j, p, strip, 1, tiles, place);
 }
 
 static void run_strips(job *j)
 {
-    int64_t places = dh__cpu_count(), bundles = dh__divide_up(j->c.strips, j->bundle);
-    if (!j->shared) {
-        dh__team_run_placed(places, j->c.strips, strip_task, j);
-        return;
+    int64_t places = dh__cpu_count();
+    if (!j->shared) dh__team_run_placed(places, j->c.strips, strip_task, j);
+    for (j->first = 0; j->shared && j->first < j->c.strips; j->first += j->round) {
+        j->strips = dh__at_most(j->round, j->c.strips - j->first);
+        int64_t tasks = dh__divide_up(j->strips, j->bundle) * groups_of_panels(j);
+        dh__team_run_placed(places, j->strips * dh__winograd_blocks(&j->c), input_task, j);
+        dh__team_run_placed(places, tasks, panels_task, j);
     }
-    dh__team_run_placed(places, j->c.strips * dh__winograd_blocks(&j->c), input_task, j);
-    dh__team_run_placed(places, bundles * j->groups_of_panels, panels_task, j);
 }
 
 /* --- the implementation --- */
 
 static bool keeps(const dh__conv_sides *s, int side)
 {
-    double bytes = (side + 2) * (side + 2) * (double)sizeof(float);
+    double bytes = (side + 2) * (side + 2) * (double)s->c.groups * (double)sizeof(float);
     return (double)s->c.in_channels * (double)s->c.out_channels * bytes <= KEPT;
 }
 
@@ -288,42 +304,35 @@ static job job_of(const dh__conv_sides *s, int side)
     j.c = dh__winograd_cut_of(s, side, j.w.in_channels);
     j.panels = dh__divide_up(j.w.out_channels, j.c.cut.nr);
     j.kept = keeps(s, side);
-    j.whole = j.kept || j.c.strips > TOGETHER;
+    j.whole = j.kept || j.c.strips > TOGETHER || j.panels < PANELS_APART;
     bool even = j.w.in_channels % CHUNK == 0 && j.w.in_channels / CHUNK <= RUNS_MAX;
     j.run = j.whole && even ? CHUNK : j.w.in_channels;
     j.step = j.run * j.c.cut.nr;
     if (!j.whole) j.step += j.c.cut.nr; /* a power of two would have all meet in few sets of L1 */
     j.tiles_bytes = dh__winograd_tiles_bytes(&j.c);
-    if (!j.c.strips) return j;
-    j.bundle = j.whole ? 1 : j.c.strips;
-    bool few = j.c.strips < TASKS_WANTED && j.panels > 1;
-    j.shared = !j.whole || (few && j.c.strips * j.tiles_bytes <= TILES_SHARED);
-    j.groups_of_panels = j.panels;
-    if (j.whole)
-        j.groups_of_panels = dh__at_most(j.panels, dh__divide_up(TASKS_WANTED, j.c.strips));
+    j.shared = !j.whole || (j.c.strips < TASKS_WANTED && j.panels > 1);
     int64_t pixels = j.c.side * j.c.side * DH_WINOGRAD_TILES * j.c.cut.nr;
-    int64_t own = (j.kept ? 0 : panel_room(&j)) + sums_of(&j) + pixels;
-    j.slot = DH_WINOGRAD_SLAB + own * (int64_t)sizeof(float);
+    j.slot = DH_WINOGRAD_SLAB + (sums_of(&j) + pixels) * (int64_t)sizeof(float);
+    if (!j.c.strips) return j;
+    int64_t fit = at_least(TILES_SHARED / j.tiles_bytes, 1);
+    j.round = j.whole ? dh__at_most(j.c.strips, fit) : j.c.strips;
+    j.bundle = j.whole ? 1 : j.c.strips;
     return j;
 }
 
-static int64_t at_least(int64_t x, int64_t y)
-{
-    return x > y ? x : y;
-}
-
-/* What lies in the scratch behind the shifts, as much as any batch up to this one needs: whole
- * weights, transformed tiles, a slot for each place. */
+/* What lies in the scratch behind the shifts, as much as any batch up to this one needs: weights,
+ * transformed tiles, a slot for each place. */
 static int64_t weights_room(const job *j)
 {
-    return j->whole ? whole_bytes(j) : 0;
+    int64_t whole = j->whole ? whole_bytes(j) : 0, nr = j->c.cut.nr;
+    int64_t panel = (j->w.in_channels + 1) * j->c.elements * nr * (int64_t)sizeof(float);
+    return j->kept ? whole : at_least(whole, dh__at_most(dh__cpu_count(), j->panels) * panel);
 }
 
 static int64_t tiles_room(const job *j)
 {
-    int64_t most = j->kept ? TILES_SHARED : at_least(TILES_SHARED, TOGETHER * j->tiles_bytes);
-    return at_least(dh__at_most(j->c.strips * j->tiles_bytes, most),
-                    dh__cpu_count() * j->tiles_bytes);
+    int64_t fit = at_least(TILES_SHARED / j->tiles_bytes, j->kept ? 1 : TOGETHER);
+    return dh__at_most(j->c.strips, at_least(fit, dh__cpu_count())) * j->tiles_bytes;
 }
 
 static const char *refuse_winograd(const dh_call *call, int side)
@@ -364,8 +373,13 @@ static void pack_winograd(const dh_call *call, int side, void *out)
     job j = job_of(&s, side);
     char *weights = (char *)out + dh__conv_shift_bytes(&s);
     dh__conv_pack_shifts(&s, out);
-    for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++)
-        (j.kept ? transform_all : keep_taps)(&j, weights + j.w.group * packed_bytes(&j));
+    for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++, weights += packed_bytes(&j)) {
+        j.weights = (float *)(void *)weights;
+        if (j.kept)
+            transform_all(&j);
+        else
+            keep_taps(&j, weights);
+    }
 }
 
 static dh_status run_winograd(const dh_call *call, int side)
@@ -378,11 +392,9 @@ static dh_status run_winograd(const dh_call *call, int side)
     j.slots = j.tiles + tiles_room(&j);
     for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++) {
         float *own = packed ? (float *)(void *)(packed + j.w.group * packed_bytes(&j)) : NULL;
-        if (j.kept)
-            j.weights = own;
-        else
-            j.taps = own;
-        if (j.whole && !(own && j.kept)) transform_all(&j, scratch);
+        if (!j.kept) j.taps = own;
+        j.weights = j.kept && own ? own : (float *)(void *)scratch;
+        if (j.whole && j.weights != own) transform_all(&j);
         run_strips(&j);
     }
     return DH_OK;

@@ -9,6 +9,7 @@
 #define BLOCK        DH_WINOGRAD_BLOCK
 #define TILES_LEAST  28      /* with many channels: the weights stream by for so many */
 #define TILES_MEMORY 1048576 /* bytes of a strip's transformed tiles, where that is enough */
+#define WORTH        0.75    /* of the multiplications of a direct sum, which leaves out padding */
 /* With vectors below 512 bits, whose sums take longer, fewer tiles of 4x4 are enough where the
  * transformed weights stay in a cache. */
 #define FEW_TILES_NEAR 12
@@ -79,6 +80,18 @@ int64_t dh__winograd_tiles_bytes(const dh__winograd_cut *c)
     return (dh__at_most(bytes, tile * c->cut.n * c->down * c->across) + 63) / 64 * 64;
 }
 
+/* Of all positions along an axis, those that are not in the padding. */
+static int64_t taps_inside(const dh__conv_axis *a)
+{
+    int64_t count = 0;
+    for (int64_t t = 0; t < a->taps; t++) {
+        int64_t first = a->at[t] < 0 ? -a->at[t] : 0;
+        int64_t end = dh__at_most(a->count, a->in - a->at[t]);
+        if (end > first) count += end - first;
+    }
+    return count;
+}
+
 const char *dh__winograd_refuse(const dh__conv_sides *s, int side, int64_t few)
 {
     const char *choice = getenv("DEEPHEALTH_WINOGRAD");
@@ -94,6 +107,8 @@ const char *dh__winograd_refuse(const dh__conv_sides *s, int side, int64_t few)
     int64_t tiles = c.down * c.across;
     double results = (double)c.sweep.axis[1].count * (double)c.sweep.axis[2].count;
     if (results <= 0.4375 * (double)(side * side * tiles)) return "tiles are half empty";
+    double taps = (double)taps_inside(&c.sweep.axis[1]) * (double)taps_inside(&c.sweep.axis[2]);
+    if ((double)(c.elements * tiles) > WORTH * taps) return "padding leaves few taps to save";
     double weights = (double)s->c.in_channels * (double)s->c.out_channels * (double)c.elements *
                      (double)sizeof(float);
     if (side == 4 && c.cut.nr < 32 && weights <= WEIGHTS_NEAR)

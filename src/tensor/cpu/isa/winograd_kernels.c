@@ -40,7 +40,7 @@ DH_SIMD_INLINE void input_line_4(V r[6], const V d[6])
     r[5] = dh__fma_f32(product, d[1], dh__fma_f32(-sum, d[3], d[5]));
 }
 
-/* g at the points, over what input_line's polynomials are there. */
+/* g at the points, over what input_line_4's polynomials are there. */
 DH_SIMD_INLINE void weight_line_4(V r[6], V g0, V g1, V g2)
 {
     const float at_p = 1 / (2 * P2 * (P2 - Q2)), at_q = 1 / (2 * Q2 * (Q2 - P2));
@@ -105,6 +105,9 @@ DH_SIMD_INLINE void output_line_2(V r[2], const V m[4])
 #define N    4
 #define F(x) x##_2
 #include "winograd_tile.h"
+#undef SIDE
+#undef N
+#undef F
 
 /* --- the gradient of tiles of 4x4 --- */
 
