@@ -14,7 +14,8 @@ A plan asks the implementations of [a convolution](convolution.md) in one order 
 ResNet50 and VGG16 at 224x224 in f32 was run by every implementation that takes it. `taken` is the plan's choice, the times
 are milliseconds, **bold** where another would have been more than 5 % faster than the one that is taken; `cost` is what
 the choice costs then. Predict is forward as in a plan that only predicts: images lie channels last and weights were packed
-before; a training step packs them each time and keeps images packed. GFLOP/s, shares of the peak and errors stand in [the benchmarks](benchmarks.md).
+before; a training step packs them each time and keeps images packed. A cell is empty where the implementation refuses the
+shape or is younger than the row. GFLOP/s, shares of the peak and errors stand in [the benchmarks](benchmarks.md).
 """
 ORDER = ("winograd", "winograd_2x2", "depthwise", "pointwise", "direct", "gemm")
 LATE = 1.05
