@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "conform.h"
 #include "deephealth/version.h"
@@ -339,7 +340,7 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (!parse(argc, argv)) return argc == 2 && !strcmp(argv[1], "--help") ? 0 : 2;
     const char *isa = getenv("DEEPHEALTH_ISA");
-    if (isa && strcmp(isa, dh_isa())) {
+    if (isa && isa[0] && strcasecmp(isa, dh_isa())) {
         printf("skipped: DEEPHEALTH_ISA is \"%s\", which this CPU has not\n", isa);
         return 77;
     }

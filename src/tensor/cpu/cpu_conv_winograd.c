@@ -18,8 +18,8 @@
 #define KEPT         16777216 /* bytes of transformed weights that are kept, at most */
 #define TOGETHER     4        /* strips for which each task makes its panel's anew, at most */
 #define PANELS_APART 8        /* that many such tasks, at least */
-/* Of fewer tiles in all the weights cost more than they save: of 4x4 with weights that are kept, of
- * 4x4 with others, which need not be read, of 2x2. */
+/* Of fewer tiles in all the weights cost more than they save: of 4x4 with weights that are read, of
+ * 4x4 with those that tasks make, of 2x2. */
 #define FEW_TILES      24
 #define FEW_TILES_ANEW 9
 #define FEW_TILES_2X2  9
@@ -30,7 +30,7 @@ typedef struct job {
     dh__conv_weights w;
     dh__winograd_cut c;
     const dh_view *from, *to;
-    int64_t panels, groups_of_panels;
+    int64_t panels;
     bool kept, whole;
     /* transformed, [channels / run][36 or 16][run][nr] with step elements from one of 36 or 16 to
      * the next: of each panel if whole, else of the panel of each place */
@@ -293,6 +293,13 @@ static bool keeps(const dh__conv_sides *s, int side)
     return (double)s->c.in_channels * (double)s->c.out_channels * bytes <= KEPT;
 }
 
+/* Are weights that are not kept made by the tasks, where strips are few? There must be enough. */
+static bool apart(const dh__conv_sides *s, int side)
+{
+    int64_t results = s->to_large ? s->c.in_channels : s->c.out_channels;
+    return !keeps(s, side) && results > (PANELS_APART - 1) * dh__gemm_kernels_now()->nr[0];
+}
+
 static job job_of(const dh__conv_sides *s, int side)
 {
     bool to_large = s->to_large;
@@ -304,7 +311,7 @@ static job job_of(const dh__conv_sides *s, int side)
     j.c = dh__winograd_cut_of(s, side, j.w.in_channels);
     j.panels = dh__divide_up(j.w.out_channels, j.c.cut.nr);
     j.kept = keeps(s, side);
-    j.whole = j.kept || j.c.strips > TOGETHER || j.panels < PANELS_APART;
+    j.whole = !apart(s, side) || j.c.strips > TOGETHER;
     bool even = j.w.in_channels % CHUNK == 0 && j.w.in_channels / CHUNK <= RUNS_MAX;
     j.run = j.whole && even ? CHUNK : j.w.in_channels;
     j.step = j.run * j.c.cut.nr;
@@ -326,13 +333,15 @@ static int64_t weights_room(const job *j)
 {
     int64_t whole = j->whole ? whole_bytes(j) : 0, nr = j->c.cut.nr;
     int64_t panel = (j->w.in_channels + 1) * j->c.elements * nr * (int64_t)sizeof(float);
-    return j->kept ? whole : at_least(whole, dh__at_most(dh__cpu_count(), j->panels) * panel);
+    if (!apart(j->w.s, (int)j->c.side)) return whole;
+    return at_least(whole, dh__at_most(dh__cpu_count(), j->panels) * panel);
 }
 
 static int64_t tiles_room(const job *j)
 {
-    int64_t fit = at_least(TILES_SHARED / j->tiles_bytes, j->kept ? 1 : TOGETHER);
-    return dh__at_most(j->c.strips, at_least(fit, dh__cpu_count())) * j->tiles_bytes;
+    int64_t fit = dh__at_most(TILES_SHARED / j->tiles_bytes, TASKS_WANTED);
+    fit = at_least(at_least(fit, dh__cpu_count()), j->kept ? 1 : TOGETHER);
+    return dh__at_most(j->c.strips, fit) * j->tiles_bytes;
 }
 
 static const char *refuse_winograd(const dh_call *call, int side)
@@ -342,7 +351,7 @@ static const char *refuse_winograd(const dh_call *call, int side)
     /* the same window in two places of a tile differs in its last bits */
     if (call->exact_ties) return "ties must stay ties";
     dh__conv_sides s = dh__conv_sides_of(call);
-    int64_t few = side == 2 ? FEW_TILES_2X2 : keeps(&s, side) ? FEW_TILES : FEW_TILES_ANEW;
+    int64_t few = side == 2 ? FEW_TILES_2X2 : apart(&s, side) ? FEW_TILES_ANEW : FEW_TILES;
     return dh__winograd_refuse(&s, side, few);
 }
 

@@ -11,7 +11,7 @@
 #define TILES_MEMORY 1048576 /* bytes of a strip's transformed tiles, where that is enough */
 #define WORTH        0.75    /* of the multiplications of a direct sum, which leaves out padding */
 /* With vectors below 512 bits, whose sums take longer, fewer tiles of 4x4 are enough where the
- * transformed weights stay in a cache. */
+ * transformed weights of a group stay in a cache. */
 #define FEW_TILES_NEAR 12
 #define WEIGHTS_NEAR   4194304 /* bytes */
 
