@@ -143,6 +143,11 @@ static const dh_conv_attr lopsided = {.group = 1, .pads = N4(2, 0, 0, 1)};
         .op = OP, .in_count = 3, .in = {__VA_ARGS__}, .attr = &ATTR, .forward_only = true, \
         .atol = 1e-4, .winograd_atol = 1e-3                                                \
     }
+#define STRIPS(OP, ATOL, WINOGRAD_ATOL, ...)                                              \
+    {                                                                                     \
+        .op = OP, .in_count = 3, .in = {__VA_ARGS__}, .dtype = {DH_F32, DH_F32, DH_F32},  \
+        .attr = &same, .forward_only = true, .atol = ATOL, .winograd_atol = WINOGRAD_ATOL \
+    }
 #define NEAR_CONV(ATTR, X, W, Y, O) NEAR("conv", ATTR, X, W, S(O))
 #define NEAR_DX(ATTR, X, W, Y, O)   NEAR("conv_dx", ATTR, Y, W, X)
 #define NEAR_DW(ATTR, X, W, Y, O)   NEAR("conv_dw", ATTR, X, Y, W)
@@ -243,40 +248,13 @@ const op_case case_conv[] = {
      .attr = &same,
      .forward_only = true,
      .atol = 2e-4},
-    /* Winograd's strips: two whose tiles all panels share, less than their weights; and as many
-     * strips as tasks are wanted, each with all panels */
-    {.op = "conv",
-     .in_count = 3,
-     .in = {S(1, 250, 21, 25), S(72, 250, 3, 3), S(72)},
-     .dtype = {DH_F32, DH_F32, DH_F32},
-     .attr = &same,
-     .forward_only = true,
-     .atol = 2e-4, /* 2250 terms of up to 4 */
-     .winograd_atol = 8e-4},
-    {.op = "conv",
-     .in_count = 3,
-     .in = {S(16, 16, 21, 22), S(40, 16, 3, 3), S(40)},
-     .dtype = {DH_F32, DH_F32, DH_F32},
-     .attr = &same,
-     .forward_only = true,
-     .winograd_atol = 2e-4},
-    /* weights of which not the transformed ones are kept but the taps */
-    {.op = "conv",
-     .in_count = 3,
-     .in = {S(1, 343, 9, 9), S(340, 343, 3, 3), S(340)},
-     .dtype = {DH_F32, DH_F32, DH_F32},
-     .attr = &same,
-     .forward_only = true,
-     .atol = 2e-4, /* 3087 terms of up to 4 */
-     .winograd_atol = 8e-4},
-    {.op = "conv_dx",
-     .in_count = 3,
-     .in = {S(1, 340, 9, 9), S(340, 343, 3, 3), S(1, 343, 9, 9)},
-     .dtype = {DH_F32, DH_F32, DH_F32},
-     .attr = &same,
-     .forward_only = true,
-     .atol = 2e-4,
-     .winograd_atol = 8e-4},
+    /* Winograd's strips: two whose tiles all panels share, less than their weights (2250 terms of
+     * up to 4); and as many strips as tasks are wanted, each with all panels */
+    STRIPS("conv", 2e-4, 8e-4, S(1, 250, 21, 25), S(72, 250, 3, 3), S(72)),
+    STRIPS("conv", 0, 2e-4, S(16, 16, 21, 22), S(40, 16, 3, 3), S(40)),
+    /* weights of which not the transformed ones are kept but the taps; 3087 terms */
+    STRIPS("conv", 2e-4, 8e-4, S(1, 343, 9, 9), S(340, 343, 3, 3), S(340)),
+    STRIPS("conv_dx", 2e-4, 8e-4, S(1, 340, 9, 9), S(340, 343, 3, 3), S(1, 343, 9, 9)),
     /* no images, and windows larger than the image without its pads */
     {.op = "conv",
      .in_count = 2,

@@ -9,7 +9,6 @@
 #include "team.h"
 #include "winograd_strips.h"
 
-#define FEW_TILES     24
 #define CHANNELS_MAX  128 /* input channels of a task */
 #define PANELS_A_TASK 4
 #define TASKS_WANTED  16
@@ -180,7 +179,7 @@ static const char *refuse_winograd_dw(const dh_call *call)
     const char *reason = dh__conv_direct_dw.refuse(call);
     if (reason) return reason;
     dh__conv_sides s = dh__conv_sides_of(call);
-    return dh__winograd_refuse(&s, 4, FEW_TILES);
+    return dh__winograd_refuse(&s, 4, dh__winograd_few(&s));
 }
 
 static int64_t sums_bytes(const job *j)

@@ -18,11 +18,10 @@
 #define KEPT         16777216 /* bytes of transformed weights that are kept, at most */
 #define TOGETHER     4        /* strips for which each task makes its panel's anew, at most */
 #define PANELS_APART 8        /* that many such tasks, at least */
-/* Of fewer tiles in all the weights cost more than they save: of 4x4 with weights that are read, of
- * 4x4 with those that tasks make, of 2x2. */
-#define FEW_TILES      24
-#define FEW_TILES_ANEW 9
-#define FEW_TILES_2X2  9
+/* Of fewer tiles in all the weights cost more than they save: of 4x4 with weights that tasks make,
+ * which need not be read; of 2x2. */
+#define FEW_TILES_APART 9
+#define FEW_TILES_2X2   9
 
 /* Transformed weights are kept, or made by each run as a whole or, for few strips, a panel's by the
  * task that makes the panel. */
@@ -36,7 +35,7 @@ typedef struct job {
      * the next: of each panel if whole, else of the panel of each place */
     float *weights;
     int64_t run, step;
-    const float *taps;   /* [panel][channel][9][nr], if they are packed */
+    float *taps;         /* [panel][channel][9][nr], if they are packed */
     char *slots, *tiles; /* tiles: of each strip of a round, or of each place if not shared */
     int64_t tiles_bytes, slot;
     bool shared;           /* all panels find the tiles of a round's strips transformed */
@@ -48,11 +47,6 @@ typedef struct job {
 typedef struct room {
     float *slab, *sums, *pixels; /* sums: [36 or 16][tile][nr] */
 } room;
-
-static int64_t at_least(int64_t x, int64_t y)
-{
-    return x > y ? x : y;
-}
 
 static int64_t sums_of(const job *j)
 {
@@ -120,34 +114,23 @@ static void transform_task(void *context, int64_t i)
     transform(j, panel, i % chunks, j->weights + panel * weights_of_panel(j));
 }
 
-static void transform_all(job *j)
-{
-    dh__team_run(j->panels * dh__divide_up(j->w.in_channels, CHUNK), transform_task, j);
-}
-
-typedef struct keep_job {
-    const job *j;
-    float *to;
-} keep_job;
-
 /* The taps of one chunk, a channel's nine one after the other: a task reads them in one stream. */
 static void keep_task(void *context, int64_t i)
 {
-    const keep_job *k = context;
-    const job *j = k->j;
+    const job *j = context;
     int64_t chunks = dh__divide_up(j->w.in_channels, CHUNK), panel = i / chunks, chunk = i % chunks;
     int64_t nr = j->c.cut.nr, length = dh__at_most(CHUNK, j->w.in_channels - chunk * CHUNK);
     _Alignas(64) float packed[9 * CHUNK * 32];
-    float *to = k->to + panel * taps_of_panel(j) + chunk * CHUNK * 9 * nr;
+    float *to = j->taps + panel * taps_of_panel(j) + chunk * CHUNK * 9 * nr;
     dh__conv_pack(&j->w, &j->c.sweep, panel, chunk, packed);
     for (int64_t at = 0; at < length * 9; at++)
         memcpy(to + at * nr, packed + (at % 9 * length + at / 9) * nr, (size_t)nr * sizeof *to);
 }
 
-static void keep_taps(const job *j, void *to)
+/* task for each chunk of each panel */
+static void run_chunks(job *j, void (*task)(void *context, int64_t i))
 {
-    keep_job k = {j, to};
-    dh__team_run(j->panels * dh__divide_up(j->w.in_channels, CHUNK), keep_task, &k);
+    dh__team_run(j->panels * dh__divide_up(j->w.in_channels, CHUNK), task, j);
 }
 
 static const float *weights_of(const job *j, int64_t panel, int64_t place)
@@ -321,7 +304,7 @@ static job job_of(const dh__conv_sides *s, int side)
     int64_t pixels = j.c.side * j.c.side * DH_WINOGRAD_TILES * j.c.cut.nr;
     j.slot = DH_WINOGRAD_SLAB + (sums_of(&j) + pixels) * (int64_t)sizeof(float);
     if (!j.c.strips) return j;
-    int64_t fit = at_least(TILES_SHARED / j.tiles_bytes, 1);
+    int64_t fit = dh__at_least(TILES_SHARED / j.tiles_bytes, 1);
     j.round = j.whole ? dh__at_most(j.c.strips, fit) : j.c.strips;
     j.bundle = j.whole ? 1 : j.c.strips;
     return j;
@@ -334,13 +317,13 @@ static int64_t weights_room(const job *j)
     int64_t whole = j->whole ? whole_bytes(j) : 0, nr = j->c.cut.nr;
     int64_t panel = (j->w.in_channels + 1) * j->c.elements * nr * (int64_t)sizeof(float);
     if (!apart(j->w.s, (int)j->c.side)) return whole;
-    return at_least(whole, dh__at_most(dh__cpu_count(), j->panels) * panel);
+    return dh__at_least(whole, dh__at_most(dh__cpu_count(), j->panels) * panel);
 }
 
 static int64_t tiles_room(const job *j)
 {
     int64_t fit = dh__at_most(TILES_SHARED / j->tiles_bytes, TASKS_WANTED);
-    fit = at_least(at_least(fit, dh__cpu_count()), j->kept ? 1 : TOGETHER);
+    fit = dh__at_least(dh__at_least(fit, dh__cpu_count()), j->kept ? 1 : TOGETHER);
     return dh__at_most(j->c.strips, fit) * j->tiles_bytes;
 }
 
@@ -351,8 +334,8 @@ static const char *refuse_winograd(const dh_call *call, int side)
     /* the same window in two places of a tile differs in its last bits */
     if (call->exact_ties) return "ties must stay ties";
     dh__conv_sides s = dh__conv_sides_of(call);
-    int64_t few = side == 2 ? FEW_TILES_2X2 : apart(&s, side) ? FEW_TILES_ANEW : FEW_TILES;
-    return dh__winograd_refuse(&s, side, few);
+    int64_t few = apart(&s, side) ? FEW_TILES_APART : dh__winograd_few(&s);
+    return dh__winograd_refuse(&s, side, side == 2 ? FEW_TILES_2X2 : few);
 }
 
 /* Not less than what those need that take a batch of fewer tiles. */
@@ -383,11 +366,8 @@ static void pack_winograd(const dh_call *call, int side, void *out)
     char *weights = (char *)out + dh__conv_shift_bytes(&s);
     dh__conv_pack_shifts(&s, out);
     for (j.w.group = 0; j.w.group < s.c.groups; j.w.group++, weights += packed_bytes(&j)) {
-        j.weights = (float *)(void *)weights;
-        if (j.kept)
-            transform_all(&j);
-        else
-            keep_taps(&j, weights);
+        *(j.kept ? &j.weights : &j.taps) = (float *)(void *)weights;
+        run_chunks(&j, j.kept ? transform_task : keep_task);
     }
 }
 
@@ -403,7 +383,7 @@ static dh_status run_winograd(const dh_call *call, int side)
         float *own = packed ? (float *)(void *)(packed + j.w.group * packed_bytes(&j)) : NULL;
         if (!j.kept) j.taps = own;
         j.weights = j.kept && own ? own : (float *)(void *)scratch;
-        if (j.whole && j.weights != own) transform_all(&j);
+        if (j.whole && j.weights != own) run_chunks(&j, transform_task);
         run_strips(&j);
     }
     return DH_OK;

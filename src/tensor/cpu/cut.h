@@ -15,6 +15,11 @@ static inline int64_t dh__at_most(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static inline int64_t dh__at_least(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* Bytes up to whole lines of the cache. */
 static inline int64_t dh__whole_lines(int64_t bytes)
 {

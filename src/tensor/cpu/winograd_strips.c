@@ -10,8 +10,10 @@
 #define TILES_LEAST  28      /* with many channels: the weights stream by for so many */
 #define TILES_MEMORY 1048576 /* bytes of a strip's transformed tiles, where that is enough */
 #define WORTH        0.75    /* of the multiplications of a direct sum, which leaves out padding */
-/* With vectors below 512 bits, whose sums take longer, fewer tiles of 4x4 are enough where the
- * transformed weights of a group stay in a cache. */
+/* Of fewer tiles of 4x4 in all the weights cost more than they save; of half as many with vectors
+ * below 512 bits, whose sums take longer, where the transformed weights of a group stay in a cache.
+ */
+#define FEW_TILES      24
 #define FEW_TILES_NEAR 12
 #define WEIGHTS_NEAR   4194304 /* bytes */
 
@@ -77,7 +79,14 @@ int64_t dh__winograd_tiles_bytes(const dh__winograd_cut *c)
     int64_t tile = tile_bytes(c);
     int64_t bytes = tile * TILES_LEAST > TILES_MEMORY ? tile * TILES_LEAST : TILES_MEMORY;
     bytes = dh__at_most(bytes, tile * DH_WINOGRAD_TILES);
-    return (dh__at_most(bytes, tile * c->cut.n * c->down * c->across) + 63) / 64 * 64;
+    return dh__whole_lines(dh__at_most(bytes, tile * c->cut.n * c->down * c->across));
+}
+
+int64_t dh__winograd_few(const dh__conv_sides *s)
+{
+    double weights = (double)s->c.in_channels * (double)s->c.out_channels * 36 * sizeof(float);
+    bool narrow = dh__gemm_kernels_now()->nr[0] < 32;
+    return narrow && weights <= WEIGHTS_NEAR ? FEW_TILES_NEAR : FEW_TILES;
 }
 
 /* Of all positions along an axis, those that are not in the padding. */
@@ -109,10 +118,6 @@ const char *dh__winograd_refuse(const dh__conv_sides *s, int side, int64_t few)
     if (results <= 0.4375 * (double)(side * side * tiles)) return "tiles are half empty";
     double taps = (double)taps_inside(&c.sweep.axis[1]) * (double)taps_inside(&c.sweep.axis[2]);
     if ((double)(c.elements * tiles) > WORTH * taps) return "padding leaves few taps to save";
-    double weights = (double)s->c.in_channels * (double)s->c.out_channels * (double)c.elements *
-                     (double)sizeof(float);
-    if (side == 4 && c.cut.nr < 32 && weights <= WEIGHTS_NEAR)
-        few = dh__at_most(few, FEW_TILES_NEAR);
     if ((double)s->c.n * (double)tiles < (double)few)
         return "too few tiles to transform weights for";
     return NULL;

@@ -32,8 +32,9 @@ typedef struct dh__winograd_strip {
     int64_t tiles;
 } dh__winograd_strip;
 
-/* Why the call's shapes are not taken, NULL if they are. few: of fewer tiles in all the weights
- * cost more than they save. */
+/* Tiles of 4x4 in all that are worth the weights, at least. */
+int64_t dh__winograd_few(const dh__conv_sides *s);
+/* Why the call's shapes are not taken, NULL if they are. few: tiles in all, at least. */
 const char *dh__winograd_refuse(const dh__conv_sides *s, int side, int64_t few);
 
 dh__winograd_cut dh__winograd_cut_of(const dh__conv_sides *s, int side, int64_t channels);
