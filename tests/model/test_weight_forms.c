@@ -94,11 +94,39 @@ static void test_many_weights(void **state)
     dh_model_free(net);
 }
 
+static void take_log(dh_log_level level, const char *text, void *payload)
+{
+    char *log = payload;
+    if (level == DH_LOG_WARNING) strncat(log, text, 1023 - strlen(log));
+}
+
+/* A switch that says neither 0 nor 1 is told, once. */
+static void test_unknown_switch(void **state)
+{
+    (void)state;
+    char log[1024] = "";
+    dh_model *net = dh_model_new("net");
+    dh_layer *h = dh_conv2d(dh_input(net, {32, 24, 24}), 32, {3, 3}, .padding = "same");
+    assert_ok(dh_build(net, dh_relu(dh_conv2d(h, 32, {3, 3})), .seed = 3));
+    assert_int_equal(setenv("DEEPHEALTH_WINOGRAD", "off", 1), 0);
+    dh_set_log(take_log, log);
+    dh_session *session;
+    assert_ok(dh_session_new(&session, net, .batch_size = 1));
+    dh_set_log(NULL, NULL);
+    assert_int_equal(unsetenv("DEEPHEALTH_WINOGRAD"), 0);
+    const char *told = strstr(log, "DEEPHEALTH_WINOGRAD is \"off\", must be 0 or 1; 1 is used");
+    assert_non_null(told);
+    assert_null(strstr(told + 1, "DEEPHEALTH_WINOGRAD"));
+    dh_session_free(session);
+    dh_model_free(net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fewer_tiles),
         cmocka_unit_test(test_many_weights),
+        cmocka_unit_test(test_unknown_switch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

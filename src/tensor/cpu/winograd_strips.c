@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "winograd_strips.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,11 +102,21 @@ static int64_t taps_inside(const dh__conv_axis *a)
     return count;
 }
 
+static bool switched_off(void)
+{
+    static atomic_flag told = ATOMIC_FLAG_INIT;
+    const char *choice = getenv("DEEPHEALTH_WINOGRAD");
+    if (!choice || !choice[0] || !strcmp(choice, "1")) return false;
+    if (!strcmp(choice, "0")) return true;
+    if (!atomic_flag_test_and_set(&told))
+        dh__log(DH_LOG_WARNING, "DEEPHEALTH_WINOGRAD is \"%s\", must be 0 or 1; 1 is used", choice);
+    return false;
+}
+
 const char *dh__winograd_refuse(const dh__conv_sides *s, int side, int64_t few)
 {
-    const char *choice = getenv("DEEPHEALTH_WINOGRAD");
     const dh__windows *w = &s->c.w;
-    if (choice && strcmp(choice, "0") == 0) return "DEEPHEALTH_WINOGRAD=0 switches it off";
+    if (switched_off()) return "DEEPHEALTH_WINOGRAD=0 switches it off";
     if (s->size != sizeof(float)) return "dtype is not f32";
     if (w->size[0] != 1 || w->in[0] != 1 || w->begin[0] || w->end[0]) return "three spatial axes";
     if (w->size[1] != 3 || w->size[2] != 3) return "window is not 3x3";
