@@ -123,3 +123,33 @@ dh__conv_tap dh__conv_tap_of(const dh__conv_sides *s, int64_t index)
     }
     return t;
 }
+
+/* Row by row of the positions, their strides apart in the channel. */
+#define GATHER(T)                                                                   \
+    for (int64_t run; count > 0; count -= run, x = 0) {                             \
+        const T *row = (const T *)(const void *)channel +                           \
+                       (z * w->stride[0] * w->in[1] + y * w->stride[1]) * w->in[2]; \
+        T *to = buffer;                                                             \
+        run = dh__at_most(w->out[2] - x, count);                                    \
+        for (int64_t i = 0; i < run; i++) to[i] = row[(x + i) * step];              \
+        buffer = to + run;                                                          \
+        if (++y == w->out[1]) {                                                     \
+            y = 0;                                                                  \
+            z++;                                                                    \
+        }                                                                           \
+    }
+
+const char *dh__conv_pixels(const dh__conv_sides *s, const char *channel, int64_t begin,
+                            int64_t count, void *buffer)
+{
+    const dh__windows *w = &s->c.w;
+    if (dh__conv_dense(s)) return channel + begin * s->size;
+    const char *gathered = buffer;
+    int64_t x = begin % w->out[2], y = begin / w->out[2] % w->out[1];
+    int64_t z = begin / w->out[2] / w->out[1], step = w->stride[2];
+    if (s->size == 8)
+        GATHER(double)
+    else
+        GATHER(float)
+    return gathered;
+}

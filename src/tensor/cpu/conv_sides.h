@@ -53,6 +53,17 @@ static inline char *dh__conv_plane(const dh__conv_sides *s, const dh_view *view,
     return (char *)view->data + (n * view->stride[0] + channel * view->stride[1]) * s->size;
 }
 
+/* Do the windows move by one? */
+static inline bool dh__conv_dense(const dh__conv_sides *s)
+{
+    return s->c.w.stride[0] == 1 && s->c.w.stride[1] == 1 && s->c.w.stride[2] == 1;
+}
+
+/* Elements of a channel of the large side that a window of one element meets at count positions
+ * from begin on: in the channel, where they lie one by one, else gathered in the buffer. */
+const char *dh__conv_pixels(const dh__conv_sides *s, const char *channel, int64_t begin,
+                            int64_t count, void *buffer);
+
 extern const dh_impl dh__conv_winograd, dh__conv_winograd_2x2, dh__conv_winograd_dw,
     dh__conv_pointwise, dh__conv_direct, dh__conv_direct_dw, dh__conv_plain;
 

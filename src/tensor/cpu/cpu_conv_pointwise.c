@@ -55,37 +55,6 @@ static bool shared(const job *j)
 
 /* --- pixels --- */
 
-/* Pixels of a channel, row by row of the result, its strides apart in the input. */
-#define GATHER(T)                                                                   \
-    for (int64_t run; count > 0; count -= run, x = 0) {                             \
-        const T *row = (const T *)(const void *)from +                              \
-                       (z * w->stride[0] * w->in[1] + y * w->stride[1]) * w->in[2]; \
-        T *to = (T *)(void *)out;                                                   \
-        run = dh__at_most(w->out[2] - x, count);                                    \
-        for (int64_t i = 0; i < run; i++) to[i] = row[(x + i) * step];              \
-        out += run * (int64_t)sizeof(T);                                            \
-        if (++y == w->out[1]) {                                                     \
-            y = 0;                                                                  \
-            z++;                                                                    \
-        }                                                                           \
-    }
-
-static void gather(const job *j, const block *b, const char *from, char *out)
-{
-    const dh__windows *w = &j->s->c.w;
-    int64_t x = b->begin % w->out[2], y = b->begin / w->out[2] % w->out[1];
-    int64_t z = b->begin / w->out[2] / w->out[1], count = b->end - b->begin, step = w->stride[2];
-    if (j->f64)
-        GATHER(double)
-    else
-        GATHER(float)
-}
-
-static bool dense(const job *j)
-{
-    return j->s->c.w.stride[0] == 1 && j->s->c.w.stride[1] == 1 && j->s->c.w.stride[2] == 1;
-}
-
 /* Channels [c, end) of one image's pixels of the block into panels [input channel][nr]. Channel by
  * channel, because that is how they lie; what is missing in the last panel is made zero. */
 static void pack_pixels(const job *j, const block *b, int64_t n, int64_t c, int64_t end, char *out)
@@ -96,12 +65,7 @@ static void pack_pixels(const job *j, const block *b, int64_t n, int64_t c, int6
     char *last = out + whole * panel * j->size + c * row;
     for (out += c * row; c < end; c++, out += row, last += row) {
         const char *from = dh__conv_plane(j->s, j->from, n, j->group * j->in_channels + c);
-        if (dense(j)) {
-            from += b->begin * j->size;
-        } else {
-            gather(j, b, from, gathered);
-            from = gathered;
-        }
+        from = dh__conv_pixels(j->s, from, b->begin, b->end - b->begin, gathered);
         j->kernels->pack_copy[j->f64](out, panel, from, j->nr, (int)j->nr, (int)j->nr, whole);
         if (!rest) continue;
         memcpy(last, from + whole * row, (size_t)(rest * j->size));
