@@ -116,6 +116,15 @@ static const dh_conv_attr point_volume = {.group = 1, .strides = N3(2, 1, 2)};
         M(point_series, C(2, 7, 1300), C(15, 7, 1), C(2, 15, 650), 15),       \
         M(point_volume, C(2, 7, 6, 5, 9), C(15, 7, 1, 1, 1), C(2, 15, 3, 5, 5), 15)
 
+/* The gradient of weights of one element: rows and columns for several tasks, chunks of several
+ * images and of parts of one, shares, either side turned, positions that lie apart. */
+#define POINTS_DW(M)                                                            \
+    M(plain, C(29, 9, 4, 5), C(270, 9, 1, 1), C(29, 270, 4, 5), 270),           \
+        M(plain, C(1, 271, 17, 19), C(270, 271, 1, 1), C(1, 270, 17, 19), 270), \
+        M(groups_2, C(7, 80, 6, 6), C(32, 40, 1, 1), C(7, 32, 6, 6), 32),       \
+        M(point_stride, C(40, 33, 9, 9), C(10, 33, 1, 1), C(40, 10, 5, 5), 10), \
+        M(point_series, C(3, 12, 600), C(20, 12, 1), C(3, 20, 300), 20)
+
 /* Sums of 4100 terms of up to 4. */
 #define LONG(OP, ...)                                                                       \
     {                                                                                       \
@@ -206,6 +215,7 @@ const op_case case_conv[] = {
     DIRECT(LARGE_DX),
     DIRECT(DIRECT_DW),
     POINTS(DIRECT_DW),
+    POINTS_DW(DIRECT_DW),
     LONG("conv_dw", C(2, 4100, 5, 3), C(2, 2, 5, 3), C(2, 4100, 1, 1)),
     WINOGRAD(NEAR_CONV),
     WINOGRAD(NEAR_DX),

@@ -65,6 +65,6 @@ const char *dh__conv_pixels(const dh__conv_sides *s, const char *channel, int64_
                             int64_t count, void *buffer);
 
 extern const dh_impl dh__conv_winograd, dh__conv_winograd_2x2, dh__conv_winograd_dw,
-    dh__conv_pointwise, dh__conv_direct, dh__conv_direct_dw, dh__conv_plain;
+    dh__conv_pointwise, dh__conv_pointwise_dw, dh__conv_direct, dh__conv_direct_dw, dh__conv_plain;
 
 #endif

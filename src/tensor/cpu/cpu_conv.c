@@ -275,6 +275,10 @@ const dh_impl *const dh_cpu_conv[] = {
     &conv_gemm,          &dh__conv_plain,        NULL};
 const dh_impl *const dh_cpu_conv_dx[] = OF_RESULTS;
 const dh_impl *const dh_cpu_conv_transpose[] = OF_RESULTS;
-const dh_impl *const dh_cpu_conv_dw[] = {&dh__conv_winograd_dw, &dh__conv_depthwise_dw,
-                                         &dh__conv_direct_dw,   &conv_gemm,
-                                         &dh__conv_plain,       NULL};
+const dh_impl *const dh_cpu_conv_dw[] = {&dh__conv_winograd_dw,
+                                         &dh__conv_depthwise_dw,
+                                         &dh__conv_pointwise_dw,
+                                         &dh__conv_direct_dw,
+                                         &conv_gemm,
+                                         &dh__conv_plain,
+                                         NULL};
