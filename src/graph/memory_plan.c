@@ -47,8 +47,15 @@ static void find_lifetimes(dh__plan *plan)
     }
 }
 
+/* Elements of the same number lie in the same place of equal buffers. */
+static bool lie_alike(const dh_view *a, const dh_view *b)
+{
+    if (dh__view_contiguous(a) && dh__view_contiguous(b)) return true;
+    return !memcmp(a->stride, b->stride, (size_t)a->ndim * sizeof *a->stride);
+}
+
 /* Input k of node i may give its buffer to output 0: it dies here, fills its buffer, and no other
- * input looks at that buffer in another way. */
+ * input looks at that buffer in another way, or reads elements that are written already. */
 static bool may_overwrite(const dh__plan *plan, int i, int k)
 {
     const dh__graph *g = plan->graph;
@@ -56,11 +63,12 @@ static bool may_overwrite(const dh__plan *plan, int i, int k)
     dh_value x = n->in[k], y = n->out[0], base = plan->slots[x].base;
     const dh_view *vx = &plan->views[x], *vy = &plan->views[y];
     if (g->values[base].home != DH_HOME_ARENA || plan->slots[base].last != i) return false;
-    if (vx->dtype != vy->dtype || !dh__same_shape(vx, vy) || !dh__view_contiguous(vx)) return false;
-    if (!dh__view_contiguous(vy)) return false;
+    if (vx->dtype != vy->dtype || !dh__same_shape(vx, vy) || !lie_alike(vx, vy)) return false;
     if (plan->slots[x].shift || bytes_of(&plan->views[base]) != bytes_of(vx)) return false;
-    for (int j = 0; j < n->in_count; j++)
-        if (plan->slots[n->in[j]].base == base && n->in[j] != x) return false;
+    for (int j = 0; j < n->in_count; j++) {
+        bool takes = j < 32 && (dh__ops[n->op]->inplace >> j & 1u);
+        if (plan->slots[n->in[j]].base == base && (n->in[j] != x || !takes)) return false;
+    }
     return true;
 }
 

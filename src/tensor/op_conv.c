@@ -324,9 +324,10 @@ static const dh_field transpose_fields[] = {
                               __VA_ARGS__}
 
 /* With gamma, beta, mean and var the sum is normalised by them before the activation; a bias, if
- * there is one, comes before them all; what is added, behind them. */
-CONV_OP(conv, conv_fields, 2, 8, .onnx = "Conv", .flops = flops_conv, .parameters = parameters_of,
-        .in_names = "x|weight|bias|gamma|beta|mean|var|add");
+ * there is one, comes before them all; what is added, behind them: it alone has the shape of the
+ * result, which may take its memory. */
+CONV_OP(conv, conv_fields, 2, 8, .inplace = 0xfc, .onnx = "Conv", .flops = flops_conv,
+        .parameters = parameters_of, .in_names = "x|weight|bias|gamma|beta|mean|var|add");
 CONV_OP(conv_dx, gradient_fields, 3, 3, .like = 1u << 2, .flops = flops_conv_dx,
         .in_names = "dy|weight|x");
 CONV_OP(conv_dw, gradient_fields, 3, 3, .like = 1u << 2, .flops = flops_conv_dw,

@@ -73,6 +73,65 @@ static void test_not_in_place(void **state)
     }
 }
 
+enum { ROWS = 2, CHANNELS = 8, PIXELS = 15, ELEMENTS = ROWS * CHANNELS * PIXELS };
+
+static void mix(const float *x, const float *w, float *y)
+{
+    for (int i = 0; i < ELEMENTS; i++) {
+        int n = i / (CHANNELS * PIXELS), o = i / PIXELS % CHANNELS, at = i % PIXELS;
+        y[i] = 0;
+        for (int c = 0; c < CHANNELS; c++)
+            y[i] += w[o * CHANNELS + c] * x[(n * CHANNELS + c) * PIXELS + at];
+    }
+}
+
+/* What a convolution adds gives its memory to the result where both lie alike, here channels last,
+ * but not if it is the image as well, whose channels all results read, or is kept. */
+static void test_added(void **state)
+{
+    (void)state;
+    enum { ALIKE, UNLIKE, IMAGE, KEPT, KINDS };
+    const dh_conv_attr point = {.group = 1}, add = {.group = 1, .add = true};
+    for (int kind = 0; kind < KINDS; kind++) {
+        dh__params *store = new_store();
+        dh__arena *arena = new_arena();
+        dh__graph *g = new_graph(store);
+        dh_value x = dh__graph_input(g, DH_F32, SHAPE(ROWS, CHANNELS, 3, 5)), w[3], a, b, y, z;
+        float weights[3][CHANNELS * CHANNELS], v[5][ELEMENTS];
+        for (int i = 0; i < 3; i++) {
+            dh__random_uniform(3, (uint64_t)i, 0, weights[i], CHANNELS * CHANNELS);
+            w[i] = weight(g, (char[]){(char)('a' + i), 0}, SHAPE(CHANNELS, CHANNELS, 1, 1),
+                          weights[i]);
+        }
+        assert_ok(dh_emit(&g->emitter, DH_OP_CONV, &point, 2, (dh_value[]){x, w[0]}, &a));
+        assert_ok(dh_emit(&g->emitter, DH_OP_CONV, &point, 2, (dh_value[]){x, w[1]}, &b));
+        dh_value added = kind == IMAGE ? a : b;
+        assert_ok(dh_emit(&g->emitter, DH_OP_CONV, &add, 3, (dh_value[]){a, w[2], added}, &y));
+        assert_ok(dh_emit(&g->emitter, DH_OP_CONV, &point, 2, (dh_value[]){y, w[0]}, &z));
+        if (kind == KEPT) keep(g, added);
+        if (kind == UNLIKE) keep(g, y); /* so it is packed */
+        keep(g, z);
+        dh__plan *plan = new_plan(g, arena, DH_FULL_MEM);
+        check_overlap(plan);
+        assert_int_equal(g->values[y].last, kind != UNLIKE);
+        assert_int_equal(g->values[added].last, kind != KEPT);
+        assert_int_equal(plan->slots[y].base == added, kind == ALIKE);
+        assert_ok(dh__plan_bind(plan));
+        dh__random_uniform(5, 0, 0, v[0], ELEMENTS);
+        memcpy(data_of(plan, x), v[0], sizeof v[0]);
+        mix(v[0], weights[0], v[1]);
+        mix(v[0], weights[1], v[2]);
+        mix(v[1], weights[2], v[3]);
+        for (int i = 0; i < ELEMENTS; i++) v[3][i] += v[kind == IMAGE ? 1 : 2][i];
+        mix(v[3], weights[0], v[4]);
+        run(plan);
+        expect_values(plan, z, ELEMENTS, v[4]);
+        dh__plan_free(plan);
+        dh__arena_free(arena);
+        dh__params_release(store);
+    }
+}
+
 static void test_random(void **state)
 {
     (void)state;
@@ -122,8 +181,9 @@ static void test_overflow(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_chain), cmocka_unit_test(test_not_in_place),
-        cmocka_unit_test(test_random), cmocka_unit_test(test_overflow)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_chain),
+                                       cmocka_unit_test(test_not_in_place),
+                                       cmocka_unit_test(test_added), cmocka_unit_test(test_random),
+                                       cmocka_unit_test(test_overflow)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

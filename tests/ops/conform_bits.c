@@ -99,18 +99,27 @@ static bool may_take(const subject *s, int input)
            !memcmp(s->in[input].shape, s->out[0].shape, (size_t)s->out[0].ndim * sizeof(int64_t));
 }
 
+static void check_in_place(const subject *s, const dh_impl *impl, bool last)
+{
+    size_t size;
+    manner apart = {.in_place = -1, .channels_last = last};
+    unsigned char *bits = run_for_bits(s, impl, apart, &size, "");
+    for (int i = 0; bits && i < s->in_count && i < 32; i++) {
+        char what[64];
+        snprintf(what, sizeof what, "output 0 in place of input %d%s", i,
+                 last ? ", channels last" : "");
+        manner m = {.in_place = i, .channels_last = last};
+        if (may_take(s, i)) expect_same(s, impl, bits, size, m, what);
+    }
+    free(bits);
+}
+
 void mode_inplace(subject *s)
 {
     if (s->op->updates[0]) return;
     for (const dh_impl *const *impl = subject_impls(s); impl && *impl; impl++) {
-        size_t size;
-        unsigned char *bits = run_for_bits(s, *impl, (manner){.in_place = -1}, &size, "");
-        for (int i = 0; bits && i < s->in_count && i < 32; i++) {
-            char what[48];
-            snprintf(what, sizeof what, "output 0 in place of input %d", i);
-            if (may_take(s, i)) expect_same(s, *impl, bits, size, (manner){.in_place = i}, what);
-        }
-        free(bits);
+        check_in_place(s, *impl, false);
+        if ((*impl)->channels_last) check_in_place(s, *impl, true);
     }
 }
 

@@ -166,6 +166,7 @@ static const char *refuse_gemm(const dh_call *call)
     if (!dh__packed_from(&s.small, 2)) return "positions are not packed";
     if (!dh__packed_from(&s.large, 2)) return "images are not packed";
     if (s.add && !dh__packed_from(s.add, 2)) return "what is added is not packed";
+    if (s.add && s.norm) return "normalised before something is added"; /* maybe in its place */
     return NULL;
 }
 
@@ -208,7 +209,6 @@ static void fill(const dh__conv_sides *s, const dh_view *view, int64_t n, int64_
 #define NORMALISE(T)                                                \
     for (int64_t i = 0; i < count; i++) {                           \
         T *v = (T *)(void *)to + i, sum = *v * (T)scale + (T)shift; \
-        if (add) sum += ((const T *)add)[i];                        \
         *v = (T)dh__act_of(s->act, s->act_alpha, sum);              \
     }
 
@@ -222,7 +222,6 @@ static void normalise_planes(void *context, int64_t begin, int64_t end)
         int64_t channel = c->group * s->c.out_channels + index;
         double scale = dh__conv_scale(s, channel), shift = dh__conv_shift(s, channel);
         char *to = dh__conv_plane(s, &s->small, c->n, channel);
-        const void *add = s->add ? dh__conv_plane(s, s->add, c->n, channel) : NULL;
         if (s->size == 8)
             NORMALISE(double)
         else

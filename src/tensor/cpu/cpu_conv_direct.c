@@ -25,8 +25,8 @@ typedef struct job {
     dh__conv_cut cut;
     int64_t chunks; /* of the input's channels */
     int64_t taps_a_piece;
-    bool merged;                         /* the taps of a row are one run */
-    enum { NONE, FIRST, APART } summand; /* the sums begin with it, or get it at their end */
+    bool merged;                        /* the taps of a row are one run */
+    enum { NONE, THERE, READ } summand; /* what is added lies where sums begin, or is read there */
     int64_t panels, groups_of_panels;
     char *weights; /* [panel][chunk][tap][channel of chunk][nr] */
     char *slots;
@@ -80,10 +80,11 @@ static char *line_of(const job *j, const dh__conv_strip *t, const dh_view *tenso
     return pixels + line * t->line * j->cut.nr * j->cut.size;
 }
 
-/* Adds taps [tap, end) of a chunk to all pixels of a strip; last: and what follows the sum. */
+/* Adds taps [tap, end) of a chunk to all pixels of a strip; begins: what is added, too; last: what
+ * follows the sum. */
 static void add_piece(const job *j, const dh__conv_strip *t, dh__gemm_tile tile, const char *slab,
                       char *pixels, int64_t channel, int64_t tap, int64_t end, int64_t length,
-                      bool last)
+                      bool begins, bool last)
 {
     dh__gemm_at runs[RUNS_MAX];
     dh__gemm_rows tiles = dh__gemm_cut_rows(t->line, j->cut.mr);
@@ -96,7 +97,7 @@ static void add_piece(const job *j, const dh__conv_strip *t, dh__gemm_tile tile,
         tile.run_count = runs_of(j, t, line, tap, end, length, runs);
         if (!tile.run_count && tile.beta != 0 && !last) continue;
         char *first = line_of(j, t, j->to, line, channel, pixels, &tile.c_row);
-        const char *add = last && j->summand == APART
+        const char *add = begins && j->summand == READ
                               ? line_of(j, t, j->w.s->add, line, channel, pixels, &tile.add_row)
                               : NULL;
         for (int64_t i = 0; i < tiles.tiles; i++) {
@@ -122,9 +123,9 @@ static void make_panel(const job *j, const dh__conv_strip *t, int64_t panel, con
                           .b_step = j->cut.nr,
                           .cols = width,
                           .alpha = 1,
-                          .beta = j->summand == FIRST ? 1 : 0,
+                          .beta = j->summand == THERE ? 1 : 0,
                           .act_alpha = j->w.s->act_alpha};
-    if (j->w.s->add && dh__pixel_step(j->w.s->add) == 1)
+    if (j->summand && dh__pixel_step(j->w.s->add) == 1)
         dh__conv_take(&j->sweep, &j->cut, t, j->w.s->add, channel, width, pixels);
     for (int64_t chunk = 0; chunk < j->chunks; chunk++) {
         int64_t length = chunk_length(j, chunk), tap = 0;
@@ -137,7 +138,7 @@ static void make_panel(const job *j, const dh__conv_strip *t, int64_t panel, con
             }
             tile.b = j->weights + (weights_at(j, panel, chunk) + tap * length * j->cut.nr) * size;
             add_piece(j, t, tile, slab + chunk * j->w.chunk * size, pixels, channel, tap, end,
-                      length, last);
+                      length, !chunk && !tap, last);
             tile.beta = 1;
             tap = end;
         } while (tap < taps);
@@ -200,8 +201,12 @@ static job job_of(const dh__conv_sides *s, int64_t number)
     j.w.in_channels = to_large ? s->c.out_channels : s->c.in_channels;
     j.w.out_channels = to_large ? s->c.in_channels : s->c.out_channels;
     j.cut = dh__conv_cut_of(&j.sweep, s->c.n, j.w.in_channels, s->size == 8);
+    bool turned = dh__pixel_step(j.to) == 1; /* sums begin in the strip's pixels */
     if (s->add)
-        j.summand = dh__pixel_step(j.to) == 1 && dh__pixel_step(s->add) == 1 ? FIRST : APART;
+        j.summand =
+            turned == (dh__pixel_step(s->add) == 1) && (turned || s->add->data == j.to->data)
+                ? THERE
+                : READ;
     j.cut.in_place = !j.cut.images && dh__pixel_step(j.from) > 1 && dh__conv_inside(last);
     if (j.cut.in_place) {
         j.cut.pixel = j.from->shape[1];

@@ -93,9 +93,10 @@ static void pack_block_task(void *context, int64_t i, int64_t place)
 
 /* --- rows of the result --- */
 
-/* Puts what is added where the rows are made. */
+/* Puts what is added where the rows are made, unless it lies there. */
 static void take_summand(const job *j, const block *b, int64_t n, int64_t channel, int64_t h)
 {
+    if (j->s->add->data == j->to->data) return;
     for (int64_t c = channel; c < channel + h; c++)
         memcpy(dh__conv_plane(j->s, j->to, n, c) + b->begin * j->size,
                dh__conv_plane(j->s, j->s->add, n, c) + b->begin * j->size,

@@ -19,9 +19,9 @@ static __attribute__((noinline)) void F(finish_any)(const dh__gemm_tile *t, cons
             T *c = (T *)t->c + i * t->c_row + v * W;
             V x = alpha * F(dh__load)(sums + (i * nv + v) * W);
             if (t->beta != 0) x = F(dh__fma)(beta, F(dh__load_part)(c, width), x);
+            if (t->add) x += F(dh__load_part)((const T *)t->add + i * t->add_row + v * W, width);
             if (t->bias) x += bias;
             if (t->row_bias) x += F(dh__set)(((const T *)t->row_bias)[i]);
-            if (t->add) x += F(dh__load_part)((const T *)t->add + i * t->add_row + v * W, width);
             x = F(dh__activate)(x, t->act, (T)t->act_alpha);
             if (width == W)
                 F(dh__store)(c, x);
@@ -37,7 +37,8 @@ static __attribute__((noinline)) void F(finish_whole)(const dh__gemm_tile *t, co
 {
     const V alpha = F(dh__set)((T)t->alpha), beta = F(dh__set)((T)t->beta);
     for (int v = 0; v < nv; v++) {
-        const V bias = t->bias ? F(dh__load)((const T *)t->bias + v * W) : (V){0};
+        V bias = F(dh__set)((T)-0.0); /* which changes nothing, 0 would make 0 of a sum of -0 */
+        if (t->bias) bias = F(dh__load)((const T *)t->bias + v * W);
         T *c = (T *)t->c + v * W;
         for (int i = 0; i < h; i++, c += t->c_row) {
             V x = alpha * F(dh__load)(sums + (i * nv + v) * W);
