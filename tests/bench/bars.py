@@ -36,19 +36,21 @@ NETS = {
     "mobilenet_v2": ((16, 0.6, 0.6), {1: 0.9, 32: 0.9}),
     "unet": ((4, 0.6, 0.6), {1: 0.7, 8: 0.7}),
 }
-TRAIN_LEVEL = "mid_mem"  # the level of memory at which ours trains, for time and memory alike
+# Ours trains at full_mem where that meets the bar of memory, else at mid_mem, which takes longer; time
+# and memory are of the same runs
+FULL_MEM = ("mnist_conv", "vgg16_cifar", "mobilenet_v2")
 INFER_MEMORY = 0.7  # at batch 1, of OpenVINO's
 # memory_of: the peer whose memory is compared; None: the fastest's
-Task = collections.namedtuple("Task", "net train batch time memory memory_of")
+Task = collections.namedtuple("Task", "net train batch time memory memory_of level")
 
 
 def tasks():
     for net, (train, infer) in NETS.items():
-        yield Task(net, True, *train, None)
+        yield Task(net, True, *train, None, "full_mem" if net in FULL_MEM else "mid_mem")
         for batch, time in infer.items():
             alone = batch == 1
             yield Task(net, False, batch, time, INFER_MEMORY if alone else None,
-                       "OpenVINO" if alone else None)
+                       "OpenVINO" if alone else None, None)
 
 
 CPU = {f"cpu_{t.net}_{'train' if t.train else 'infer'}_{t.batch}": t for t in tasks()}

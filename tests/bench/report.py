@@ -55,8 +55,9 @@ more than the whole peak with one thread and for 93 % of it with two.
     "cpu": """\
 Nets of [the zoo](zoo.md) on numbers made beforehand, all in f32; the number at the end of a row's name is the batch.
 A training step is forward, loss, backward and SGD (0.01, momentum 0.9), the time a median of steps. Ours is
-`examples/bench_net`, training at the level of [memory](memory.md) that the row names, predicting by a session that
-outlives its model (in rows of before 2026-11-22 beside it, with the plain weights too). The peers have the same layers,
+`examples/bench_net`, training at the level of [memory](memory.md) that the row names (`full_mem` where that meets the bar of
+memory, else `mid_mem`), predicting by a session that outlives its model (in rows of before 2026-11-22 beside it, with the
+plain weights too). The peers have the same layers,
 parameters and output (`tests/bench/nets.py`), which each run checks and prints: PyTorch in NCHW with `SGD(fused=True)` and
 without, channels-last, `torch.compile` in both (neither the time of compiling nor its memory is counted); for inference
 batch normalisations folded and weights frozen, and ONNX Runtime and OpenVINO (latency hint, f32, fixed shape) on the net

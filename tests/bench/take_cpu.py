@@ -30,7 +30,7 @@ def callers(bench, task, threads, folder):
     def caller(*command):
         return lambda seconds, steps: run([*command, "--seconds", seconds, "--steps", steps], env)
 
-    level = ["--memory", bars.TRAIN_LEVEL] if task.train else []
+    level = ["--memory", task.level] if task.train else []
     sides = {"ours": caller(example("bench_net"), task.net, *how, *level, "--json", "/dev/stdout")}
     for name, flags in MODES.items():
         if task.train or "--plain-sgd" not in flags:
@@ -101,7 +101,7 @@ def take_row(bench, workload, task, threads, folder):
            for name, one in tried.items()}
     net_ours = rounds.median("ours", "net_rss_bytes")
     bench.add(workload=workload, threads=threads, unit="ms", **fields,
-              level=bars.TRAIN_LEVEL if task.train else None, params=ours["params"], output=ours["output"], least_steps=steps,
+              level=task.level, params=ours["params"], output=ours["output"], least_steps=steps,
               peak_rss_ours=rounds.median("ours", "peak_rss_bytes"),
               peak_rss_peer=rounds.median(lean, "peak_rss_bytes"), mem_peer=lean,
               net_rss_ours=net_ours, net_rss_peer=net[lean], mem_ratio=net_ours / net[lean],
