@@ -207,10 +207,8 @@ static const char *refuse_direct_dw(const dh_call *call)
     dh__conv_sides s = dh__conv_sides_of(call);
     const dh__conv *c = &s.c;
     bool f64 = s.large.dtype == DH_F64;
-    if (s.large.dtype != DH_F32 && !f64) return "dtype is neither f32 nor f64";
-    if (!dh__packed_from(&s.weight, 1)) return "weight is not packed";
-    if (!dh__packed_from(&s.small, 2)) return "positions are not packed";
-    if (!dh__packed_from(&s.large, 2)) return "images are not packed";
+    const char *why = dh__conv_not_packed(&s);
+    if (why) return why;
     if (c->out_channels < LEAST_CHANNELS) return "few output channels";
     if (c->in_channels < 1) return "no input channels";
     for (int i = 0; i < 3; i++)
@@ -243,9 +241,7 @@ static dh_status run_direct_dw(const dh_call *call)
     if (!dh__view_count(&call->out[0])) return DH_OK;
     job j = job_of(&s);
     if (!j.cut.strips) {
-        for (int64_t i = 0; i < s.weight.shape[0]; i++)
-            memset((char *)s.weight.data + i * s.weight.stride[0] * s.size, 0,
-                   (size_t)(s.c.in_channels * j.taps * s.size));
+        dh__conv_zero_weight(&s);
         return DH_OK;
     }
     if (j.shares > j.cut.strips) j.shares = j.cut.strips;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The gradient of weights whose window is one element: the products of all channels of x and of dy,
  * summed over pixels. Of the two the one with more channels is read as it lies, its channels the
- * rows of a product; the other is turned, up to 256 pixels of a panel of channels at a time, into
- * what the GEMM's micro-kernel reads from L1. The pixels are dealt to shares, each with a sum of
- * its own, which are added in order at the end. */
+ * rows of a product; the other, or x where its elements lie strides apart, is turned, up to 256
+ * pixels of a panel of channels at a time, into what the GEMM's micro-kernel reads from L1. The
+ * pixels are dealt to shares, each with a sum of its own, which are added in order at the end. */
 #include <string.h>
 
 #include "conv_sides.h"
@@ -20,7 +20,7 @@
 #define TASKS_WANTED   16
 #define SHARES_MEMORY  16777216.0 /* bytes of all sums, at most, if more than one share */
 #define SERIAL_FLOPS   2e6
-#define PANEL_BYTES    32768 /* at most, over as many pixels */
+#define PANEL_BYTES    (PIXELS * 128) /* two vectors a pixel */
 
 typedef struct job {
     const dh__conv_sides *s;
@@ -81,7 +81,7 @@ static void turn_panel(const job *j, const chunk *c, int64_t panel, char *out)
 static void add_panel(const job *j, const chunk *c, const char *panel, int64_t number,
                       int64_t begin, int64_t end, int64_t share, double beta)
 {
-    dh__gemm_at runs[PIXELS / LEAST_PIXELS];
+    dh__gemm_at runs[PIXELS / LEAST_PIXELS]; /* no image of a chunk has fewer pixels */
     int64_t cols = j->cols - number * j->nr;
     for (int64_t i = 0; i < c->images; i++)
         runs[i] = (dh__gemm_at){.a = i * j->lying->stride[0], .b = i * c->pixels * j->nr};
@@ -94,8 +94,7 @@ static void add_panel(const job *j, const chunk *c, const char *panel, int64_t n
                        .runs = runs,
                        .run_count = c->images,
                        .alpha = 1,
-                       .beta = beta,
-                       .fetch_count = 1};
+                       .beta = beta};
     for (; begin < end; begin++) {
         int64_t row = dh__gemm_tile_row(&j->tiles, begin);
         t.a = dh__conv_plane(j->s, j->lying, c->n, j->group * j->rows + row) + c->begin * j->size;
@@ -127,12 +126,23 @@ static void sum_task(void *context, int64_t i, int64_t place)
 
 /* --- the shares' sum into the gradient --- */
 
-#define ADD_SHARES(T)                                                      \
-    for (int64_t share = 1; share < j->shares; share++) {                  \
-        T *sum = (T *)(void *)sum_at(j, 0, row, 0);                        \
-        const T *more = (const T *)(const void *)sum_at(j, share, row, 0); \
-        for (int64_t k = 0; k < count * j->pitch; k++) sum[k] += more[k];  \
+#define ADD_SHARES(T)                                                    \
+    {                                                                    \
+        T *sum = (T *)(void *)sum_at(j, 0, r, 0);                        \
+        const T *more = (const T *)(const void *)sum_at(j, share, r, 0); \
+        for (int64_t k = 0; k < j->cols; k++) sum[k] += more[k];         \
     }
+
+static void add_shares(const job *j, int64_t first, int64_t end)
+{
+    for (int64_t r = first; r < end; r++)
+        for (int64_t share = 1; share < j->shares; share++) {
+            if (j->f64)
+                ADD_SHARES(double)
+            else
+                ADD_SHARES(float)
+        }
+}
 
 /* nr rows of the sums. */
 static void finish_task(void *context, int64_t i, int64_t place)
@@ -142,10 +152,7 @@ static void finish_task(void *context, int64_t i, int64_t place)
     int64_t row = i * j->nr, count = dh__at_most(j->nr, j->rows - row), step = w->stride[0];
     char *to = (char *)w->data + j->group * j->s->c.out_channels * step * j->size;
     DH_UNUSED(place);
-    if (j->f64)
-        ADD_SHARES(double)
-    else
-        ADD_SHARES(float)
+    add_shares(j, row, row + count);
     if (j->turns_x)
         for (int64_t k = 0; k < count; k++)
             memcpy(to + (row + k) * step * j->size, sum_at(j, 0, row + k, 0),
@@ -189,14 +196,9 @@ static const char *refuse_pointwise_dw(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
     const dh__conv *c = &s.c;
-    for (int i = 0; i < 3; i++) {
-        if (c->w.size[i] != 1) return "window is not one element";
-        if (c->w.begin[i] || (c->w.out[i] - 1) * c->w.stride[i] >= c->w.in[i]) return "padded";
-    }
-    if (s.large.dtype != DH_F32 && s.large.dtype != DH_F64) return "dtype is neither f32 nor f64";
-    if (!dh__packed_from(&s.weight, 1)) return "weight is not packed";
-    if (!dh__packed_from(&s.small, 2)) return "positions are not packed";
-    if (!dh__packed_from(&s.large, 2)) return "images are not packed";
+    const char *why = dh__conv_no_point(&c->w);
+    if (!why) why = dh__conv_not_packed(&s);
+    if (why) return why;
     if (c->out_channels < LEAST_CHANNELS) return "few output channels";
     if (c->in_channels < LEAST_CHANNELS) return "few input channels";
     if (dh__windows_positions(&c->w) < LEAST_PIXELS) return "few pixels";
@@ -216,9 +218,7 @@ static dh_status run_pointwise_dw(const dh_call *call)
     job j = job_of(&s);
     if (!dh__view_count(&call->out[0])) return DH_OK;
     if (!j.chunks) {
-        for (int64_t i = 0; i < s.weight.shape[0]; i++)
-            memset((char *)s.weight.data + i * s.weight.stride[0] * s.size, 0,
-                   (size_t)(s.c.in_channels * s.size));
+        dh__conv_zero_weight(&s);
         return DH_OK;
     }
     j.sums = call->scratch;

@@ -3,6 +3,8 @@
  * element lies, and the normalisation that scales the weights. */
 #include "conv_sides.h"
 
+#include <string.h>
+
 #include "cpu.h"
 #include "cut.h"
 
@@ -97,6 +99,68 @@ void dh__conv_scale_rows(const dh__conv_sides *s, void *rows, int64_t count, int
         for (int64_t r = 0; r < count && s->size == 4; r++)
             ((float *)rows)[r * step + i] *= (float)scale;
     }
+}
+
+const char *dh__conv_not_packed(const dh__conv_sides *s)
+{
+    if (s->large.dtype != DH_F32 && s->large.dtype != DH_F64) return "dtype is neither f32 nor f64";
+    if (!dh__packed_from(&s->weight, 1)) return "weight is not packed";
+    if (!dh__packed_from(&s->small, 2)) return "positions are not packed";
+    if (!dh__packed_from(&s->large, 2)) return "images are not packed";
+    if (s->add && !dh__packed_from(s->add, 2)) return "what is added is not packed";
+    return NULL;
+}
+
+void dh__conv_zero_weight(const dh__conv_sides *s)
+{
+    int64_t row = s->c.in_channels * dh__windows_elements(&s->c.w);
+    for (int64_t i = 0; i < s->weight.shape[0]; i++)
+        memset((char *)s->weight.data + i * s->weight.stride[0] * s->size, 0,
+               (size_t)(row * s->size));
+}
+
+int64_t dh__conv_folded_bytes(const dh__conv_sides *s)
+{
+    int64_t weights = dh__whole_lines(dh__view_count(&s->weight) * s->size);
+    return s->norm ? dh__conv_shift_bytes(s) + weights : 0;
+}
+
+static void scale_weights(const dh__conv_sides *s, char *out)
+{
+    int64_t row = dh__view_count(&s->weight) / s->weight.shape[0];
+    for (int64_t c = 0; c < s->weight.shape[0]; c++) {
+        const char *from = (const char *)s->weight.data + c * s->weight.stride[0] * s->size;
+        double scale = dh__conv_scale(s, c);
+        for (int64_t i = 0; i < row; i++, out += s->size)
+            dh__store(s->weight.dtype, out, scale * dh__load(s->weight.dtype, from + i * s->size));
+    }
+}
+
+size_t dh__conv_packed_folded(const dh_call *call)
+{
+    dh__conv_sides s = dh__conv_sides_of(call);
+    return (size_t)dh__conv_folded_bytes(&s);
+}
+
+void dh__conv_pack_folded(const dh_call *call, void *out)
+{
+    dh__conv_sides s = dh__conv_sides_of(call);
+    dh__conv_pack_shifts(&s, out);
+    scale_weights(&s, (char *)out + dh__conv_shift_bytes(&s));
+}
+
+char *dh__conv_fold_weights(dh__conv_sides *s, const dh_call *call)
+{
+    char *scratch, *weights = dh__conv_fold(s, call, &scratch);
+    if (!s->norm) return scratch;
+    if (!weights) {
+        scale_weights(s, scratch);
+        weights = scratch;
+        scratch = (char *)call->scratch + dh__conv_folded_bytes(s);
+    }
+    s->weight.data = weights;
+    s->weight.stride[0] = dh__view_count(&s->weight) / s->weight.shape[0];
+    return scratch;
 }
 
 /* Positions [*first, *last) of axis i whose element k lies inside. */

@@ -37,6 +37,15 @@ char *dh__conv_fold(dh__conv_sides *s, const dh_call *call, char **scratch);
 void dh__conv_scale_rows(const dh__conv_sides *s, void *rows, int64_t count, int64_t step,
                          int64_t width, int64_t first);
 
+/* For implementations that read the weights as they lie: dh__conv_fold_weights also puts scaled
+ * ones, those that are packed or made in the scratch, in the place of the weights, which are packed
+ * from axis 1; it returns the rest of the scratch. dh__conv_folded_bytes of it are taken at most.
+ */
+int64_t dh__conv_folded_bytes(const dh__conv_sides *s);
+size_t dh__conv_packed_folded(const dh_call *call);
+void dh__conv_pack_folded(const dh_call *call, void *out);
+char *dh__conv_fold_weights(dh__conv_sides *s, const dh_call *call);
+
 /* An element of a window in one channel: the positions [first, last) at which it lies inside. */
 typedef struct dh__conv_tap {
     int64_t k[3], first[3], last[3];
@@ -53,10 +62,30 @@ static inline char *dh__conv_plane(const dh__conv_sides *s, const dh_view *view,
     return (char *)view->data + (n * view->stride[0] + channel * view->stride[1]) * s->size;
 }
 
-/* Do the windows move by one? */
+/* NULL where the tensors are f32 or f64, weights packed from axis 1, images and positions from axis
+ * 2; else what is not so. */
+const char *dh__conv_not_packed(const dh__conv_sides *s);
+/* For a gradient of weights that no image has a part in. */
+void dh__conv_zero_weight(const dh__conv_sides *s);
+
+/* NULL where a window is one element, inside the large side; else why that is not so. */
+static inline const char *dh__conv_no_point(const dh__windows *w)
+{
+    for (int i = 0; i < 3; i++) {
+        if (w->size[i] != 1) return "window is not one element";
+        if (w->begin[i] || (w->out[i] - 1) * w->stride[i] >= w->in[i]) return "padded";
+    }
+    return NULL;
+}
+
+/* Is there a window of one element at each element? */
 static inline bool dh__conv_dense(const dh__conv_sides *s)
 {
-    return s->c.w.stride[0] == 1 && s->c.w.stride[1] == 1 && s->c.w.stride[2] == 1;
+    const dh__windows *w = &s->c.w;
+    bool dense = true;
+    for (int i = 0; i < 3; i++)
+        dense &= w->size[i] == 1 && w->stride[i] == 1 && w->begin[i] == 0 && w->in[i] == w->out[i];
+    return dense;
 }
 
 /* Elements of a channel of the large side that a window of one element meets at count positions

@@ -92,17 +92,6 @@ static void scatter_planes(void *context, int64_t begin, int64_t end)
 
 /* --- by GEMM --- */
 
-/* Each window is one element, and they cover the large side one by one. */
-static bool pointwise(const dh__conv_sides *s)
-{
-    const dh__windows *w = &s->c.w;
-    bool same = true;
-    for (int i = 0; i < 3; i++)
-        same &= w->size[i] == 1 && w->stride[i] == 1 && w->begin[i] == 0 && w->end[i] == 0 &&
-                w->in[i] == w->out[i];
-    return same;
-}
-
 /* The product of one group of one image. columns: [window x channels, positions], or the image */
 static dh__gemm product_of(const dh__conv_sides *s, const dh_op *op, int64_t n, int64_t group,
                            const void *matrix, int64_t matrix_row)
@@ -125,8 +114,8 @@ static dh__gemm product_of(const dh__conv_sides *s, const dh_op *op, int64_t n, 
         g.b_col = 1;
         g.c = small;
         g.c_row = s->small.stride[1];
-        g.beta = (s->bias || s->add) && !s->norm ? 1 : 0;
-        g.act = s->norm ? DH_ACT_NONE : s->act;
+        g.beta = s->bias || s->add ? 1 : 0;
+        g.act = s->act;
         g.act_alpha = s->act_alpha;
     } else if (op == &dh_op_conv_dw) { /* weight += small columns^T */
         g.m = c->out_channels;
@@ -153,7 +142,7 @@ static dh__gemm product_of(const dh__conv_sides *s, const dh_op *op, int64_t n, 
         g.b_col = 1;
         g.c = (void *)(uintptr_t)matrix;
         g.c_row = matrix_row;
-        g.beta = s->bias && pointwise(s) ? 1 : 0;
+        g.beta = s->bias && dh__conv_dense(s) ? 1 : 0;
     }
     return g;
 }
@@ -161,18 +150,12 @@ static dh__gemm product_of(const dh__conv_sides *s, const dh_op *op, int64_t n, 
 static const char *refuse_gemm(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
-    if (s.large.dtype != DH_F32 && s.large.dtype != DH_F64) return "dtype is neither f32 nor f64";
-    if (!dh__packed_from(&s.weight, 1)) return "weight is not packed";
-    if (!dh__packed_from(&s.small, 2)) return "positions are not packed";
-    if (!dh__packed_from(&s.large, 2)) return "images are not packed";
-    if (s.add && !dh__packed_from(s.add, 2)) return "what is added is not packed";
-    if (s.add && s.norm) return "normalised before something is added"; /* maybe in its place */
-    return NULL;
+    return dh__conv_not_packed(&s);
 }
 
 static size_t columns_size(const dh__conv_sides *s)
 {
-    if (pointwise(s)) return 0;
+    if (dh__conv_dense(s)) return 0;
     int64_t rows = s->c.in_channels * dh__windows_elements(&s->c.w);
     return ((size_t)((rows * dh__windows_positions(&s->c.w)) * s->size) + 63) / 64 * 64;
 }
@@ -181,7 +164,7 @@ static size_t scratch_gemm(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
     dh__gemm g = product_of(&s, call->op, 0, 0, NULL, dh__windows_positions(&s.c.w));
-    return columns_size(&s) + dh__gemm_scratch(&g);
+    return (size_t)dh__conv_folded_bytes(&s) + columns_size(&s) + dh__gemm_scratch(&g);
 }
 
 #define FILL_CHANNEL(T)                                                                            \
@@ -206,46 +189,23 @@ static void fill(const dh__conv_sides *s, const dh_view *view, int64_t n, int64_
     }
 }
 
-#define NORMALISE(T)                                                \
-    for (int64_t i = 0; i < count; i++) {                           \
-        T *v = (T *)(void *)to + i, sum = *v * (T)scale + (T)shift; \
-        *v = (T)dh__act_of(s->act, s->act_alpha, sum);              \
-    }
-
-/* Planes of the small side that have their sums. */
-static void normalise_planes(void *context, int64_t begin, int64_t end)
-{
-    const columns *c = context;
-    const dh__conv_sides *s = c->s;
-    int64_t count = dh__windows_positions(&s->c.w);
-    for (int64_t index = begin; index < end; index++) {
-        int64_t channel = c->group * s->c.out_channels + index;
-        double scale = dh__conv_scale(s, channel), shift = dh__conv_shift(s, channel);
-        char *to = dh__conv_plane(s, &s->small, c->n, channel);
-        if (s->size == 8)
-            NORMALISE(double)
-        else
-            NORMALISE(float)
-    }
-}
-
-static void run_group(const dh__conv_sides *s, const dh_call *call, int64_t n, int64_t group)
+static void run_group(const dh__conv_sides *s, const dh_call *call, char *scratch, int64_t n,
+                      int64_t group)
 {
     const dh__conv *c = &s->c;
-    bool direct = pointwise(s), to_large = s->to_large;
+    bool direct = dh__conv_dense(s), to_large = s->to_large;
     int64_t rows = c->in_channels * dh__windows_elements(&c->w);
     int64_t row = direct ? s->large.stride[1] : dh__windows_positions(&c->w);
     columns k = {s, n, group,
-                 direct ? dh__conv_plane(s, &s->large, n, group * c->in_channels) : call->scratch};
+                 direct ? dh__conv_plane(s, &s->large, n, group * c->in_channels) : scratch};
     if (!direct && !to_large) dh__team_ranges(rows, 65536 / (row + 1) + 1, gather_rows, &k);
-    if ((s->bias || s->add) && !s->norm && call->op == &dh_op_conv)
+    if ((s->bias || s->add) && call->op == &dh_op_conv)
         fill(s, &s->small, n, group * c->out_channels, c->out_channels);
     if (s->bias && to_large && direct)
         fill(s, &s->large, n, group * c->in_channels, c->in_channels);
     dh__gemm g = product_of(s, call->op, n, group, k.data, row);
-    dh__gemm_run(&g, (char *)call->scratch + columns_size(s));
+    dh__gemm_run(&g, scratch + columns_size(s));
     if (!direct && to_large) dh__team_ranges(c->in_channels, 1, scatter_planes, &k);
-    if (s->norm) dh__team_ranges(c->out_channels, 4, normalise_planes, &k);
 }
 
 static dh_status run_gemm(const dh_call *call)
@@ -253,14 +213,19 @@ static dh_status run_gemm(const dh_call *call)
     dh__conv_sides s = dh__conv_sides_of(call);
     if (!dh__view_count(&call->out[0])) return DH_OK;
     if (call->op == &dh_op_conv_dw && (!s.c.n || !dh__windows_positions(&s.c.w)))
-        memset(s.weight.data, 0, (size_t)(dh__view_count(&s.weight) * s.size));
+        dh__conv_zero_weight(&s);
+    char *scratch = dh__conv_fold_weights(&s, call);
     for (int64_t n = 0; n < s.c.n; n++)
-        for (int64_t group = 0; group < s.c.groups; group++) run_group(&s, call, n, group);
+        for (int64_t group = 0; group < s.c.groups; group++) run_group(&s, call, scratch, n, group);
     return DH_OK;
 }
 
-static const dh_impl conv_gemm = {
-    .name = "gemm", .refuse = refuse_gemm, .scratch = scratch_gemm, .run = run_gemm};
+static const dh_impl conv_gemm = {.name = "gemm",
+                                  .refuse = refuse_gemm,
+                                  .scratch = scratch_gemm,
+                                  .packed = dh__conv_packed_folded,
+                                  .pack = dh__conv_pack_folded,
+                                  .run = run_gemm};
 
 #define OF_RESULTS                                                                            \
     {                                                                                         \

@@ -140,56 +140,10 @@ static void run_task(void *context, int64_t i, int64_t place)
 
 /* --- the implementation --- */
 
-/* Scaled weights and their shifts, if there is a normalisation behind. */
-static int64_t folded_bytes(const dh__conv_sides *s)
-{
-    int64_t weights = dh__whole_lines(dh__view_count(&s->weight) * s->size);
-    return s->norm ? dh__conv_shift_bytes(s) + weights : 0;
-}
-
 static size_t scratch_depthwise(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
-    return (size_t)(folded_bytes(&s) + dh__cpu_count() * DH_DEPTHWISE_SLOT);
-}
-
-static void scale_weights(const dh__conv_sides *s, char *out)
-{
-    int64_t row = dh__windows_elements(&s->c.w);
-    for (int64_t c = 0; c < s->weight.shape[0]; c++) {
-        const char *from = (const char *)s->weight.data + c * s->weight.stride[0] * s->size;
-        double scale = dh__conv_scale(s, c);
-        for (int64_t i = 0; i < row; i++, out += s->size)
-            dh__store(s->weight.dtype, out, scale * dh__load(s->weight.dtype, from + i * s->size));
-    }
-}
-
-static size_t packed_depthwise(const dh_call *call)
-{
-    dh__conv_sides s = dh__conv_sides_of(call);
-    return (size_t)folded_bytes(&s);
-}
-
-static void pack_depthwise(const dh_call *call, void *out)
-{
-    dh__conv_sides s = dh__conv_sides_of(call);
-    dh__conv_pack_shifts(&s, out);
-    scale_weights(&s, (char *)out + dh__conv_shift_bytes(&s));
-}
-
-/* Puts the scaled weights in the place of the weights; returns the rest of the scratch. */
-static char *fold(dh__conv_sides *s, const dh_call *call)
-{
-    char *scratch, *weights = dh__conv_fold(s, call, &scratch);
-    if (!s->norm) return scratch;
-    if (!weights) {
-        scale_weights(s, scratch);
-        weights = scratch;
-        scratch = (char *)call->scratch + folded_bytes(s);
-    }
-    s->weight.data = weights;
-    s->weight.stride[0] = dh__windows_elements(&s->c.w);
-    return scratch;
+    return (size_t)(dh__conv_folded_bytes(&s) + dh__cpu_count() * DH_DEPTHWISE_SLOT);
 }
 
 static dh_status run_depthwise(const dh_call *call)
@@ -197,7 +151,7 @@ static dh_status run_depthwise(const dh_call *call)
     dh__conv_sides s = dh__conv_sides_of(call);
     job j = {0};
     if (!dh__view_count(&call->out[0])) return DH_OK;
-    j.slots = fold(&s, call);
+    j.slots = dh__conv_fold_weights(&s, call);
     dh__depthwise_of(&j.d, &s);
     const dh__conv *c = &s.c;
     j.from = j.d.to_large ? &s.small : &s.large;
@@ -216,6 +170,6 @@ static dh_status run_depthwise(const dh_call *call)
 const dh_impl dh__conv_depthwise = {.name = "depthwise",
                                     .refuse = dh__depthwise_refuse,
                                     .scratch = scratch_depthwise,
-                                    .packed = packed_depthwise,
-                                    .pack = pack_depthwise,
+                                    .packed = dh__conv_packed_folded,
+                                    .pack = dh__conv_pack_folded,
                                     .run = run_depthwise};

@@ -25,8 +25,9 @@ typedef struct job {
     dh__conv_cut cut;
     int64_t chunks; /* of the input's channels */
     int64_t taps_a_piece;
-    bool merged;                        /* the taps of a row are one run */
-    enum { NONE, THERE, READ } summand; /* what is added lies where sums begin, or is read there */
+    bool merged; /* the taps of a row are one run */
+    /* what is added: none, there where the sums begin, or read by the first piece */
+    enum { NONE, THERE, READ } summand;
     int64_t panels, groups_of_panels;
     char *weights; /* [panel][chunk][tap][channel of chunk][nr] */
     char *slots;
@@ -201,12 +202,10 @@ static job job_of(const dh__conv_sides *s, int64_t number)
     j.w.in_channels = to_large ? s->c.out_channels : s->c.in_channels;
     j.w.out_channels = to_large ? s->c.in_channels : s->c.out_channels;
     j.cut = dh__conv_cut_of(&j.sweep, s->c.n, j.w.in_channels, s->size == 8);
-    bool turned = dh__pixel_step(j.to) == 1; /* sums begin in the strip's pixels */
-    if (s->add)
-        j.summand =
-            turned == (dh__pixel_step(s->add) == 1) && (turned || s->add->data == j.to->data)
-                ? THERE
-                : READ;
+    if (s->add) { /* the pixels of packed tensors are taken into the strip's first */
+        bool taken = dh__pixel_step(j.to) == 1 && dh__pixel_step(s->add) == 1;
+        j.summand = taken || s->add->data == j.to->data ? THERE : READ;
+    }
     j.cut.in_place = !j.cut.images && dh__pixel_step(j.from) > 1 && dh__conv_inside(last);
     if (j.cut.in_place) {
         j.cut.pixel = j.from->shape[1];

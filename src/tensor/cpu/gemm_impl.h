@@ -25,7 +25,7 @@ typedef struct dh__gemm_tile {
     double alpha, beta;
     const void *bias;     /* of the first column, or NULL */
     const void *row_bias; /* of the first row, or NULL */
-    const void *add;      /* what is added first to the product, rows like C's, or NULL */
+    const void *add;      /* added to alpha A B + beta C, before biases; rows like C's; or NULL */
     int64_t add_row;
     dh__act act;
     double act_alpha;
