@@ -121,9 +121,11 @@ static const dh_conv_attr point_volume = {.group = 1, .strides = N3(2, 1, 2)};
 #define POINTS_DW(M)                                                            \
     M(plain, C(29, 9, 4, 5), C(270, 9, 1, 1), C(29, 270, 4, 5), 270),           \
         M(plain, C(1, 271, 17, 19), C(270, 271, 1, 1), C(1, 270, 17, 19), 270), \
-        M(groups_2, C(7, 80, 6, 6), C(32, 40, 1, 1), C(7, 32, 6, 6), 32),       \
+        M(groups_2, C(29, 80, 6, 6), C(32, 40, 1, 1), C(29, 32, 6, 6), 32),     \
         M(point_stride, C(40, 33, 9, 9), C(10, 33, 1, 1), C(40, 10, 5, 5), 10), \
-        M(point_series, C(3, 12, 600), C(20, 12, 1), C(3, 20, 300), 20)
+        M(point_series, C(3, 12, 600), C(20, 12, 1), C(3, 20, 300), 20),        \
+        M(point_stride, C(2, 9, 41, 39), C(12, 9, 1, 1), C(2, 12, 21, 20), 12), \
+        M(point_volume, C(2, 9, 6, 5, 9), C(15, 9, 1, 1, 1), C(2, 15, 3, 5, 5), 15)
 
 /* Sums of 4100 terms of up to 4. */
 #define LONG(OP, ...)                                                                       \
@@ -223,6 +225,8 @@ const op_case case_conv[] = {
     TRANSPOSE(plain, C(2, 16, 9, 15), C(16, 17, 1, 1), 17),
     TRANSPOSE(groups_2, C(9, 16, 6, 8), C(16, 9, 1, 1), 18),
     TRANSPOSE(up, C(2, 16, 5, 4), C(16, 9, 2, 2), 9),
+    TRANSPOSE(up, C(2, 16, 23, 25), C(16, 9, 1, 1), 9), /* results apart, in blocks within rows */
+    TRANSPOSE(up_groups, C(3, 18, 5, 8), C(18, 9, 1, 1), 18),
     TRANSPOSE(cut, C(3, 16, 2), C(16, 16, 1), 16),  /* a result shorter than the stride */
     TRANSPOSE(up, C(1, 8, 5, 1), C(8, 8, 3, 1), 8), /* a stride along an axis of length one */
     {.op = "conv_dx",
@@ -278,6 +282,11 @@ const op_case case_conv[] = {
      .forward_only = true},
     {.op = "conv_dw",
      .in_count = 3,
+     .in = {S(0, 9, 5, 5), S(0, 10, 5, 5), S(10, 9, 1, 1)},
+     .attr = &plain,
+     .forward_only = true},
+    {.op = "conv_dw",
+     .in_count = 3,
      .in = {S(0, 3, 5, 5), S(0, 2, 5, 5), S(2, 3, 3, 3)},
      .attr = &same,
      .forward_only = true},
@@ -288,4 +297,7 @@ const op_case case_conv[] = {
      .attr = &same,
      .fill = {FILL_SPECIAL},
      .forward_only = true},
+    /* lines across images, and what is added */
+    ADDED(add_same, C(17, 9, 3, 4), C(34, 9, 3, 3), C(17, 34, 3, 4), 34),
+    ADDED(add_same, C(17, 9, 4, 3), C(34, 9, 3, 3), C(17, 34, 4, 3), 34),
     {0}};

@@ -30,6 +30,7 @@ static unsigned char *collect(const frame *f, const subject *s, size_t *size)
 typedef struct manner {
     int in_place;       /* the input whose memory output 0 takes, or -1 */
     bool channels_last; /* of what is as large as output 0, and of input 0 */
+    bool first_packed;  /* but not of input 0 */
     bool kept;          /* with what the implementation packs beforehand */
 } manner;
 
@@ -69,6 +70,7 @@ static unsigned char *run_for_bits(const subject *s, const dh_impl *impl, manner
     unsigned char *bits = NULL;
     layouts_set(in, PACKED);
     if (m.channels_last) layouts_channels_last(s, in);
+    if (m.first_packed) in[0] = PACKED;
     frame_begin(&f, s, in, m.channels_last ? CHANNELS_LAST : PACKED, m.in_place);
     impl_named(how, sizeof how, impl, what);
     if (!impl_refusal(impl, &f.call) &&
@@ -99,16 +101,14 @@ static bool may_take(const subject *s, int input)
            !memcmp(s->in[input].shape, s->out[0].shape, (size_t)s->out[0].ndim * sizeof(int64_t));
 }
 
-static void check_in_place(const subject *s, const dh_impl *impl, bool last)
+static void check_in_place(const subject *s, const dh_impl *impl, manner m, const char *where)
 {
     size_t size;
-    manner apart = {.in_place = -1, .channels_last = last};
-    unsigned char *bits = run_for_bits(s, impl, apart, &size, "");
+    unsigned char *bits = run_for_bits(s, impl, m, &size, where);
     for (int i = 0; bits && i < s->in_count && i < 32; i++) {
         char what[64];
-        snprintf(what, sizeof what, "output 0 in place of input %d%s", i,
-                 last ? ", channels last" : "");
-        manner m = {.in_place = i, .channels_last = last};
+        snprintf(what, sizeof what, "output 0 in place of input %d%s", i, where);
+        m.in_place = i;
         if (may_take(s, i)) expect_same(s, impl, bits, size, m, what);
     }
     free(bits);
@@ -116,10 +116,17 @@ static void check_in_place(const subject *s, const dh_impl *impl, bool last)
 
 void mode_inplace(subject *s)
 {
-    if (s->op->updates[0]) return;
+    bool any = false;
+    for (int i = 0; i < s->in_count && i < 32; i++) any |= may_take(s, i);
+    if (s->op->updates[0] || !any) return;
     for (const dh_impl *const *impl = subject_impls(s); impl && *impl; impl++) {
-        check_in_place(s, *impl, false);
-        if ((*impl)->channels_last) check_in_place(s, *impl, true);
+        manner m = {.in_place = -1};
+        check_in_place(s, *impl, m, "");
+        if (!(*impl)->channels_last) continue;
+        m.channels_last = true;
+        check_in_place(s, *impl, m, ", channels last");
+        m.first_packed = true;
+        check_in_place(s, *impl, m, ", results last");
     }
 }
 
