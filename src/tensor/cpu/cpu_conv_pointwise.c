@@ -8,6 +8,7 @@
 #include "conv_sides.h"
 #include "cpu.h"
 #include "cut.h"
+#include "element.h"
 #include "gemm_plan.h"
 #include "team.h"
 
@@ -21,7 +22,7 @@ typedef struct job {
     const dh__conv_sides *s;
     const dh_view *from, *to;
     const dh__gemm_kernels *kernels;
-    bool f64;
+    bool f64, spreads;                        /* spreads: the results lie apart, their strides */
     int64_t size, nr, lanes;                  /* bytes of an element; columns of the micro-kernel */
     int64_t group, in_channels, out_channels; /* of a group; out: of the result */
     int64_t plane;                            /* pixels of the result */
@@ -65,7 +66,10 @@ static void pack_pixels(const job *j, const block *b, int64_t n, int64_t c, int6
     char *last = out + whole * panel * j->size + c * row;
     for (out += c * row; c < end; c++, out += row, last += row) {
         const char *from = dh__conv_plane(j->s, j->from, n, j->group * j->in_channels + c);
-        from = dh__conv_pixels(j->s, from, b->begin, b->end - b->begin, gathered);
+        if (j->s->to_large)
+            from += b->begin * j->size;
+        else
+            from = dh__conv_pixels(j->s, from, b->begin, b->end - b->begin, gathered);
         j->kernels->pack_copy[j->f64](out, panel, from, j->nr, (int)j->nr, (int)j->nr, whole);
         if (!rest) continue;
         memcpy(last, from + whole * row, (size_t)(rest * j->size));
@@ -103,9 +107,53 @@ static void take_summand(const job *j, const block *b, int64_t n, int64_t channe
                (size_t)((b->end - b->begin) * j->size));
 }
 
+#define SPREAD(T)                                                                            \
+    {                                                                                        \
+        T *to = (T *)(void *)row;                                                            \
+        const T *made = (const T *)(const void *)from;                                       \
+        for (int64_t i = first; i < end; i++) to[i] = (T)rest;                               \
+        for (int64_t i = 0; reached && i < run; i++) to[first + i * w->stride[2]] = made[i]; \
+    }
+
+/* The end of what is written with a position: the elements up to the next one, or all that follow.
+ */
+static int64_t end_of(const dh__windows *w, int axis, int64_t position)
+{
+    return position + 1 == w->out[axis] ? w->in[axis] : (position + 1) * w->stride[axis];
+}
+
+/* A row of the block's results into a plane of the large side, their strides apart; rest: what the
+ * elements are that no result reaches. */
+static void spread_row(const job *j, const block *b, const char *from, char *plane, double rest)
+{
+    const dh__windows *w = &j->s->c.w;
+    int64_t x = b->begin % w->out[2], y = b->begin / w->out[2] % w->out[1];
+    int64_t z = b->begin / w->out[2] / w->out[1];
+    for (int64_t left = b->end - b->begin, run; left > 0; left -= run, x = 0) {
+        run = dh__at_most(w->out[2] - x, left);
+        int64_t first = x * w->stride[2], end = end_of(w, 2, x + run - 1);
+        int64_t top = z * w->stride[0] * w->in[1] + y * w->stride[1];
+        for (int64_t at_z = z * w->stride[0]; at_z < end_of(w, 0, z); at_z++)
+            for (int64_t at_y = y * w->stride[1]; at_y < end_of(w, 1, y); at_y++) {
+                char *row = plane + (at_z * w->in[1] + at_y) * w->in[2] * j->size;
+                bool reached = at_z * w->in[1] + at_y == top;
+                if (j->f64)
+                    SPREAD(double)
+                else
+                    SPREAD(float)
+            }
+        from += run * j->size;
+        if (++y == w->out[1]) {
+            y = 0;
+            z++;
+        }
+    }
+}
+
 static void make_rows(const job *j, const block *b, int64_t n, int64_t tile_number,
                       const char *panels, dh__gemm_ahead *ahead)
 {
+    _Alignas(64) char apart[DH_GEMM_MR_MAX * PIXELS * sizeof(double)];
     int64_t first = dh__gemm_tile_row(&j->rows, tile_number);
     int64_t h = dh__gemm_tile_row(&j->rows, tile_number + 1) - first;
     int64_t channel = j->group * j->out_channels + first;
@@ -121,6 +169,10 @@ static void make_rows(const job *j, const block *b, int64_t n, int64_t tile_numb
                        .act = j->s->act,
                        .act_alpha = j->s->act_alpha};
     if (bias) t.row_bias = (const char *)bias->data + channel * j->size;
+    if (j->spreads) {
+        t.c = apart;
+        t.c_row = PIXELS;
+    }
     if (j->s->add) {
         take_summand(j, b, n, channel, h);
         t.beta = 1;
@@ -132,6 +184,9 @@ static void make_rows(const job *j, const block *b, int64_t n, int64_t tile_numb
         t.b = (const char *)t.b + j->in_channels * j->nr * j->size;
         t.c = (char *)t.c + j->nr * j->size;
     }
+    for (int64_t i = 0; i < h && j->spreads; i++)
+        spread_row(j, b, apart + i * PIXELS * j->size, dh__conv_plane(j->s, j->to, n, channel + i),
+                   bias ? dh__get(bias, channel + i) : 0);
 }
 
 static void sum_task(void *context, int64_t i, int64_t place)
@@ -191,6 +246,7 @@ static job job_of(const dh__conv_sides *s)
     j.nr = j.kernels->nr[f64];
     j.lanes = j.nr / 2;
     j.plane = dh__windows_positions(&s->c.w);
+    j.spreads = s->to_large && !dh__conv_dense(s);
     int64_t all = j.in_channels ? dh__at_most(PIXELS / j.nr, SLAB / panel_bytes(&j)) : 1;
     if (all < 1) all = 1; /* panels of a block */
     int64_t panels = dh__divide_up(j.plane, j.nr);
@@ -212,18 +268,9 @@ static job job_of(const dh__conv_sides *s)
 static const char *refuse_pointwise(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
-    const dh__windows *w = &s.c.w;
-    bool f64 = s.large.dtype == DH_F64;
-    for (int i = 0; i < 3; i++) {
-        if (w->size[i] != 1) return "window is not one element";
-        if (w->begin[i] || (w->out[i] - 1) * w->stride[i] >= w->in[i]) return "padded";
-        if (s.to_large && w->in[i] != w->out[i]) return "strided";
-    }
-    if (s.large.dtype != DH_F32 && !f64) return "dtype is neither f32 nor f64";
-    if (!dh__packed_from(&s.weight, 1)) return "weight is not packed";
-    if (!dh__packed_from(&s.small, 2)) return "positions are not packed";
-    if (!dh__packed_from(&s.large, 2)) return "images are not packed";
-    if (s.add && !dh__packed_from(s.add, 2)) return "what is added is not packed";
+    const char *why = dh__conv_no_point(&s.c.w);
+    if (!why) why = dh__conv_not_packed(&s);
+    if (why) return why;
     if (s.bias && s.bias->stride[0] != 1) return "bias is not packed";
     if (s.c.in_channels < 1 || s.c.out_channels < 1) return "no channels";
     job j = job_of(&s);
