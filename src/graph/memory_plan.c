@@ -55,7 +55,7 @@ static bool lie_alike(const dh_view *a, const dh_view *b)
 }
 
 /* Input k of node i may give its buffer to output 0: it dies here, fills its buffer, and no other
- * input looks at that buffer in another way, or is it but may not be overwritten. */
+ * input is another view of that buffer, or the same value in a place that none may overwrite. */
 static bool may_overwrite(const dh__plan *plan, int i, int k)
 {
     const dh__graph *g = plan->graph;

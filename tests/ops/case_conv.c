@@ -97,6 +97,7 @@ static const dh_conv_attr add_steps = {
 
 /* Windows of one element: a plane in several blocks, several planes in one, last panels of all
  * widths, tiles of rows, strides, more channels than a panel holds. */
+static const dh_conv_attr point_line = {.group = 1, .strides = N2(2, 1)};
 static const dh_conv_attr wide_steps = {.group = 1, .strides = N2(1, 3)};
 static const dh_conv_attr point_relu = {.group = 1, .act = 1};
 static const dh_conv_attr point_relu6 = {.group = 1, .act = DH_ACT_RELU6};
@@ -225,7 +226,6 @@ const op_case case_conv[] = {
     TRANSPOSE(plain, C(2, 16, 9, 15), C(16, 17, 1, 1), 17),
     TRANSPOSE(groups_2, C(9, 16, 6, 8), C(16, 9, 1, 1), 18),
     TRANSPOSE(up, C(2, 16, 5, 4), C(16, 9, 2, 2), 9),
-    TRANSPOSE(up, C(2, 16, 23, 25), C(16, 9, 1, 1), 9), /* results apart, in blocks within rows */
     TRANSPOSE(up_groups, C(3, 18, 5, 8), C(18, 9, 1, 1), 18),
     TRANSPOSE(cut, C(3, 16, 2), C(16, 16, 1), 16),  /* a result shorter than the stride */
     TRANSPOSE(up, C(1, 8, 5, 1), C(8, 8, 3, 1), 8), /* a stride along an axis of length one */
@@ -300,4 +300,13 @@ const op_case case_conv[] = {
     /* lines across images, and what is added */
     ADDED(add_same, C(17, 9, 3, 4), C(34, 9, 3, 3), C(17, 34, 3, 4), 34),
     ADDED(add_same, C(17, 9, 4, 3), C(34, 9, 3, 3), C(17, 34, 4, 3), 34),
+    /* windows of one element whose results lie apart: blocks that begin within rows; several tiles
+     * that share a block, the last rows and columns of the plane out of reach */
+    {.op = "conv_transpose",
+     .in_count = 3,
+     .in = {S(2, 16, 23, 25), S(16, 9, 1, 1), S(9)},
+     .attr = &up,
+     .forward_only = true},
+    LARGE_DX(point_stride, C(1, 70, 32, 64), C(9, 70, 1, 1), C(1, 9, 16, 32), 9),
+    LARGE_DX(point_line, C(2, 20, 1, 64), C(9, 20, 1, 1), C(2, 9, 1, 64), 9),
     {0}};

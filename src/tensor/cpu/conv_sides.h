@@ -39,7 +39,7 @@ void dh__conv_scale_rows(const dh__conv_sides *s, void *rows, int64_t count, int
 
 /* For implementations that read the weights as they lie: dh__conv_fold_weights also puts scaled
  * ones, those that are packed or made in the scratch, in the place of the weights, which are packed
- * from axis 1; it returns the rest of the scratch. dh__conv_folded_bytes of it are taken at most.
+ * from axis 1; it returns the rest of the scratch, of which it takes dh__conv_folded_bytes at most.
  */
 int64_t dh__conv_folded_bytes(const dh__conv_sides *s);
 size_t dh__conv_packed_folded(const dh_call *call);
@@ -62,8 +62,8 @@ static inline char *dh__conv_plane(const dh__conv_sides *s, const dh_view *view,
     return (char *)view->data + (n * view->stride[0] + channel * view->stride[1]) * s->size;
 }
 
-/* NULL where the tensors are f32 or f64, weights packed from axis 1, images and positions from axis
- * 2; else what is not so. */
+/* NULL where the tensors are f32 or f64, weights packed from axis 1, images, positions and what is
+ * added from axis 2; else what is not so. */
 const char *dh__conv_not_packed(const dh__conv_sides *s);
 /* For a gradient of weights that no image has a part in. */
 void dh__conv_zero_weight(const dh__conv_sides *s);
@@ -84,7 +84,8 @@ static inline bool dh__conv_dense(const dh__conv_sides *s)
     const dh__windows *w = &s->c.w;
     bool dense = true;
     for (int i = 0; i < 3; i++)
-        dense &= w->size[i] == 1 && w->stride[i] == 1 && w->begin[i] == 0 && w->in[i] == w->out[i];
+        dense &= w->size[i] == 1 && (w->stride[i] == 1 || w->in[i] == 1) && w->begin[i] == 0 &&
+                 w->in[i] == w->out[i];
     return dense;
 }
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Depthwise convolution, each group having one channel of x, its gradient for the input and the
  * transposed convolution: tile by tile of a plane (conv_depthwise.h). */
-#include <string.h>
-
 #include "conv_depthwise.h"
 #include "cpu.h"
 #include "cut.h"

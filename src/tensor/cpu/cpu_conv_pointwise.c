@@ -2,7 +2,8 @@
 /* Convolution with a window of one element, its gradient for the input and the transposed one: a
  * product of the weights and the image as it lies, [channels, pixels]. Pixels of one image or of
  * several are copied into panels as wide as the GEMM's micro-kernel, which then makes rows of the
- * result where they belong: nothing is transposed. */
+ * result where they belong: nothing is transposed. Where strides lie between results, rows are made
+ * in a buffer and spread from there. */
 #include <string.h>
 
 #include "conv_sides.h"
@@ -12,8 +13,9 @@
 #include "gemm_plan.h"
 #include "team.h"
 
-#define SLAB         524288 /* bytes of a block's panels, about: a part of L2 */
-#define PIXELS       512    /* of a block, at most: runs of a row long enough to prefetch */
+#define SLAB         524288        /* bytes of a block's panels, about: a part of L2 */
+#define PIXELS       512           /* of a block, at most: runs of a row long enough to prefetch */
+#define SPREAD_PITCH (PIXELS + 16) /* so that rows share no sets of L1 */
 #define TASKS_WANTED 16
 #define LEAST_TILES  4 /* of rows in a task */
 #define SERIAL_FLOPS 2e6
@@ -25,9 +27,9 @@ typedef struct job {
     bool f64, spreads;                        /* spreads: the results lie apart, their strides */
     int64_t size, nr, lanes;                  /* bytes of an element; columns of the micro-kernel */
     int64_t group, in_channels, out_channels; /* of a group; out: of the result */
-    int64_t plane;                            /* pixels of the result */
-    int64_t pixels, parts;                    /* of an image in a block, blocks of an image; or */
-    int64_t images;                           /* whole images in a block */
+    int64_t plane;         /* positions of the window, the pixels of the small side */
+    int64_t pixels, parts; /* of an image in a block, blocks of an image; or */
+    int64_t images;        /* whole images in a block */
     int64_t blocks, row_groups;
     dh__gemm_rows rows;
     char *weights; /* [tile of rows][input channel][row] */
@@ -150,33 +152,26 @@ static void spread_row(const job *j, const block *b, const char *from, char *pla
     }
 }
 
-static void make_rows(const job *j, const block *b, int64_t n, int64_t tile_number,
-                      const char *panels, dh__gemm_ahead *ahead)
+/* Of one image a tile's rows, to c, so many elements apart. */
+static void make_rows(const job *j, const block *b, int64_t tile_number, const char *panels,
+                      dh__gemm_ahead *ahead, char *c, int64_t c_row)
 {
-    _Alignas(64) char apart[DH_GEMM_MR_MAX * PIXELS * sizeof(double)];
     int64_t first = dh__gemm_tile_row(&j->rows, tile_number);
     int64_t h = dh__gemm_tile_row(&j->rows, tile_number + 1) - first;
-    int64_t channel = j->group * j->out_channels + first;
     const dh_view *bias = j->s->bias;
     dh__gemm_tile t = {.a = j->weights + first * j->in_channels * j->size,
                        .a_step = h,
                        .b = panels,
                        .b_step = j->nr,
-                       .c = dh__conv_plane(j->s, j->to, n, channel) + b->begin * j->size,
-                       .c_row = j->to->stride[1],
+                       .c = c,
+                       .c_row = c_row,
                        .k = j->in_channels,
                        .alpha = 1,
+                       .beta = j->s->add ? 1 : 0,
                        .act = j->s->act,
                        .act_alpha = j->s->act_alpha};
-    if (bias) t.row_bias = (const char *)bias->data + channel * j->size;
-    if (j->spreads) {
-        t.c = apart;
-        t.c_row = PIXELS;
-    }
-    if (j->s->add) {
-        take_summand(j, b, n, channel, h);
-        t.beta = 1;
-    }
+    if (bias)
+        t.row_bias = (const char *)bias->data + (j->group * j->out_channels + first) * j->size;
     for (int64_t p = 0; p < b->panels; p++) {
         t.cols = dh__at_most(j->nr, b->end - b->begin - p * j->nr);
         dh__gemm_fetch(&t, ahead);
@@ -184,9 +179,36 @@ static void make_rows(const job *j, const block *b, int64_t n, int64_t tile_numb
         t.b = (const char *)t.b + j->in_channels * j->nr * j->size;
         t.c = (char *)t.c + j->nr * j->size;
     }
-    for (int64_t i = 0; i < h && j->spreads; i++)
-        spread_row(j, b, apart + i * PIXELS * j->size, dh__conv_plane(j->s, j->to, n, channel + i),
-                   bias ? dh__get(bias, channel + i) : 0);
+}
+
+/* The same in a buffer, then to their places. A function of its own, since its frame is large. */
+static __attribute__((noinline)) void spread_rows(const job *j, const block *b, int64_t n,
+                                                  int64_t tile_number, const char *panels,
+                                                  dh__gemm_ahead *ahead)
+{
+    _Alignas(64) char rows[DH_GEMM_MR_MAX * SPREAD_PITCH * sizeof(double)];
+    const dh_view *bias = j->s->bias;
+    int64_t channel = j->group * j->out_channels + dh__gemm_tile_row(&j->rows, tile_number);
+    int64_t end = j->group * j->out_channels + dh__gemm_tile_row(&j->rows, tile_number + 1);
+    make_rows(j, b, tile_number, panels, ahead, rows, SPREAD_PITCH);
+    for (const char *row = rows; channel < end; channel++, row += SPREAD_PITCH * j->size)
+        spread_row(j, b, row, dh__conv_plane(j->s, j->to, n, channel),
+                   bias ? dh__get(bias, channel) : 0);
+}
+
+static void make_tile(const job *j, const block *b, int64_t n, int64_t tile_number,
+                      const char *panels, dh__gemm_ahead *ahead)
+{
+    int64_t first = dh__gemm_tile_row(&j->rows, tile_number);
+    int64_t h = dh__gemm_tile_row(&j->rows, tile_number + 1) - first;
+    int64_t channel = j->group * j->out_channels + first;
+    if (j->spreads) {
+        spread_rows(j, b, n, tile_number, panels, ahead);
+        return;
+    }
+    if (j->s->add) take_summand(j, b, n, channel, h);
+    make_rows(j, b, tile_number, panels, ahead,
+              dh__conv_plane(j->s, j->to, n, channel) + b->begin * j->size, j->to->stride[1]);
 }
 
 static void sum_task(void *context, int64_t i, int64_t place)
@@ -204,7 +226,7 @@ static void sum_task(void *context, int64_t i, int64_t place)
             dh__gemm_ahead_of(j->weights + dh__gemm_tile_row(&j->rows, t + 1) * row, 1,
                               j->rows.height * row, 0, b.panels * b.images);
         for (int64_t n = 0; n < b.images; n++)
-            make_rows(j, &b, b.n + n, t, slot + n * image, &ahead);
+            make_tile(j, &b, b.n + n, t, slot + n * image, &ahead);
     }
 }
 
@@ -303,7 +325,7 @@ static void pack_weights(job *j, char *to, int64_t places)
 static size_t packed_pointwise(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
-    if (call->op != &dh_op_conv) return 0;
+    if (call->op != &dh_op_conv && call->op != &dh_op_conv_transpose) return 0;
     job j = job_of(&s);
     return (size_t)(dh__conv_shift_bytes(&s) + weights_bytes(&j) * s.c.groups);
 }
