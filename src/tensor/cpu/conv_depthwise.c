@@ -160,14 +160,12 @@ const char *dh__depthwise_refuse(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
     dh__depthwise d;
-    if (s.large.dtype != DH_F32 && s.large.dtype != DH_F64) return "dtype is neither f32 nor f64";
+    const char *why = dh__conv_not_packed(&s);
+    if (why) return why;
     if (s.add) return "takes nothing that is added";
     if (s.c.in_channels != 1) return "not one channel a group";
     if (s.c.out_channels < 1) return "no channels";
     if (s.c.out_channels >= MANY_OUT) return "many channels of y in a group";
-    if (!dh__packed_from(&s.weight, 1)) return "weight is not packed";
-    if (!dh__packed_from(&s.small, 2)) return "positions are not packed";
-    if (!dh__packed_from(&s.large, 2)) return "images are not packed";
     for (int i = 0; i < 3; i++) {
         if (s.c.w.size[i] > DH_DEPTHWISE_TAPS_MAX) return "window is longer than 16";
         if (s.c.w.stride[i] > DH_DEPTHWISE_TAPS_MAX) return "stride is longer than 16";

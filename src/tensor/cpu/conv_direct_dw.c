@@ -13,8 +13,6 @@
 
 #define CHANNELS_MAX   128 /* input channels of a task: with all rows of a strip they fit into L2 */
 #define PANELS_A_TASK  4
-#define TASKS_WANTED   16
-#define SHARES_MEMORY  16777216.0 /* bytes of all sums, at most, if more than one share */
 #define SERIAL_FLOPS   2e6
 #define LEAST_CHANNELS 8  /* of the output: fewer leave most lanes idle */
 #define BLOCK          16 /* input channels that are turned back at a time */
@@ -195,9 +193,7 @@ static job job_of(const dh__conv_sides *s)
     j.panels = dh__divide_up(s->c.out_channels, j.cut.nr);
     j.tasks_of_panels = dh__divide_up(j.panels, PANELS_A_TASK);
     j.sum = j.panels * j.cut.nr * s->c.in_channels * j.taps;
-    int64_t shares = dh__divide_up(TASKS_WANTED, j.tasks_of_panels * j.blocks);
-    double most = SHARES_MEMORY / ((double)j.sum * (double)s->size);
-    if ((double)shares > most) shares = most > 1 ? (int64_t)most : 1;
+    int64_t shares = dh__conv_shares(j.tasks_of_panels * j.blocks, (double)j.sum * (double)s->size);
     j.shares = dh__at_most(shares, s->c.n > 0 ? s->c.n : 1);
     return j;
 }

@@ -17,8 +17,6 @@
 #define LEAST_CHANNELS 8   /* of both: fewer leave lanes idle */
 #define ROWS_A_TASK    256 /* so that their pixels stay in L2 while panels pass by */
 #define COLUMNS_A_TASK 256
-#define TASKS_WANTED   16
-#define SHARES_MEMORY  16777216.0 /* bytes of all sums, at most, if more than one share */
 #define SERIAL_FLOPS   2e6
 #define PANEL_BYTES    (PIXELS * 128) /* two vectors a pixel */
 
@@ -185,9 +183,8 @@ static job job_of(const dh__conv_sides *s)
     if (j.rows) j.tiles = dh__gemm_cut_rows(j.rows, j.kernels->mr[j.f64]);
     j.row_blocks = dh__at_most(j.tiles.tiles, dh__divide_up(j.rows, ROWS_A_TASK));
     j.col_blocks = dh__divide_up(j.pitch, COLUMNS_A_TASK);
-    double most = SHARES_MEMORY / ((double)j.rows * (double)j.pitch * (double)j.size);
-    j.shares = dh__divide_up(TASKS_WANTED, dh__at_least(1, j.row_blocks * j.col_blocks));
-    if ((double)j.shares > most) j.shares = most > 1 ? (int64_t)most : 1;
+    j.shares = dh__conv_shares(dh__at_least(1, j.row_blocks * j.col_blocks),
+                               (double)j.rows * (double)j.pitch * (double)j.size);
     j.shares = dh__at_most(j.shares, j.chunks);
     return j;
 }

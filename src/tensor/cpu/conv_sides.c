@@ -8,6 +8,9 @@
 #include "cpu.h"
 #include "cut.h"
 
+#define TASKS_WANTED  16
+#define SHARES_MEMORY 16777216.0 /* bytes of the sums of all shares, at most, if more than one */
+
 dh__conv_sides dh__conv_sides_of(const dh_call *call)
 {
     static const struct {
@@ -117,6 +120,13 @@ void dh__conv_zero_weight(const dh__conv_sides *s)
     for (int64_t i = 0; i < s->weight.shape[0]; i++)
         memset((char *)s->weight.data + i * s->weight.stride[0] * s->size, 0,
                (size_t)(row * s->size));
+}
+
+int64_t dh__conv_shares(int64_t tasks, double bytes)
+{
+    int64_t shares = dh__divide_up(TASKS_WANTED, tasks);
+    double most = SHARES_MEMORY / bytes;
+    return (double)shares <= most ? shares : most > 1 ? (int64_t)most : 1;
 }
 
 int64_t dh__conv_folded_bytes(const dh__conv_sides *s)

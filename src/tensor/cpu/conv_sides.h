@@ -68,6 +68,10 @@ const char *dh__conv_not_packed(const dh__conv_sides *s);
 /* For a gradient of weights that no image has a part in. */
 void dh__conv_zero_weight(const dh__conv_sides *s);
 
+/* Shares of the images with a sum of their own, of so many bytes, of such a gradient, where each
+ * share has so many tasks. */
+int64_t dh__conv_shares(int64_t tasks, double bytes);
+
 /* NULL where a window is one element, inside the large side; else why that is not so. */
 static inline const char *dh__conv_no_point(const dh__windows *w)
 {

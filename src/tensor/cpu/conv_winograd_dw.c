@@ -11,10 +11,8 @@
 
 #define CHANNELS_MAX  128 /* input channels of a task */
 #define PANELS_A_TASK 4
-#define TASKS_WANTED  16
 #define TASKS_LEAST   8
-#define SHARES_MEMORY 16777216.0 /* bytes of all sums, at most, if more than one share */
-#define BLOCK         16         /* input channels that are turned back at a time */
+#define BLOCK         16 /* input channels that are turned back at a time */
 
 typedef struct job {
     const dh__conv_sides *s;
@@ -162,9 +160,7 @@ static job job_of(const dh__conv_sides *s)
     j.panels = dh__divide_up(s->c.out_channels, j.c.cut.nr);
     j.tasks_of_panels = dh__divide_up(j.panels, PANELS_A_TASK);
     j.sum = j.panels * j.c.cut.nr * s->c.in_channels * j.c.elements;
-    double most = SHARES_MEMORY / ((double)j.sum * (double)sizeof(float));
-    j.shares = dh__divide_up(TASKS_WANTED, j.tasks_of_panels * j.blocks);
-    if ((double)j.shares > most) j.shares = most > 1 ? (int64_t)most : 1;
+    j.shares = dh__conv_shares(j.tasks_of_panels * j.blocks, (double)j.sum * sizeof(float));
     int64_t least = dh__divide_up(TASKS_LEAST, j.shares * j.blocks);
     if (j.tasks_of_panels < least) j.tasks_of_panels = dh__at_most(j.panels, least);
     j.shares = dh__at_most(j.shares, s->c.n > 0 ? s->c.n : 1);
