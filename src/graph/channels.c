@@ -14,17 +14,8 @@ static bool takes(const dh__graph *graph, const dh__node *n, dh_device *device, 
         if (v->last) dh__view_pack_last(&views[k]);
         any |= v->last;
     }
-    dh_call call = {.op = dh__ops[n->op],
-                    .attr = n->attr,
-                    .in_count = n->in_count,
-                    .out_count = n->out_count,
-                    .in = views,
-                    .out = views + n->in_count,
-                    .exact_ties = n->exact_ties};
-    const dh_impl *impl = NULL;
-    if (!any) return true;
-    if (dh__op_choose(&impl, device->impls(device, n->op), &call, device->name)) dh_error_clear();
-    return impl && impl->channels_last;
+    const dh_impl *impl = any ? dh__graph_choose(n, views, device) : NULL;
+    return !any || (impl && impl->channels_last);
 }
 
 static void pack_all(dh__graph *graph, const dh__node *n)

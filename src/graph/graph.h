@@ -115,6 +115,9 @@ dh_status dh__graph_lay_channels(dh__graph *graph, dh_device *device);
 /* A copy, node for node; the store is shared. */
 dh_status dh__graph_clone(dh__graph **out, const dh__graph *graph);
 
+/* For passes: what the device runs the node by, if its inputs and then its outputs lie like views;
+ * NULL where it has nothing for it. */
+const dh_impl *dh__graph_choose(const dh__node *n, dh_view *views, dh_device *device);
 /* For passes: closes the gaps of nodes that are NULL now. */
 void dh__graph_drop_empty(dh__graph *graph);
 /* For passes: a node like `like` with other inputs and outputs, appended. */

@@ -32,6 +32,20 @@ dh_status dh__graph_sort(dh__graph *graph)
     return DH_OK;
 }
 
+const dh_impl *dh__graph_choose(const dh__node *n, dh_view *views, dh_device *device)
+{
+    dh_call call = {.op = dh__ops[n->op],
+                    .attr = n->attr,
+                    .in_count = n->in_count,
+                    .out_count = n->out_count,
+                    .in = views,
+                    .out = views + n->in_count,
+                    .exact_ties = n->exact_ties};
+    const dh_impl *impl = NULL;
+    if (dh__op_choose(&impl, device->impls(device, n->op), &call, device->name)) dh_error_clear();
+    return impl;
+}
+
 dh_value dh__graph_origin(const dh__graph *graph, dh_value value)
 {
     for (;;) {
