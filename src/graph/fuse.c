@@ -4,8 +4,7 @@
 
 #include "graph.h"
 
-/* How many inputs read each value, kept values counting once more. */
-static int *count_readers(const dh__graph *graph)
+int *dh__graph_readers(const dh__graph *graph)
 {
     int *readers = dh__calloc((size_t)graph->value_count + 1, sizeof *readers);
     if (!readers) return NULL;
@@ -81,7 +80,7 @@ dh_status dh__graph_fold(dh__graph *graph)
 {
     for (int i = 0; i < graph->node_count; i++)
         if (graph->nodes[i]->phase != DH_FORWARD) return DH_OK;
-    int *readers = count_readers(graph);
+    int *readers = dh__graph_readers(graph);
     if (!readers) return DH_ENOMEM;
     dh_status status = DH_OK;
     for (int i = 0; i < graph->node_count && !status; i++) {
@@ -233,7 +232,7 @@ static dh_status fuse_gates(dh__graph *graph, const int *readers)
 
 dh_status dh__graph_fuse(dh__graph *graph)
 {
-    int *readers = count_readers(graph);
+    int *readers = dh__graph_readers(graph);
     if (!readers) return DH_ENOMEM;
     dh_status status = fuse_sums(graph, readers);
     if (!status) fuse_acts(graph, readers);

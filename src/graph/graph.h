@@ -86,7 +86,7 @@ dh_value dh__graph_origin(const dh__graph *graph, dh_value value);
 bool dh__graph_at_place(const dh__graph *graph, dh_value value, dh_value place);
 
 /* --- passes ---
- * Each leaves an equal graph. Order: sort, fold, fuse, prune, mark ties, lay channels, recompute,
+ * Each leaves an equal graph. Order: sort, fold, fuse, fuse pools, prune, mark ties, lay channels, recompute,
  * hasten updates, plan. */
 
 /* Puts the nodes in the order of their phases, which stays theirs inside each. */
@@ -99,6 +99,9 @@ dh_status dh__graph_fold(dh__graph *graph);
  * of dh__act, where nothing else reads between: one node. The same of a batch norm's gradient with
  * the gradient of the activation. */
 dh_status dh__graph_fuse(dh__graph *graph);
+/* A convolution + maximum pooling by windows of 2x2, 2 apart, where nothing else reads between and
+ * the same implementation takes both: one node. */
+dh_status dh__graph_fuse_pools(dh__graph *graph, dh_device *device);
 /* Drops nodes that reach neither a kept value nor an update. */
 dh_status dh__graph_prune(dh__graph *graph);
 /* Sets exact_ties in the nodes on the way to one that selects, if a gradient flows through that. */
@@ -115,6 +118,9 @@ dh_status dh__graph_lay_channels(dh__graph *graph, dh_device *device);
 /* A copy, node for node; the store is shared. */
 dh_status dh__graph_clone(dh__graph **out, const dh__graph *graph);
 
+/* For passes: how many inputs read each value, kept values counting once more. Freed by dh__free;
+ * NULL where memory lacks. */
+int *dh__graph_readers(const dh__graph *graph);
 /* For passes: what the device runs the node by, if its inputs and then its outputs lie like views;
  * NULL where it has nothing for it. */
 const dh_impl *dh__graph_choose(const dh__node *n, dh_view *views, dh_device *device);

@@ -307,6 +307,7 @@ dh_status dh__plan_new(dh__plan **out, dh__graph *graph_take, dh__arena *arena, 
     if (!status) status = dh__graph_sort(graph_take);
     if (!status) status = dh__graph_fold(graph_take);
     if (!status) status = dh__graph_fuse(graph_take);
+    if (!status) status = dh__graph_fuse_pools(graph_take, arena->device);
     if (!status) status = dh__graph_prune(graph_take);
     if (!status) status = dh__graph_mark_ties(graph_take);
     if (!status) status = dh__graph_lay_channels(graph_take, arena->device);

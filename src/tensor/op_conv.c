@@ -88,6 +88,22 @@ static dh_status check_summand(const dh_call *call, const dh_view *y)
     return DH_OK;
 }
 
+/* Of y the maxima of windows of 2x2: the last row and column of an odd number have no part in them.
+ */
+static dh_status halve(dh_view *y, const dh_conv_attr *attr)
+{
+    DH_REQUIRE(y->ndim == 4 && !attr->add, DH_EUNSUPPORTED,
+               "conv: pool needs two spatial axes and no add, there are %d and %s", y->ndim - 2,
+               attr->add ? "add" : "none");
+    for (int i = 2; i < 4; i++) {
+        DH_REQUIRE(y->shape[i] >= 2, DH_ESHAPE,
+                   "conv: pool takes 2 positions of spatial axis %d, there is %lld", i - 2,
+                   (long long)y->shape[i]);
+        y->shape[i] /= 2;
+    }
+    return DH_OK;
+}
+
 static dh_status infer_conv(dh_call *call)
 {
     int count = parameters_of(call) + 1;
@@ -101,6 +117,7 @@ static dh_status infer_conv(dh_call *call)
     for (int k = 2; k < count; k++)
         DH_TRY(check_bias(call, k, count, c.out_channels * c.groups, "conv"));
     small_side(&call->out[0], &c, &call->in[0]);
+    if (((const dh_conv_attr *)call->attr)->pool) DH_TRY(halve(&call->out[0], call->attr));
     return count < call->in_count ? check_summand(call, &call->out[0]) : DH_OK;
 }
 
@@ -226,6 +243,8 @@ static dh_status backward_conv(dh_grad *g)
     int last = g->call->in_count - 1, count = parameters_of(g->call) + 1;
     DH_REQUIRE(count <= 3, DH_EUNSUPPORTED,
                "conv: normalised by the way it has no gradient; batch_norm behind it has one");
+    DH_REQUIRE(!attr->pool, DH_EUNSUPPORTED,
+               "conv: pooled by the way it has no gradient; max_pool behind it has one");
     dh_value x = g->in[0], weight = g->in[1], dz = dh__act_dx(g, attr->act, attr->alpha);
     /* x may go before its gradient needs memory */
     if (g->need[1]) g->dx[1] = emit_like(g, DH_OP_CONV_DW, x, dz, weight);
@@ -272,7 +291,8 @@ static double conv_flops(const dh_call *call, const dh_view *small, const dh_vie
 
 static double flops_conv(const dh_call *call)
 {
-    return conv_flops(call, &call->out[0], &call->in[1]);
+    int positions = ((const dh_conv_attr *)call->attr)->pool ? 4 : 1;
+    return positions * conv_flops(call, &call->out[0], &call->in[1]);
 }
 
 static double flops_conv_dx(const dh_call *call)
@@ -294,6 +314,7 @@ static const dh_field conv_fields[] = {
     DH_FIELD(dh_conv_attr, alpha, NULL, 0.01, 0, 1e300, "slope of leaky_relu below 0"),
     DH_FIELD(dh_conv_attr, epsilon, NULL, 1e-5, 0, 1e9, "added to the variance, if there is one"),
     DH_FIELD(dh_conv_attr, add, NULL, 0, 0, 1, "the last input is added before what follows"),
+    DH_FIELD(dh_conv_attr, pool, NULL, 0, 0, 1, "maxima of windows of 2x2, 2 apart, follow"),
     {0}};
 
 static const dh_field gradient_fields[] = {

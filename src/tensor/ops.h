@@ -208,6 +208,7 @@ typedef struct dh_conv_attr {
     int group, act;         /* act: of conv, as in dh_linear_attr */
     double alpha, epsilon;  /* epsilon: of conv with statistics */
     bool add;               /* the last input of conv is added before the activation */
+    bool pool;              /* conv: y is the maxima of windows of 2x2, 2 apart, behind it */
 } dh_conv_attr;
 
 /* Lists as in dh_conv_attr. Either kernel_shape is given, or bins: then each spatial axis is dealt

@@ -29,7 +29,7 @@ static net make(dh__graph *g, int64_t rows, bool kept)
     static const dh_conv_attr wise = {.group = 20, .pads = {4, {1, 1, 1, 1}}};
     static const dh_conv_attr point = {.group = 1};
     static const dh_conv_attr up = {.group = 1, .strides = {2, {2, 2}}};
-    static const dh_pool_attr pool = {.kernel_shape = {2, {2, 2}}, .strides = {2, {2, 2}}};
+    static const dh_pool_attr pool = {.kernel_shape = {2, {3, 3}}, .strides = {2, {2, 2}}};
     const dh_reduce_attr mean = {.axes = {2, {2, 3}}};
     net n = {.x = dh__graph_input(g, DH_F32, SHAPE(rows, 3, SIDE, SIDE))};
     n.conv = images(g, "a", DH_OP_CONV, &padded, n.x, 20, 3, 3);

@@ -91,6 +91,15 @@ static const dh_conv_attr add_leaky = {.group = 2,
                                        .act = DH_ACT_LEAKY_RELU,
                                        .alpha = 0.25,
                                        .add = true};
+static const dh_conv_attr pool_same = {
+    .group = 1, .pads = N4(1, 1, 1, 1), .act = DH_ACT_RELU, .pool = true};
+static const dh_conv_attr pool_none = {.group = 1, .pool = true};
+static const dh_conv_attr pool_leaky = {.group = 2,
+                                        .strides = N2(2, 1),
+                                        .pads = N4(1, 0, 1, 2),
+                                        .act = DH_ACT_LEAKY_RELU,
+                                        .alpha = 0.25,
+                                        .pool = true};
 static const dh_conv_attr add_point = {.group = 1, .add = true};
 static const dh_conv_attr add_steps = {
     .group = 1, .strides = N2(1, 3), .act = DH_ACT_RELU6, .add = true};
@@ -309,4 +318,16 @@ const op_case case_conv[] = {
      .forward_only = true},
     LARGE_DX(point_stride, C(1, 70, 32, 64), C(9, 70, 1, 1), C(1, 9, 16, 32), 9),
     LARGE_DX(point_line, C(2, 20, 1, 64), C(9, 20, 1, 1), C(2, 9, 1, 64), 9),
+    /* maxima behind it: plainly, strips of rows, of parts of rows and of images, Winograd with
+     * tiles of both sizes, odd lengths whose ends have no part in them */
+    POOLED(pool_same, C(2, 2, 5, 4), C(3, 2, 3, 3), 3),
+    POOLED(pool_leaky, C(2, 18, 10, 7), C(80, 9, 3, 3), 80),
+    POOLED(pool_same, C(1, 9, 7, 1100), C(11, 9, 3, 3), 11),
+    POOLED(pool_same, C(1, 9, 45, 31), C(11, 9, 3, 3), 11),
+    POOLED(pool_same, C(1, 9, 530, 2), C(11, 9, 3, 3), 11),
+    POOLED(pool_same, C(17, 9, 5, 4), C(34, 9, 3, 3), 34),
+    POOLED(pool_none, C(3, 16, 9, 10), C(17, 16, 1, 1), 17),
+    POOLED(pool_same, C(25, 16, 5, 6), C(17, 16, 3, 3), 17),
+    POOLED(pool_same, C(2, 20, 17, 19), C(40, 20, 3, 3), 40),
+    POOLED(pool_same, C(1, 32, 7, 7), C(48, 32, 3, 3), 48),
     {0}};

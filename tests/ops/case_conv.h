@@ -73,6 +73,17 @@
         ADDED_TO(7, 5, ATTR, X, W, S(O), S(O), S(O), S(O), Y),          \
         ADDED_TO(8, 6, ATTR, X, W, S(O), S(O), S(O), S(O), S(O), Y)
 
+/* Pooled: alone, behind a bias, and behind a bias and a normalisation. ATTR has .pool. */
+#define POOLED_BY(COUNT, VAR, ATTR, ...)                                     \
+    {                                                                        \
+        .op = "conv", .in_count = COUNT, .in = {__VA_ARGS__}, .attr = &ATTR, \
+        .fill = {[VAR] = FILL_POSITIVE}, .forward_only = true, .atol = 1e-4, \
+        .winograd_atol = COUNT > 4 ? 2e-3 : 1e-3                             \
+    }
+#define POOLED(ATTR, X, W, O)                                       \
+    POOLED_BY(2, 7, ATTR, X, W), POOLED_BY(3, 7, ATTR, X, W, S(O)), \
+        POOLED_BY(7, 6, ATTR, X, W, S(O), S(O), S(O), S(O), S(O))
+
 #define TRANSPOSE(ATTR, X, W, O)                                                 \
     {.op = "conv_transpose", .in_count = 2, .in = {X, W}, .attr = &ATTR},        \
     {                                                                            \

@@ -115,6 +115,27 @@ static void normalise(const ref_call *c, int in_count, double epsilon)
     }
 }
 
+/* The largest of windows of 2x2, 2 apart. */
+static void pool(ref_tensor *y)
+{
+    ref_tensor all = *y;
+    int64_t shape[5] = {y->shape[0], y->shape[1], y->shape[2] / 2, y->shape[3] / 2}, at = 0;
+    ref_new(y, 4, shape);
+    for (int64_t plane = 0; plane < shape[0] * shape[1]; plane++)
+        for (int64_t i = 0; i < shape[2]; i++)
+            for (int64_t j = 0; j < shape[3]; j++, at++) {
+                const double *from =
+                    all.data + (plane * all.shape[2] + 2 * i) * all.shape[3] + 2 * j;
+                double best = from[0];
+                for (int k = 1; k < 4; k++) {
+                    double v = from[k / 2 * all.shape[3] + k % 2];
+                    if (v > best || v != v) best = v;
+                }
+                y->data[at] = best;
+            }
+    ref_free(&all);
+}
+
 static void conv(const ref_call *c)
 {
     const ref_tensor *x = &c->in[0], *w = &c->in[1];
@@ -131,6 +152,7 @@ static void conv(const ref_call *c)
         c->out[0].data[i] += c->in[in_count].data[i];
     for (int64_t i = 0; i < c->out[0].count; i++)
         c->out[0].data[i] = ref_act(attr->act, attr->alpha, c->out[0].data[i]);
+    if (attr->pool) pool(&c->out[0]);
 }
 
 static void conv_dx(const ref_call *c)

@@ -13,6 +13,7 @@ static const char *refuse(const dh_call *call)
     if (s.c.in_channels != 1) return "not one channel a group";
     if (s.c.out_channels != 1) return "not one channel of y a group";
     if (s.add) return "takes nothing that is added";
+    if (s.pool) return "takes no maxima";
     if (s.bias && s.bias->stride[0] != 1) return "bias is not packed";
     return dh__last_refuse(&s.c.w, &s.large, &s.small);
 }

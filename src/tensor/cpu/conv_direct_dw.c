@@ -189,7 +189,7 @@ static job job_of(const dh__conv_sides *s)
              .taps = dh__windows_elements(&s->c.w)};
     j.blocks = dh__divide_up(s->c.in_channels, CHANNELS_MAX);
     j.block = dh__divide_up(s->c.in_channels, j.blocks);
-    j.cut = dh__conv_cut_of(&j.sweep, s->c.n, j.block, s->size == 8);
+    j.cut = dh__conv_cut_of(&j.sweep, s->c.n, j.block, s->size == 8, false);
     j.panels = dh__divide_up(s->c.out_channels, j.cut.nr);
     j.tasks_of_panels = dh__divide_up(j.panels, PANELS_A_TASK);
     j.sum = j.panels * j.cut.nr * s->c.in_channels * j.taps;
@@ -211,7 +211,8 @@ static const char *refuse_direct_dw(const dh_call *call)
         if (c->w.size[i] > DH_CONV_TAPS_MAX) return "window is longer than 16";
     dh__conv_sweep sweep = dh__conv_sweep_of(&c->w, false, 0);
     int64_t block = dh__at_most(c->in_channels, CHANNELS_MAX);
-    if (!dh__conv_slab_fits(&sweep, block, f64)) return "window of all channels is too large";
+    if (!dh__conv_slab_fits(&sweep, block, f64, false))
+        return "window of all channels is too large";
     return NULL;
 }
 

@@ -38,9 +38,11 @@ dh__conv_sides dh__conv_sides_of(const dh_call *call)
         s.act = (dh__act)attr->act;
         s.act_alpha = attr->alpha;
         s.epsilon = attr->epsilon;
+        s.pool = attr->pool;
     }
     /* infer has checked it */
     if (dh__conv_shape(&s.c, call->attr, &s.large, &s.weight, call->op->name)) dh_error_clear();
+    for (int i = 1; i < 3 && s.pool; i++) s.c.w.out[i] -= s.c.w.out[i] % 2;
     return s;
 }
 
@@ -111,6 +113,7 @@ const char *dh__conv_not_packed(const dh__conv_sides *s)
     if (!dh__packed_from(&s->small, 2)) return "positions are not packed";
     if (!dh__packed_from(&s->large, 2)) return "images are not packed";
     if (s->add && !dh__packed_from(s->add, 2)) return "what is added is not packed";
+    if (s->pool) return "takes no maxima";
     return NULL;
 }
 

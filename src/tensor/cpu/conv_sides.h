@@ -19,6 +19,9 @@ typedef struct dh__conv_sides {
     int64_t size;  /* bytes of an element */
     dh__act act;   /* of conv */
     double act_alpha;
+    /* of conv: small is the maxima of windows of 2x2 of the results, 2 apart; c has only the
+     * positions that have a part in them */
+    bool pool;
 } dh__conv_sides;
 
 dh__conv_sides dh__conv_sides_of(const dh_call *call);
@@ -63,7 +66,7 @@ static inline char *dh__conv_plane(const dh__conv_sides *s, const dh_view *view,
 }
 
 /* NULL where the tensors are f32 or f64, weights packed from axis 1, images, positions and what is
- * added from axis 2; else what is not so. */
+ * added from axis 2, and the results are not pooled; else what is not so. */
 const char *dh__conv_not_packed(const dh__conv_sides *s);
 /* For a gradient of weights that no image has a part in. */
 void dh__conv_zero_weight(const dh__conv_sides *s);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cut.h"
+#include "last_kernels.h"
 
 #define FEW_TILES 4
 #define LINES_MAX (DH_CONV_PIXELS / 4)
@@ -88,6 +89,12 @@ static int64_t slab_of(const dh__conv_sweep *s, int64_t rows, int64_t cols, int6
     return planes * seen(&s->axis[1], rows) * seen(&s->axis[2], cols) * pixel;
 }
 
+/* Rows of a strip that are taken at once. */
+static int64_t least_rows(bool pool)
+{
+    return pool ? 2 : 1;
+}
+
 static bool cut_images(dh__conv_cut *c, const dh__conv_sweep *s)
 {
     const dh__conv_axis *a = s->axis;
@@ -106,17 +113,24 @@ static bool cut_images(dh__conv_cut *c, const dh__conv_sweep *s)
     return true;
 }
 
+/* The least length of equal parts of an axis, none longer than most, which is a multiple of unit,
+ * as they are. */
+static int64_t part_of(int64_t count, int64_t most, int64_t unit)
+{
+    return dh__divide_up(dh__divide_up(count, dh__divide_up(count, most)), unit) * unit;
+}
+
 static void cut_rows(dh__conv_cut *c, const dh__conv_sweep *s)
 {
     const dh__conv_axis *a = s->axis;
-    int64_t good = SLAB_GOOD / c->size, cols = dh__at_most(a[2].count, DH_CONV_PIXELS), rows;
-    while (cols > c->mr && slab_of(s, 1, cols, c->pixel) > good) cols = dh__divide_up(cols, 2);
-    int64_t pieces = dh__divide_up(a[2].count, cols);
-    c->cols = dh__divide_up(a[2].count, pieces);
+    int64_t unit = least_rows(c->pool), good = SLAB_GOOD / c->size, rows;
+    int64_t cols = dh__at_most(a[2].count, DH_CONV_PIXELS / unit);
+    while (cols > c->mr && slab_of(s, unit, cols, c->pixel) > good) cols = dh__divide_up(cols, 2);
+    c->cols = part_of(a[2].count, cols - cols % unit, unit);
     rows = dh__at_most(dh__at_most(a[1].count, LINES_MAX), DH_CONV_PIXELS / c->cols);
-    if (pieces > 1) rows = 1;
-    while (rows > 1 && slab_of(s, rows, c->cols, c->pixel) > good) rows--;
-    c->rows = dh__divide_up(a[1].count, dh__divide_up(a[1].count, rows));
+    if (c->cols < a[2].count) rows = unit;
+    while (rows > unit && slab_of(s, rows, c->cols, c->pixel) > good) rows--;
+    c->rows = part_of(a[1].count, rows - rows % unit, unit);
     c->per_image =
         a[0].count * dh__divide_up(a[1].count, c->rows) * dh__divide_up(a[2].count, c->cols);
     c->strips = c->per_image * c->n;
@@ -132,11 +146,13 @@ void dh__conv_cut_finely(dh__conv_cut *c, const dh__conv_sweep *s, int64_t strip
     c->strips = c->per_image * c->n;
 }
 
-dh__conv_cut dh__conv_cut_of(const dh__conv_sweep *s, int64_t n, int64_t channels, bool f64)
+dh__conv_cut dh__conv_cut_of(const dh__conv_sweep *s, int64_t n, int64_t channels, bool f64,
+                             bool pool)
 {
     const dh__gemm_kernels *kernels = dh__gemm_kernels_now();
     dh__conv_cut c = {.kernels = kernels,
                       .f64 = f64,
+                      .pool = pool,
                       .size = f64 ? 8 : 4,
                       .mr = kernels->mr[f64],
                       .nr = kernels->nr[f64],
@@ -159,12 +175,12 @@ int64_t dh__conv_slab_bound(const dh__conv_sweep *s, int64_t n, int64_t channels
     return (int64_t)(bound < most ? bound : most);
 }
 
-bool dh__conv_slab_fits(const dh__conv_sweep *s, int64_t channels, bool f64)
+bool dh__conv_slab_fits(const dh__conv_sweep *s, int64_t channels, bool f64, bool pool)
 {
     int64_t size = f64 ? 8 : 4, mr = dh__gemm_kernels_now()->mr[f64];
     return s->axis[2].span < INT32_MAX && s->axis[1].span < INT32_MAX &&
-           (double)s->axis[0].taps * (double)seen(&s->axis[1], 1) * (double)seen(&s->axis[2], mr) *
-                   (double)(channels + 64 / size) * (double)size <=
+           (double)s->axis[0].taps * (double)seen(&s->axis[1], least_rows(pool)) *
+                   (double)seen(&s->axis[2], mr) * (double)(channels + 64 / size) * (double)size <=
                DH_CONV_SLAB;
 }
 
@@ -372,9 +388,58 @@ void *dh__conv_line(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__co
     return element(y, t->n, first, line_at(s, c, t, line), c->size);
 }
 
-void dh__conv_scatter(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,
-                      const dh_view *y, int64_t first, int64_t count, const void *pixels)
+/* The maxima of the strip's pixels, in their place; strips begin at even positions and, since an
+ * odd last one is left out, end there. Images that share a line are channels of its pixel. */
+static void take_maxima(const dh__conv_cut *c, const dh__conv_strip *t, void *pixels)
 {
+    int64_t pixel = t->images * c->nr, row = t->cols * pixel;
+    dh__last_run run = {.x_step = 2 * pixel,
+                        .y_step = pixel,
+                        .positions = t->cols / 2,
+                        .channels = pixel,
+                        .taps = 4,
+                        .at = {0, pixel, row, row + pixel}};
+    for (int64_t i = 0; i < t->rows / 2; i++) {
+        run.x = (char *)pixels + 2 * i * row * c->size;
+        run.y = (char *)pixels + i * (row / 2) * c->size;
+        dh__last_table(c->f64)->max(&run);
+    }
+}
+
+static dh__conv_sweep halve_sweep(const dh__conv_sweep *s)
+{
+    dh__conv_sweep half = *s;
+    for (int i = 1; i < 3; i++) {
+        half.axis[i].count /= 2;
+        half.axis[i].out /= 2;
+    }
+    return half;
+}
+
+static dh__conv_strip halve_strip(const dh__conv_cut *c, const dh__conv_strip *t)
+{
+    dh__conv_strip half = *t;
+    half.y /= 2;
+    half.x /= 2;
+    half.rows /= 2;
+    half.cols /= 2;
+    half.lines = c->images ? half.rows * half.cols : half.rows;
+    half.line = c->images ? t->line : half.cols;
+    return half;
+}
+
+void dh__conv_scatter(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,
+                      const dh_view *y, int64_t first, int64_t count, void *pixels)
+{
+    dh__conv_sweep half_sweep;
+    dh__conv_strip half_strip;
+    if (c->pool) {
+        take_maxima(c, t, pixels);
+        half_sweep = halve_sweep(s);
+        half_strip = halve_strip(c, t);
+        s = &half_sweep;
+        t = &half_strip;
+    }
     const dh__conv_axis *a = s->axis;
     const char *from = pixels;
     bool joined = one_by_one(s) && (c->images || t->cols == a[2].count);

@@ -49,6 +49,7 @@ typedef struct dh__conv_cut {
     const dh__gemm_kernels *kernels;
     bool f64, images;          /* images: a line is one position in many images */
     bool in_place;             /* no slab: the images are read as they lie, channels last */
+    bool pool;                 /* the maxima of 2x2 pixels are what results */
     int64_t size, mr, nr;      /* bytes of an element, of the micro-kernel */
     int64_t n, channels;       /* of the input; channels: gathered at a time */
     int64_t pixel;             /* elements from pixel to pixel of the slab */
@@ -66,7 +67,8 @@ typedef struct dh__conv_strip {
 } dh__conv_strip;
 
 /* n images of so many channels. */
-dh__conv_cut dh__conv_cut_of(const dh__conv_sweep *s, int64_t n, int64_t channels, bool f64);
+dh__conv_cut dh__conv_cut_of(const dh__conv_sweep *s, int64_t n, int64_t channels, bool f64,
+                             bool pool);
 /* One row of pixels that need no slab in so many strips at least, but not of a few tiles only:
  * where each thread makes a stretch of it, it finds there what the layer before left in its caches.
  */
@@ -75,7 +77,7 @@ dh__conv_strip dh__conv_strip_of(const dh__conv_sweep *s, const dh__conv_cut *c,
 /* Elements that no slab of the sweep exceeds; does not grow when an axis shrinks. */
 int64_t dh__conv_slab_bound(const dh__conv_sweep *s, int64_t n, int64_t channels, int64_t size);
 /* Does one tile's worth fit into a slab? */
-bool dh__conv_slab_fits(const dh__conv_sweep *s, int64_t channels, bool f64);
+bool dh__conv_slab_fits(const dh__conv_sweep *s, int64_t channels, bool f64, bool pool);
 
 /* Channels from first on of the strip's input into the slab; channels of the cut are gathered. */
 void dh__conv_gather(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,
@@ -101,9 +103,10 @@ static inline bool dh__conv_inside(const dh__conv_axis *a)
 void *dh__conv_line(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,
                     const dh_view *y, int64_t first, int64_t line, int64_t *step);
 /* Between the strip's pixels of nr channels each, in the order of lines, and the tensor of the
- * result, whose channels from first on they are; there are count of them. */
+ * result, whose channels from first on they are; there are count of them. Where they are pooled,
+ * the maxima take the place of the first pixels. */
 void dh__conv_scatter(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,
-                      const dh_view *y, int64_t first, int64_t count, const void *pixels);
+                      const dh_view *y, int64_t first, int64_t count, void *pixels);
 /* The other way, for a sweep whose positions lie one by one; zeros for channels from count on. */
 void dh__conv_take(const dh__conv_sweep *s, const dh__conv_cut *c, const dh__conv_strip *t,
                    const dh_view *y, int64_t first, int64_t count, void *pixels);

@@ -70,12 +70,17 @@ static int64_t runs_of(const job *j, const dh__conv_strip *t, int64_t line, int6
     return count;
 }
 
-/* The first pixel of a line, from channel `channel` on, and the elements from pixel to pixel: of a
- * tensor whose channels are last, or else of the strip's pixels. */
+/* Are pixels of the tensor where the sums are made? Else they are in the strip's. */
+static bool holds_sums(const job *j, const dh_view *tensor)
+{
+    return dh__pixel_step(tensor) > 1 && !j->cut.pool;
+}
+
+/* The first pixel of a line, from channel `channel` on, and the elements from pixel to pixel. */
 static char *line_of(const job *j, const dh__conv_strip *t, const dh_view *tensor, int64_t line,
                      int64_t channel, char *pixels, int64_t *step)
 {
-    if (dh__pixel_step(tensor) > 1)
+    if (holds_sums(j, tensor))
         return dh__conv_line(&j->sweep, &j->cut, t, tensor, channel, line, step);
     *step = j->cut.nr;
     return pixels + line * t->line * j->cut.nr * j->cut.size;
@@ -144,7 +149,7 @@ static void make_panel(const job *j, const dh__conv_strip *t, int64_t panel, con
             tap = end;
         } while (tap < taps);
     }
-    if (dh__pixel_step(j->to) == 1)
+    if (!holds_sums(j, j->to))
         dh__conv_scatter(&j->sweep, &j->cut, t, j->to, channel, width, pixels);
 }
 
@@ -174,14 +179,15 @@ static bool flat(const dh__conv_sides *s, const dh_view *v)
 }
 
 /* The call; a window of one element that moves by one sees the pixels of an image as one row, or
- * even those of all images. */
+ * even those of all images, unless their maxima are taken. */
 static dh__conv_sides sides_of(const dh_call *call)
 {
     dh__conv_sides s = dh__conv_sides_of(call);
     dh__windows *w = &s.c.w;
     int64_t pixels = 1;
     for (int i = 0; i < 3; i++) {
-        if (w->size[i] != 1 || w->stride[i] != 1 || w->begin[i] || w->in[i] != w->out[i]) return s;
+        if (w->size[i] != 1 || w->stride[i] != 1 || w->begin[i] || w->in[i] != w->out[i] || s.pool)
+            return s;
         pixels *= w->in[i];
     }
     if (flat(&s, &s.large) && flat(&s, &s.small) && (!s.add || flat(&s, s.add))) {
@@ -201,7 +207,7 @@ static job job_of(const dh__conv_sides *s, int64_t number)
     j.to = to_large ? &s->large : &s->small;
     j.w.in_channels = to_large ? s->c.out_channels : s->c.in_channels;
     j.w.out_channels = to_large ? s->c.in_channels : s->c.out_channels;
-    j.cut = dh__conv_cut_of(&j.sweep, s->c.n, j.w.in_channels, s->size == 8);
+    j.cut = dh__conv_cut_of(&j.sweep, s->c.n, j.w.in_channels, s->size == 8, s->pool);
     if (s->add) { /* the pixels of packed tensors are taken into the strip's first */
         bool taken = dh__pixel_step(j.to) == 1 && dh__pixel_step(s->add) == 1;
         j.summand = taken || s->add->data == j.to->data ? THERE : READ;
@@ -247,7 +253,7 @@ static const char *refuse_direct(const dh_call *call)
     }
     for (int64_t i = 0; i < dh__conv_sweeps(&c->w, to_large); i++) {
         dh__conv_sweep sweep = dh__conv_sweep_of(&c->w, to_large, i);
-        if (!dh__conv_slab_fits(&sweep, to_large ? c->out_channels : c->in_channels, f64))
+        if (!dh__conv_slab_fits(&sweep, to_large ? c->out_channels : c->in_channels, f64, s.pool))
             return "window of all channels is too large";
     }
     return NULL;
@@ -343,8 +349,8 @@ static dh_status run_direct(const dh_call *call)
     for (int64_t number = 0; number < dh__conv_sweeps(&s.c.w, s.to_large); number++) {
         job j = job_of(&s, number);
         int64_t size = weights_size(&s, &j), tasks = j.cut.strips * j.groups_of_panels;
-        double flops =
-            2.0 * (double)dh__view_count(j.to) * (double)j.w.in_channels * (double)j.sweep.taps;
+        double flops = (s.pool ? 8.0 : 2.0) * (double)dh__view_count(j.to) *
+                       (double)j.w.in_channels * (double)j.sweep.taps;
         int64_t places = flops > SERIAL_FLOPS ? dh__cpu_count() : 1;
         set_slots(&s, &j);
         j.slots = scratch + size;

@@ -84,6 +84,19 @@ static double sum_small(const job *j, int64_t n, int64_t channel, const int64_t 
     return sum;
 }
 
+/* Element e of a plane of conv's result, at position at. */
+static double result(const job *j, int64_t n, int64_t channel, int64_t e, const int64_t at[3])
+{
+    if (!j->s.pool) return finished(j, sum_small(j, n, channel, at), n, channel, e);
+    double best = -INFINITY;
+    for (int i = 0; i < 4; i++) {
+        const int64_t position[3] = {0, 2 * at[1] + i / 2, 2 * at[2] + i % 2};
+        double y = finished(j, sum_small(j, n, channel, position), n, channel, e);
+        if (y > best || y != y) best = y;
+    }
+    return best;
+}
+
 /* The position whose window has its element k at `at`; false if there is none. */
 static bool position_of(const dh__windows *w, const int64_t at[3], const int64_t k[3],
                         int64_t position[3])
@@ -146,8 +159,7 @@ static void make_planes(void *context, int64_t begin, int64_t end)
         int64_t row = i / y->shape[1], column = i % y->shape[1];
         for (int64_t e = 0; e < area; e++) {
             unravel(at, e, shape);
-            double sum = j->call->op == &dh_op_conv
-                             ? finished(j, sum_small(j, row, column, at), row, column, e)
+            double sum = j->call->op == &dh_op_conv      ? result(j, row, column, e, at)
                          : j->call->op == &dh_op_conv_dw ? sum_weight(j, row, column, at)
                                                          : sum_large(j, row, column, at);
             dh__put(y, i * area + e, sum);

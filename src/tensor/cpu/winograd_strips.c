@@ -50,6 +50,7 @@ dh__winograd_cut dh__winograd_cut_of(const dh__conv_sides *s, int side, int64_t 
                                   .size = sizeof(float),
                                   .mr = gemm->mr[0],
                                   .nr = gemm->nr[0],
+                                  .pool = s->pool,
                                   .n = s->c.n,
                                   .pixel = BLOCK},
                           .channels = channels,
