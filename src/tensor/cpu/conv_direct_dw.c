@@ -82,13 +82,9 @@ static void add_panel(const job *j, const dh__conv_strip *t, const char *slab, c
                           number % a[2].taps};
         tile.run_count = runs_of(j, t, tap, runs);
         if (!tile.run_count && beta != 0) continue;
-        for (int64_t i = 0; i < tiles.tiles; i++) {
-            int64_t begin = dh__gemm_tile_row(&tiles, i);
-            tile.a = slab + begin * size;
-            tile.c = sum + (number * length + begin) * j->cut.nr * size;
-            j->cut.kernels->tile[j->cut.f64][1](&tile,
-                                                (int)(dh__gemm_tile_row(&tiles, i + 1) - begin));
-        }
+        tile.a = slab;
+        tile.c = sum + number * length * j->cut.nr * size;
+        dh__gemm_make_rows(j->cut.kernels->tile[j->cut.f64][1], &tile, &tiles, 1, size);
     }
 }
 

@@ -81,6 +81,7 @@ static void add_panel(const job *j, const chunk *c, const char *panel, int64_t n
 {
     dh__gemm_at runs[PIXELS / LEAST_PIXELS]; /* no image of a chunk has fewer pixels */
     int64_t cols = j->cols - number * j->nr;
+    dh__gemm_ahead none = {0}; /* but C */
     for (int64_t i = 0; i < c->images; i++)
         runs[i] = (dh__gemm_at){.a = i * j->lying->stride[0], .b = i * c->pixels * j->nr};
     dh__gemm_tile t = {.a_step = j->lying->stride[1],
@@ -92,11 +93,12 @@ static void add_panel(const job *j, const chunk *c, const char *panel, int64_t n
                        .runs = runs,
                        .run_count = c->images,
                        .alpha = 1,
-                       .beta = beta};
+                       .beta = beta,
+                       .ahead = &none};
     for (; begin < end; begin++) {
         int64_t row = dh__gemm_tile_row(&j->tiles, begin);
         t.a = dh__conv_plane(j->s, j->lying, c->n, j->group * j->rows + row) + c->begin * j->size;
-        t.fetch = t.c = sum_at(j, share, row, number * j->nr);
+        t.c = sum_at(j, share, row, number * j->nr);
         j->kernels->tile[j->f64][0](&t, (int)(dh__gemm_tile_row(&j->tiles, begin + 1) - row));
     }
 }

@@ -83,13 +83,9 @@ static void multiply(const dh__winograd_cut *c, const dh__winograd_strip *t, con
                           .beta = beta};
     for (int64_t e = 0; e < c->elements; e++) {
         tile.b = r->dtiles + e * t->tiles * nr;
-        for (int64_t i = 0; i < rows.tiles; i++) {
-            int64_t begin = dh__gemm_tile_row(&rows, i);
-            int64_t end = dh__gemm_tile_row(&rows, i + 1);
-            tile.a = r->tiles + e * t->tiles * c->pixel + begin;
-            tile.c = sum + (e * c->channels + begin) * nr;
-            c->cut.kernels->tile[0][1](&tile, (int)(end - begin));
-        }
+        tile.a = r->tiles + e * t->tiles * c->pixel;
+        tile.c = sum + e * c->channels * nr;
+        dh__gemm_make_rows(c->cut.kernels->tile[0][1], &tile, &rows, 1, sizeof(float));
     }
 }
 

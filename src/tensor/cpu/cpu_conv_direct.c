@@ -86,35 +86,31 @@ static char *line_of(const job *j, const dh__conv_strip *t, const dh_view *tenso
     return pixels + line * t->line * j->cut.nr * j->cut.size;
 }
 
-/* Adds taps [tap, end) of a chunk to all pixels of a strip; begins: what is added, too; last: what
- * follows the sum. */
-static void add_piece(const job *j, const dh__conv_strip *t, dh__gemm_tile tile, const char *slab,
-                      char *pixels, int64_t channel, int64_t tap, int64_t end, int64_t length,
-                      bool begins, bool last)
+/* Taps [tap, end) of length channels, from `channel` of the result on; begins: what is added, too;
+ * last: what follows the sum. */
+typedef struct piece {
+    int64_t channel, tap, end, length;
+    bool begins, last;
+} piece;
+
+/* Adds a piece to all pixels of a strip; runs: room for the tile's. */
+static void add_piece(const job *j, const dh__conv_strip *t, const piece *p, dh__gemm_tile *tile,
+                      dh__gemm_at *runs, const char *slab, char *pixels)
 {
-    dh__gemm_at runs[RUNS_MAX];
     dh__gemm_rows tiles = dh__gemm_cut_rows(t->line, j->cut.mr);
-    int64_t bytes = (end - tap) * length * j->cut.nr * j->cut.size;
-    dh__gemm_ahead ahead =
-        dh__gemm_ahead_of((const char *)tile.b + bytes, 1, bytes, 0, t->lines * tiles.tiles);
-    tile.k = j->merged ? length * j->sweep.axis[2].taps : length;
-    tile.runs = runs;
+    int64_t terms = (p->end - p->tap) * p->length, bytes = terms * j->cut.nr * j->cut.size;
+    *tile->ahead = dh__gemm_ahead_of((const char *)tile->b + bytes, 1, bytes, 0,
+                                     t->lines * tiles.tiles, terms);
+    const dh_view *add = p->begins && j->summand == READ ? j->w.s->add : NULL;
+    tile->k = j->merged ? p->length * j->sweep.axis[2].taps : p->length;
     for (int64_t line = 0; line < t->lines; line++) {
-        tile.run_count = runs_of(j, t, line, tap, end, length, runs);
-        if (!tile.run_count && tile.beta != 0 && !last) continue;
-        char *first = line_of(j, t, j->to, line, channel, pixels, &tile.c_row);
-        const char *add = begins && j->summand == READ
-                              ? line_of(j, t, j->w.s->add, line, channel, pixels, &tile.add_row)
-                              : NULL;
-        for (int64_t i = 0; i < tiles.tiles; i++) {
-            int64_t begin = dh__gemm_tile_row(&tiles, i);
-            tile.a = slab + begin * tile.a_step * j->cut.size;
-            tile.c = first + begin * tile.c_row * j->cut.size;
-            if (add) tile.add = add + begin * tile.add_row * j->cut.size;
-            dh__gemm_fetch(&tile, &ahead);
-            j->cut.kernels->tile[j->cut.f64][0](&tile,
-                                                (int)(dh__gemm_tile_row(&tiles, i + 1) - begin));
-        }
+        tile->run_count = runs_of(j, t, line, p->tap, p->end, p->length, runs);
+        if (!tile->run_count && tile->beta != 0 && !p->last) continue;
+        tile->a = slab;
+        tile->c = line_of(j, t, j->to, line, p->channel, pixels, &tile->c_row);
+        tile->add = add ? line_of(j, t, add, line, p->channel, pixels, &tile->add_row) : NULL;
+        dh__gemm_make_rows(j->cut.kernels->tile[j->cut.f64][0], tile, &tiles, tile->a_step,
+                           j->cut.size);
     }
 }
 
@@ -125,29 +121,34 @@ static void make_panel(const job *j, const dh__conv_strip *t, int64_t panel, con
     int64_t width = dh__at_most(j->cut.nr, j->w.out_channels - first);
     int64_t channel = j->w.group * j->w.out_channels + first;
     const dh_view *bias = j->w.s->bias;
+    dh__gemm_at runs[RUNS_MAX];
+    dh__gemm_ahead ahead;
     dh__gemm_tile tile = {.a_step = dh__conv_step(&j->sweep, &j->cut),
                           .b_step = j->cut.nr,
                           .cols = width,
+                          .runs = runs,
+                          .ahead = &ahead,
                           .alpha = 1,
                           .beta = j->summand == THERE ? 1 : 0,
                           .act_alpha = j->w.s->act_alpha};
     if (j->summand && dh__pixel_step(j->w.s->add) == 1)
         dh__conv_take(&j->sweep, &j->cut, t, j->w.s->add, channel, width, pixels);
     for (int64_t chunk = 0; chunk < j->chunks; chunk++) {
-        int64_t length = chunk_length(j, chunk), tap = 0;
+        piece p = {.channel = channel, .length = chunk_length(j, chunk)};
         do {
-            int64_t end = dh__at_most(tap + j->taps_a_piece, taps);
-            bool last = end >= taps && chunk + 1 == j->chunks;
-            if (last) {
+            p.end = dh__at_most(p.tap + j->taps_a_piece, taps);
+            p.begins = !chunk && !p.tap;
+            p.last = p.end >= taps && chunk + 1 == j->chunks;
+            if (p.last) {
                 tile.act = j->w.s->act;
                 if (bias) tile.bias = (const char *)bias->data + channel * size;
             }
-            tile.b = j->weights + (weights_at(j, panel, chunk) + tap * length * j->cut.nr) * size;
-            add_piece(j, t, tile, slab + chunk * j->w.chunk * size, pixels, channel, tap, end,
-                      length, !chunk && !tap, last);
+            tile.b =
+                j->weights + (weights_at(j, panel, chunk) + p.tap * p.length * j->cut.nr) * size;
+            add_piece(j, t, &p, &tile, runs, slab + chunk * j->w.chunk * size, pixels);
             tile.beta = 1;
-            tap = end;
-        } while (tap < taps);
+            p.tap = p.end;
+        } while (p.tap < taps);
     }
     if (!holds_sums(j, j->to))
         dh__conv_scatter(&j->sweep, &j->cut, t, j->to, channel, width, pixels);

@@ -164,21 +164,26 @@ static void make_rows(const job *j, const block *b, int64_t tile_number, const c
                        .b = panels,
                        .b_step = j->nr,
                        .c = c,
+                       .b_next = j->in_channels * j->nr,
                        .c_row = c_row,
+                       .c_next = j->nr,
                        .k = j->in_channels,
+                       .cols = j->nr,
+                       .ahead = ahead,
                        .alpha = 1,
                        .beta = j->s->add ? 1 : 0,
                        .act = j->s->act,
                        .act_alpha = j->s->act_alpha};
     if (bias)
         t.row_bias = (const char *)bias->data + (j->group * j->out_channels + first) * j->size;
-    for (int64_t p = 0; p < b->panels; p++) {
-        t.cols = dh__at_most(j->nr, b->end - b->begin - p * j->nr);
-        dh__gemm_fetch(&t, ahead);
-        j->kernels->tile[j->f64][1](&t, (int)h);
-        t.b = (const char *)t.b + j->in_channels * j->nr * j->size;
-        t.c = (char *)t.c + j->nr * j->size;
-    }
+    int64_t whole = (b->end - b->begin) / j->nr, rest = (b->end - b->begin) % j->nr;
+    t.more = whole - 1;
+    if (whole) j->kernels->tile[j->f64][1](&t, (int)h);
+    t.b = (const char *)t.b + whole * t.b_next * j->size;
+    t.c = (char *)t.c + whole * t.c_next * j->size;
+    t.more = 0;
+    t.cols = rest;
+    if (rest) j->kernels->tile[j->f64][1](&t, (int)h);
 }
 
 /* The same in a buffer, then to their places. A function of its own, since its frame is large. */
@@ -224,7 +229,7 @@ static void sum_task(void *context, int64_t i, int64_t place)
         int64_t row = j->in_channels * j->size; /* the weights of the next tile: */
         dh__gemm_ahead ahead =
             dh__gemm_ahead_of(j->weights + dh__gemm_tile_row(&j->rows, t + 1) * row, 1,
-                              j->rows.height * row, 0, b.panels * b.images);
+                              j->rows.height * row, 0, b.panels * b.images, j->in_channels);
         for (int64_t n = 0; n < b.images; n++)
             make_tile(j, &b, b.n + n, t, slot + n * image, &ahead);
     }

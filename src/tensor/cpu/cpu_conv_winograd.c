@@ -170,15 +170,11 @@ static void multiply(const job *j, const dh__winograd_strip *t, const float *til
         tile.b = weights + e * j->step;
         /* the element's runs lie apart, those of the next element behind them */
         dh__gemm_ahead ahead = dh__gemm_ahead_of(weights + (e + 1) * j->step, tile.run_count, bytes,
-                                                 apart, rows.tiles);
-        for (int64_t i = 0; i < rows.tiles; i++) {
-            int64_t begin = dh__gemm_tile_row(&rows, i);
-            int64_t end = dh__gemm_tile_row(&rows, i + 1);
-            tile.a = tiles + (e * t->tiles + begin) * j->c.pixel;
-            tile.c = sums + (e * t->tiles + begin) * nr;
-            dh__gemm_fetch(&tile, &ahead);
-            j->c.cut.kernels->tile[0][0](&tile, (int)(end - begin));
-        }
+                                                 apart, rows.tiles, j->w.in_channels);
+        tile.ahead = &ahead;
+        tile.a = tiles + e * t->tiles * j->c.pixel;
+        tile.c = sums + e * t->tiles * nr;
+        dh__gemm_make_rows(j->c.cut.kernels->tile[0][0], &tile, &rows, j->c.pixel, sizeof(float));
     }
 }
 

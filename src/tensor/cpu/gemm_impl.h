@@ -11,9 +11,23 @@ typedef struct dh__gemm_at {
     int64_t a, b;
 } dh__gemm_at;
 
-/* A micro-kernel makes h x cols values of C, h <= mr, cols <= nr, from k columns of A and k rows of
- * B, whose rows must have whole vectors to read up to cols; or from several runs of so many. */
+/* What kernels prefetch, so many rows of lines: one line per four steps of k, each tile its share,
+ * from where the one before ended. */
+typedef struct dh__gemm_ahead {
+    const char *line;          /* the next one */
+    int64_t left, rows;        /* lines of its row, and rows with it; no more if either is 0 */
+    int64_t lines, step, jump; /* lines of a row; bytes from one to the next, and from one past a
+                                * row's last to the next row's first */
+    int64_t twin;              /* bytes to another that is fetched with each, or 0 */
+    int64_t share;             /* lines of a tile */
+} dh__gemm_ahead;
+
+/* A micro-kernel makes tiles of h x cols values of C, h <= mr, cols <= nr, each from k columns of A
+ * and k rows of B, whose rows must have whole vectors to read up to cols; or from several runs of
+ * so many. */
 typedef struct dh__gemm_tile {
+    /* tiles behind the first, and the elements from one's place in A, B, C and add to the next's */
+    int64_t more, a_next, b_next, c_next, add_next;
     const void *a;
     int64_t a_step; /* rows adjacent: elements from column to column; else from row to row */
     const void *b;
@@ -29,12 +43,7 @@ typedef struct dh__gemm_tile {
     int64_t add_row;
     dh__act act;
     double act_alpha;
-    /* What the kernel prefetches, a line per four steps of k: fetch_sets times fetch_count lines
-     * fetch_step bytes apart, fetch_jump from one line past a set to the next, with each another
-     * one fetch_twin bytes behind it if that is not 0; and C. NULL: neither, all is near, and
-     * fetch_sets is 0. fetch_count >= 1 where fetch_sets >= 1 */
-    const char *fetch;
-    int64_t fetch_step, fetch_count, fetch_jump, fetch_sets, fetch_twin;
+    dh__gemm_ahead *ahead; /* and C; NULL: all is near */
 } dh__gemm_tile;
 
 typedef void (*dh__gemm_tile_fn)(const dh__gemm_tile *tile, int h);

@@ -115,23 +115,24 @@ static void pack_rows(const job *j, const panel *p, int64_t begin, int64_t end)
                     end - begin, p->col, (int)p->cols, (int)p->step);
 }
 
-/* Lets the kernel prefetch rows of a panel, that are packed when the kernel is through: so they
- * come from the cache even where they lie so far apart that few fit into it. */
-static void set_fetch(const job *j, dh__gemm_tile *t, const panel *p, int64_t begin, int64_t end)
+/* Rows of a panel that the kernel prefetches, and that are packed when it is through: so they come
+ * from the cache even where they lie so far apart that few fit into it. */
+static dh__gemm_ahead ahead_of(const job *j, const panel *p, int64_t begin, int64_t end)
 {
     const dh__gemm_plan *plan = j->plan;
     const dh__gemm *g = plan->g;
-    t->fetch = t->c;
-    t->fetch_step = t->fetch_jump = t->fetch_sets = 0;
-    t->fetch_count = 1;
-    if (!p || p->direct || begin == end || (g->b_col != 1 && g->b_row != 1)) return;
+    if (!p || p->direct || begin == end || (g->b_col != 1 && g->b_row != 1))
+        return (dh__gemm_ahead){0};
     int64_t across = g->b_col == 1 ? p->cols : end - begin; /* along memory */
-    int64_t apart = g->b_col == 1 ? g->b_row : g->b_col;
-    t->fetch_count = g->b_col == 1 ? end - begin : p->cols;
-    t->fetch_sets = (across * plan->size + CACHE_LINE - 1) / CACHE_LINE;
-    t->fetch = dh__gemm_b_at(plan, j->k0 + p->k + begin, p->col);
-    t->fetch_step = apart * plan->size;
-    t->fetch_jump = CACHE_LINE - t->fetch_count * t->fetch_step;
+    int64_t lines = g->b_col == 1 ? end - begin : p->cols;
+    int64_t step = (g->b_col == 1 ? g->b_row : g->b_col) * plan->size;
+    return (dh__gemm_ahead){.line = dh__gemm_b_at(plan, j->k0 + p->k + begin, p->col),
+                            .left = lines,
+                            .rows = (across * plan->size + CACHE_LINE - 1) / CACHE_LINE,
+                            .lines = lines,
+                            .step = step,
+                            .jump = CACHE_LINE - lines * step,
+                            .share = INT64_MAX};
 }
 
 /* A tile at the panel's first column and no row yet. */
@@ -165,7 +166,8 @@ static void make_tile(const job *j, dh__gemm_tile *t, const panel *p, int64_t ro
     t->a = plan->pack_a ? packed : dh__gemm_a_at(plan, row, j->k0 + p->k);
     t->a_step = plan->pack_a ? h : adjacent ? g->a_col : g->a_row;
     t->c = (char *)g->c + (row * g->c_row + p->col) * plan->size;
-    set_fetch(j, t, next, begin, end);
+    dh__gemm_ahead ahead = ahead_of(j, next, begin, end);
+    t->ahead = &ahead;
     plan->kernels->tile[g->f64][adjacent](t, (int)h);
 }
 

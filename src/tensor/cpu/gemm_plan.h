@@ -52,50 +52,41 @@ static inline int64_t dh__gemm_tile_row(const dh__gemm_rows *rows, int64_t t)
     return t * rows->height + (t < rows->tall ? t : rows->tall);
 }
 
-/* What is read next, rows of so many lines, prefetched by the calls before: some rows in each or,
- * where there are fewer rows than calls, a part of one. */
-typedef struct dh__gemm_ahead {
-    const char *at;
-    int64_t rows, lines, step; /* rows: left; step: bytes from row to row */
-    int64_t sets, share;       /* of a call: rows, or 0 and lines */
-    int64_t line;              /* the next one of the first row */
-} dh__gemm_ahead;
-
+/* Rows of bytes, step apart, that are read next, for so many tiles with sums of k steps to fetch.
+ */
 static inline dh__gemm_ahead dh__gemm_ahead_of(const void *next, int64_t rows, int64_t bytes,
-                                               int64_t step, int64_t calls)
+                                               int64_t step, int64_t tiles, int64_t k)
 {
-    int64_t lines = (bytes + 63) / 64, calls_a_row = rows > 0 ? calls / rows : calls;
-    return (dh__gemm_ahead){.at = next,
+    int64_t lines = (bytes + 63) / 64;
+    bool twins = rows * lines > tiles * (k / 4);
+    int64_t apart = twins ? 128 : 64;
+    if (twins) lines = (lines + 1) / 2;
+    return (dh__gemm_ahead){.line = next,
+                            .left = lines,
                             .rows = rows,
                             .lines = lines,
-                            .step = step,
-                            .sets = calls_a_row ? 0 : (rows - 1) / calls + 1,
-                            .share = calls_a_row ? (lines - 1) / calls_a_row + 1 : 0};
+                            .step = apart,
+                            .jump = step - lines * apart,
+                            .twin = twins ? 64 : 0,
+                            .share = (rows * lines - 1) / tiles + 1};
 }
 
-/* Gives a tile what it prefetches. */
-static inline void dh__gemm_fetch(dh__gemm_tile *t, dh__gemm_ahead *ahead)
+/* Makes all tiles of rows: t has the first one's places. a_row: elements of A from row to row. */
+static inline void dh__gemm_make_rows(dh__gemm_tile_fn make, dh__gemm_tile *t,
+                                      const dh__gemm_rows *rows, int64_t a_row, int64_t size)
 {
-    int64_t sets = ahead->rows < ahead->sets ? ahead->rows : ahead->sets, count = ahead->lines;
-    int64_t slots = t->k / 4 * (t->runs ? t->run_count : 1);
-    t->fetch = ahead->at + ahead->line * 64;
-    if (!ahead->sets) {
-        sets = ahead->rows > 0;
-        count -= ahead->line;
-        if (count > ahead->share) count = ahead->share;
-        ahead->line += count;
+    int64_t tiles = rows->tall, height = rows->height + 1;
+    for (int i = 0; i < 2; i++, tiles = rows->tiles - rows->tall, height--) {
+        if (!tiles) continue;
+        t->more = tiles - 1;
+        t->a_next = height * a_row;
+        t->c_next = height * t->c_row;
+        t->add_next = height * t->add_row;
+        make(t, (int)height);
+        t->a = (const char *)t->a + tiles * t->a_next * size;
+        t->c = (char *)t->c + tiles * t->c_next * size;
+        if (t->add) t->add = (const char *)t->add + tiles * t->add_next * size;
     }
-    if (ahead->sets || ahead->line == ahead->lines) {
-        ahead->line = 0;
-        ahead->rows -= sets;
-        ahead->at += sets * ahead->step;
-    }
-    bool twins = count * sets > slots;
-    t->fetch_twin = twins ? 64 : 0;
-    t->fetch_step = twins ? 128 : 64;
-    t->fetch_count = twins ? (count + 1) / 2 : count;
-    t->fetch_jump = ahead->step - t->fetch_count * t->fetch_step;
-    t->fetch_sets = count > 0 ? sets : 0;
 }
 
 const char *dh__gemm_a_at(const dh__gemm_plan *plan, int64_t i, int64_t p);

@@ -21,19 +21,14 @@ bool dh__gemm_run_small(const dh__gemm *g, const dh__gemm_kernels *kernels)
                        .alpha = g->alpha,
                        .beta = g->beta,
                        .act = g->act,
-                       .act_alpha = g->act_alpha,
-                       .fetch = NULL};
+                       .act_alpha = g->act_alpha};
     for (int64_t col = 0; col < g->n; col += nr) {
         t.cols = g->n - col < nr ? g->n - col : nr;
         t.b = (const char *)g->b + col * size;
         t.bias = g->bias ? (const char *)g->bias + col * size : NULL;
-        for (int64_t i = 0, row = 0; i < rows.tiles; i++) {
-            int64_t end = dh__gemm_tile_row(&rows, i + 1);
-            t.a = (const char *)g->a + row * g->a_row * size;
-            t.c = (char *)g->c + (row * g->c_row + col) * size;
-            kernels->tile[g->f64][adjacent](&t, (int)(end - row));
-            row = end;
-        }
+        t.a = g->a;
+        t.c = (char *)g->c + col * size;
+        dh__gemm_make_rows(kernels->tile[g->f64][adjacent], &t, &rows, g->a_row, size);
     }
     return true;
 }

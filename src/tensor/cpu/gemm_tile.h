@@ -7,8 +7,8 @@
  * tiles of nearly equal height and none is mostly padding. */
 
 /* h rows of nv vectors from registers to C, with all that follows the product */
-static __attribute__((noinline)) void F(finish_any)(const dh__gemm_tile *t, const T *sums, int h,
-                                                    int nv)
+static __attribute__((noinline)) void F(finish_any)(const dh__gemm_tile *t, T *first, const T *add,
+                                                    const T *sums, int h, int nv)
 {
     const V alpha = F(dh__set)((T)t->alpha), beta = F(dh__set)((T)t->beta);
     for (int v = 0; v < nv; v++) {
@@ -16,10 +16,10 @@ static __attribute__((noinline)) void F(finish_any)(const dh__gemm_tile *t, cons
         V bias = {0};
         if (t->bias) bias = F(dh__load_part)((const T *)t->bias + v * W, width);
         for (int i = 0; i < h; i++) {
-            T *c = (T *)t->c + i * t->c_row + v * W;
+            T *c = first + i * t->c_row + v * W;
             V x = alpha * F(dh__load)(sums + (i * nv + v) * W);
             if (t->beta != 0) x = F(dh__fma)(beta, F(dh__load_part)(c, width), x);
-            if (t->add) x += F(dh__load_part)((const T *)t->add + i * t->add_row + v * W, width);
+            if (add) x += F(dh__load_part)(add + i * t->add_row + v * W, width);
             if (t->bias) x += bias;
             if (t->row_bias) x += F(dh__set)(((const T *)t->row_bias)[i]);
             x = F(dh__activate)(x, t->act, (T)t->act_alpha);
@@ -32,18 +32,18 @@ static __attribute__((noinline)) void F(finish_any)(const dh__gemm_tile *t, cons
 }
 
 /* The same of whole vectors with biases of columns. */
-static __attribute__((noinline)) void F(finish_whole)(const dh__gemm_tile *t, const T *sums, int h,
-                                                      int nv)
+static __attribute__((noinline)) void F(finish_whole)(const dh__gemm_tile *t, T *first,
+                                                      const T *add, const T *sums, int h, int nv)
 {
     const V alpha = F(dh__set)((T)t->alpha), beta = F(dh__set)((T)t->beta);
     for (int v = 0; v < nv; v++) {
         V bias = F(dh__set)((T)-0.0); /* which changes nothing, 0 would make 0 of a sum of -0 */
         if (t->bias) bias = F(dh__load)((const T *)t->bias + v * W);
-        T *c = (T *)t->c + v * W;
+        T *c = first + v * W;
         for (int i = 0; i < h; i++, c += t->c_row) {
             V x = alpha * F(dh__load)(sums + (i * nv + v) * W);
             if (t->beta != 0) x = F(dh__fma)(beta, F(dh__load)(c), x);
-            if (t->add) x += F(dh__load)((const T *)t->add + i * t->add_row + v * W);
+            if (add) x += F(dh__load)(add + i * t->add_row + v * W);
             F(dh__store)(c, F(dh__activate)(x + bias, t->act, 0));
         }
     }
@@ -88,13 +88,13 @@ static __attribute__((noinline)) void F(finish_whole)(const dh__gemm_tile *t, co
     ROWS(A_NEXT)
 #define SET(i)                                              \
     if (i < h) {                                            \
-        T *to = (T *)t->c + i * t->c_row;                   \
+        T *to = c_at + i * t->c_row;                        \
         F(dh__store)(to, alpha * x##i##_0);                 \
         if (nv > 1) F(dh__store)(to + W, alpha * x##i##_1); \
     }
 #define ADD(i)                                                                      \
     if (i < h) {                                                                    \
-        T *to = (T *)t->c + i * t->c_row;                                           \
+        T *to = c_at + i * t->c_row;                                                \
         V sum0 = F(dh__fma)(beta, F(dh__load)(to), alpha * x##i##_0), sum1 = sum0;  \
         if (nv > 1) sum1 = F(dh__fma)(beta, F(dh__load)(to + W), alpha * x##i##_1); \
         F(dh__store)(to, sum0);                                                     \
@@ -102,10 +102,10 @@ static __attribute__((noinline)) void F(finish_whole)(const dh__gemm_tile *t, co
     }
 #define DONE INT64_MAX
 #define FETCH_C(i) \
-    if (i < h) __builtin_prefetch((const T *)t->c + i * t->c_row, 1);
+    if (i < h) __builtin_prefetch(c_at + i * t->c_row, 1);
 #define FINISH(i)                                                                     \
     if (i < h) {                                                                      \
-        T *to = (T *)t->c + i * t->c_row;                                             \
+        T *to = c_at + i * t->c_row;                                                  \
         V y = F(dh__at_most)(F(dh__at_least)(x##i##_0 + bias0, low), high);           \
         F(dh__store)(to, y);                                                          \
         if (nv > 1) y = F(dh__at_most)(F(dh__at_least)(x##i##_1 + bias1, low), high); \
@@ -117,29 +117,54 @@ static __attribute__((noinline)) void F(finish_whole)(const dh__gemm_tile *t, co
         if (nv > 1) F(dh__store)(sums + (i * nv + 1) * W, x##i##_1); \
     }
 
-DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int nv,
-                                 const bool adjacent)
+/* The lines of the next stretch, at most share of them and of one row; DONE: none. */
+DH_SIMD_INLINE int64_t F(stretch_of)(const dh__gemm_ahead *ahead, int64_t share)
+{
+    int64_t lines = ahead->rows > 0 ? ahead->left : 0;
+    if (lines > share) lines = share;
+    return lines > 0 ? lines : DONE;
+}
+
+/* So many lines are fetched, the last of them in front of `line`. */
+DH_SIMD_INLINE void F(move_on)(dh__gemm_ahead *ahead, const char *line, int64_t lines)
+{
+    ahead->line = line;
+    ahead->left -= lines;
+    if (ahead->left > 0) return;
+    ahead->left = ahead->lines;
+    ahead->line += ahead->jump;
+    ahead->rows--;
+}
+
+/* Where the tile at a, b and c is made; add: what is added there. */
+DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const T *a_at, const T *b_at, T *c_at,
+                                 const T *add, const int h, const int nv, const bool adjacent)
 {
     ROWS(ZERO)
     const T *rows[(MR + 2) / 3];
     const int64_t t_a_step = t->a_step, t_b_step = t->b_step;
     /* rows of C and lines that are left to fetch; DONE: none, a near line stands in for them, since
      * to ask at each step costs more */
-    const char *c = t->c, *line = t->fetch_sets > 0 ? t->fetch : c;
-    const int64_t last = (nv * W - 1) * (int64_t)sizeof(T), twin = t->fetch_twin;
-    int64_t c_step = t->c_row * (int64_t)sizeof(T), line_step = t->fetch_step;
-    int64_t c_rows = t->fetch ? h : 0, sets = t->fetch_sets, lines = t->fetch_count;
+    dh__gemm_ahead *ahead = t->ahead;
+    const char *c = (const char *)c_at, *line = c;
+    const int64_t last = (nv * W - 1) * (int64_t)sizeof(T);
+    int64_t c_step = t->c_row * (int64_t)sizeof(T), line_step = 0, twin = 0;
+    int64_t c_rows = ahead ? h : 0, lines = DONE, share = 0, stretch = 0;
+    if (ahead) {
+        share = ahead->share;
+        lines = stretch = F(stretch_of)(ahead, share);
+        if (lines < DONE) line = ahead->line, line_step = ahead->step, twin = ahead->twin;
+    }
     for (; C_BETWEEN && c_rows > t->k / 4; c_rows--, c += c_step) {
         __builtin_prefetch(c, 1);
         if (nv > 1) __builtin_prefetch(c + last, 1);
     }
-    if (!C_BETWEEN && t->fetch) {
+    if (!C_BETWEEN && ahead) {
         ROWS(FETCH_C)
     }
     if (!C_BETWEEN || c_rows <= 0) c_rows = DONE, c_step = 0;
-    if (sets <= 0) lines = DONE, line_step = 0;
     int64_t run = 0, runs = t->runs ? t->run_count : 1;
-    const T *a = t->a, *b = t->b;
+    const T *a = a_at, *b = b_at;
     if (t->runs && runs > 0) {
         a += t->runs[0].a;
         b += t->runs[0].b;
@@ -168,9 +193,11 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
             }
             if (c_rows == 0) c -= c_step, c_rows = DONE, c_step = 0;
             if (lines > 0) continue;
-            lines = --sets > 0 ? t->fetch_count : DONE;
-            line += sets > 0 ? t->fetch_jump : -line_step;
-            if (sets == 0) line_step = 0;
+            F(move_on)(ahead, line, stretch);
+            share -= stretch;
+            lines = stretch = F(stretch_of)(ahead, share);
+            line = lines < DONE ? ahead->line : (const char *)c_at;
+            if (lines == DONE) line_step = twin = 0;
         }
         for (; fours > 0; fours--) {
             FOUR_STEPS
@@ -182,17 +209,18 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
             ROWS(A_NEXT)
         }
         if (++run >= runs) break;
-        a = (const T *)t->a + t->runs[run].a;
-        b = (const T *)t->b + t->runs[run].b;
+        a = a_at + t->runs[run].a;
+        b = b_at + t->runs[run].b;
         left = t->k;
         ROWS(A_ROW)
     }
+    if (lines < DONE) F(move_on)(ahead, line, stretch - lines);
     bool part = t->cols < nv * W || t->row_bias || t->act == DH_ACT_LEAKY_RELU;
     bool more = t->bias || t->act != DH_ACT_NONE;
-    if (part || t->add || (more && (t->beta != 0 || t->alpha != 1))) {
+    if (part || add || (more && (t->beta != 0 || t->alpha != 1))) {
         _Alignas(64) T sums[MR * 2 * W];
         ROWS(KEEP)
-        (part ? F(finish_any) : F(finish_whole))(t, sums, h, nv);
+        (part ? F(finish_any) : F(finish_whole))(t, c_at, add, sums, h, nv);
         return;
     }
     const V alpha = F(dh__set)((T)t->alpha), beta = F(dh__set)((T)t->beta);
@@ -209,12 +237,27 @@ DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const int h, const int 
     }
 }
 
-#define CASE(i)                                  \
-    case i + 1:                                  \
-        if (t->cols > W)                         \
-            F(make_tile)(t, i + 1, 2, ADJACENT); \
-        else                                     \
-            F(make_tile)(t, i + 1, 1, ADJACENT); \
+DH_SIMD_INLINE void F(make_tiles)(const dh__gemm_tile *t, const int h, const int nv,
+                                  const bool adjacent)
+{
+    const T *a = t->a, *b = t->b, *add = t->add;
+    T *c = t->c;
+    for (int64_t left = t->more;; left--) {
+        F(make_tile)(t, a, b, c, add, h, nv, adjacent);
+        if (left <= 0) break;
+        a += t->a_next;
+        b += t->b_next;
+        c += t->c_next;
+        if (add) add += t->add_next;
+    }
+}
+
+#define CASE(i)                                   \
+    case i + 1:                                   \
+        if (t->cols > W)                          \
+            F(make_tiles)(t, i + 1, 2, ADJACENT); \
+        else                                      \
+            F(make_tiles)(t, i + 1, 1, ADJACENT); \
         break;
 
 /* A is packed, or its rows are adjacent in memory */
