@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Maximum pooling that a convolution does itself, before its result leaves the cache. */
-#include <string.h>
-
 #include "graph.h"
 
 static bool all(const dh_ints *list, int64_t number)
@@ -11,15 +9,13 @@ static bool all(const dh_ints *list, int64_t number)
     return yes;
 }
 
-/* Windows of 2x2 elements, 2 apart, in whole; an odd last row or column is left out. */
-static bool halves(const dh__graph *graph, const dh__node *n)
+/* Windows of 2x2 elements, 2 apart; an odd last row or column is left out. */
+static bool halves(const dh__node *n)
 {
-    if (n->op != DH_OP_MAX_POOL || graph->values[n->in[0]].view.ndim != 4) return false;
+    if (n->op != DH_OP_MAX_POOL) return false;
     const dh_pool_attr *a = n->attr;
-    const dh_view *x = &graph->values[n->in[0]].view, *y = &graph->values[n->out[0]].view;
-    bool two = a->kernel_shape.count == 2 && all(&a->kernel_shape, 2) && a->strides.count == 2 &&
-               all(&a->strides, 2) && all(&a->dilations, 1) && all(&a->pads, 0);
-    return two && y->shape[2] == x->shape[2] / 2 && y->shape[3] == x->shape[3] / 2;
+    return a->kernel_shape.count == 2 && all(&a->kernel_shape, 2) && a->strides.count == 2 &&
+           all(&a->strides, 2) && all(&a->dilations, 1) && all(&a->pads, 0) && !a->ceil_mode;
 }
 
 /* The convolution whose results the node pools, if nothing else reads them; else -1. */
@@ -66,7 +62,7 @@ dh_status dh__graph_fuse_pools(dh__graph *graph, dh_device *device)
     dh_status status = DH_OK;
     for (int i = 0; i < graph->node_count && !status; i++) {
         dh__node *n = graph->nodes[i];
-        int conv = halves(graph, n) ? pooled_by(graph, n, readers) : -1;
+        int conv = halves(n) ? pooled_by(graph, n, readers) : -1;
         bool done = false;
         if (conv >= 0) status = take_pool(graph, conv, n, device, &done);
         if (done) graph->nodes[i] = NULL;

@@ -86,8 +86,8 @@ dh_value dh__graph_origin(const dh__graph *graph, dh_value value);
 bool dh__graph_at_place(const dh__graph *graph, dh_value value, dh_value place);
 
 /* --- passes ---
- * Each leaves an equal graph. Order: sort, fold, fuse, fuse pools, prune, mark ties, lay channels, recompute,
- * hasten updates, plan. */
+ * Each leaves an equal graph. Order: sort, fold, fuse, fuse pools, prune, mark ties, lay
+ * channels, recompute, hasten updates, plan. */
 
 /* Puts the nodes in the order of their phases, which stays theirs inside each. */
 dh_status dh__graph_sort(dh__graph *graph);
@@ -100,7 +100,7 @@ dh_status dh__graph_fold(dh__graph *graph);
  * the gradient of the activation. */
 dh_status dh__graph_fuse(dh__graph *graph);
 /* A convolution + maximum pooling by windows of 2x2, 2 apart, where nothing else reads between and
- * the same implementation takes both: one node. */
+ * the same implementation takes both, asked with packed images: one node. */
 dh_status dh__graph_fuse_pools(dh__graph *graph, dh_device *device);
 /* Drops nodes that reach neither a kept value nor an update. */
 dh_status dh__graph_prune(dh__graph *graph);

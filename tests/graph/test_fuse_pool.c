@@ -46,7 +46,7 @@ static void test_where(void **state)
         {{3, 12, 20, 3, 1, HALVES}, true},
         {{3, 13, 20, 3, 1, HALVES}, true},
         {{3, 13, 20, 3, 1, HALVES_AND(.ceil_mode = true)}, false},
-        {{3, 12, 20, 3, 1, HALVES_AND(.ceil_mode = true)}, true},
+        {{3, 12, 20, 3, 1, HALVES_AND(.ceil_mode = true)}, false},
         {{3, 12, 20, 3, 1, HALVES_AND(.dilations = {2, {1, 1}})}, true},
         {{3, 12, 20, 3, 1, HALVES_AND(.dilations = {2, {1, 2}})}, false},
         {{3, 12, 20, 3, 1, HALVES_AND(.pads = {4, {0, 0, 0, 1}})}, false},
@@ -80,7 +80,94 @@ static void test_where(void **state)
         }
 }
 
-/* Its gradient reads what is pooled. */
+/* A convolution pools once, and not what it adds to; a reader of another phase comes later. */
+static void test_once(void **state)
+{
+    (void)state;
+    enum { TWICE, ADDS, LATER, CASES };
+    const shape s = {3, 12, 20, 3, 1, HALVES};
+    for (int kind = 0; kind < CASES; kind++) {
+        dh__params *store = new_store();
+        dh__arena *arena = new_arena();
+        dh__graph *g = new_graph(store);
+        net n = make(g, &s);
+        dh_value last = n.pooled;
+        g->values[n.pooled].keep = kind != ADDS && kind != TWICE;
+        if (kind == TWICE) last = keep(g, op1_attr(g, DH_OP_MAX_POOL, &s.pool, n.pooled));
+        if (kind == ADDS) {
+            dh_value other = dh__graph_input(g, DH_F32, SHAPE(ROWS, 20, 12, 12));
+            dh_conv_attr same = {.group = 1, .pads = {4, {1, 1, 1, 1}}};
+            dh_value w = g->nodes[0]->in[1], conv;
+            conv = dh_emit2(&g->emitter, DH_OP_CONV, &same, n.x, w);
+            dh_value sum = op1(g, DH_OP_RELU, op2(g, DH_OP_ADD, conv, other));
+            last = keep(g, op1_attr(g, DH_OP_MAX_POOL, &s.pool, sum));
+        }
+        if (kind == LATER) g->nodes[g->values[n.pooled].node]->phase = DH_LOSS;
+        dh__plan *plan = new_plan(g, arena, DH_FULL_MEM);
+        assert_int_equal(g->nodes[g->values[last].node]->op, DH_OP_MAX_POOL);
+        const dh_view *y = dh__plan_view(plan, last);
+        assert_int_equal(y->shape[2], kind == TWICE ? 3 : 6);
+        assert_int_equal(g->node_count, 2);
+        dh__plan_free(plan);
+        dh__arena_free(arena);
+        dh__params_release(store);
+    }
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    const shape s = {3, 12, 20, 3, 1, HALVES};
+    dh_status status = DH_ENOMEM;
+    for (uint64_t n = 1; status; n++) {
+        dh__params *store = new_store();
+        dh__arena *arena = new_arena();
+        dh__graph *g = new_graph(store);
+        dh__plan *plan = NULL;
+        uint64_t before;
+        make(g, &s);
+        before = live_blocks();
+        dh_alloc_fail_at(n);
+        status = dh__plan_new(&plan, g, arena, DH_FULL_MEM); /* takes the graph */
+        dh_alloc_fail_at(0);
+        assert_true(status == DH_OK || status == DH_ENOMEM);
+        assert_true(status == DH_OK || live_blocks() < before);
+        if (!status) dh__plan_free(plan);
+        dh__arena_free(arena);
+        dh__params_release(store);
+    }
+}
+
+/* What the op refuses. */
+static void test_refusals(void **state)
+{
+    (void)state;
+    static const struct {
+        int ndim;
+        int64_t side;
+        bool add;
+        dh_status status;
+        const char *text;
+    } cases[] = {{5, 4, false, DH_EUNSUPPORTED, "two spatial axes"},
+                 {4, 4, true, DH_EUNSUPPORTED, "no add"},
+                 {4, 1, false, DH_ESHAPE, "2 positions of spatial axis 0, there is 1"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dh__params *store = new_store();
+        dh__graph *g = new_graph(store);
+        int64_t images[] = {1, 2, cases[i].side, cases[i].side, cases[i].side};
+        int64_t window[] = {2, 2, 1, 1, 1};
+        dh_conv_attr attr = {.group = 1, .pool = true, .add = cases[i].add};
+        dh_value x = dh__graph_input(g, DH_F32, cases[i].ndim, images), y;
+        dh_value in[] = {x, dh__graph_input(g, DH_F32, cases[i].ndim, window), x};
+        dh_status status = dh_emit(&g->emitter, DH_OP_CONV, &attr, 2 + cases[i].add, in, &y);
+        assert_int_equal(status, cases[i].status);
+        if (!strstr(dh_error_text(), cases[i].text)) fail_msg("%s", dh_error_text());
+        dh__graph_free(g);
+        dh__params_release(store);
+    }
+}
+
+/* Its gradient reads what is pooled; one pooled already has none. */
 static void test_learning(void **state)
 {
     (void)state;
@@ -135,6 +222,8 @@ static void test_bits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_where), cmocka_unit_test(test_learning), cmocka_unit_test(test_bits)};
+        cmocka_unit_test(test_where),     cmocka_unit_test(test_once),
+        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_learning),  cmocka_unit_test(test_bits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

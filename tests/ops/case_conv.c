@@ -93,6 +93,7 @@ static const dh_conv_attr add_leaky = {.group = 2,
                                        .add = true};
 static const dh_conv_attr pool_same = {
     .group = 1, .pads = N4(1, 1, 1, 1), .act = DH_ACT_RELU, .pool = true};
+static const dh_conv_attr pool_groups = {.group = 20, .pads = N4(1, 1, 1, 1), .pool = true};
 static const dh_conv_attr pool_none = {.group = 1, .pool = true};
 static const dh_conv_attr pool_leaky = {.group = 2,
                                         .strides = N2(2, 1),
@@ -330,4 +331,11 @@ const op_case case_conv[] = {
     POOLED(pool_same, C(25, 16, 5, 6), C(17, 16, 3, 3), 17),
     POOLED(pool_same, C(2, 20, 17, 19), C(40, 20, 3, 3), 40),
     POOLED(pool_same, C(1, 32, 7, 7), C(48, 32, 3, 3), 48),
+    POOLED(pool_groups, C(2, 20, 6, 6), C(20, 1, 3, 3), 20),
+    {.op = "conv",
+     .in_count = 2,
+     .in = {S(2, 3, 6, 6), S(9, 3, 1, 1)},
+     .attr = &pool_none,
+     .fill = {FILL_SPECIAL},
+     .forward_only = true},
     {0}};

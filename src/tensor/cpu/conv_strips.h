@@ -76,7 +76,7 @@ void dh__conv_cut_finely(dh__conv_cut *c, const dh__conv_sweep *s, int64_t strip
 dh__conv_strip dh__conv_strip_of(const dh__conv_sweep *s, const dh__conv_cut *c, int64_t number);
 /* Elements that no slab of the sweep exceeds; does not grow when an axis shrinks. */
 int64_t dh__conv_slab_bound(const dh__conv_sweep *s, int64_t n, int64_t channels, int64_t size);
-/* Does one tile's worth fit into a slab? */
+/* Does one tile's worth fit into a slab, of two rows if results are pooled? */
 bool dh__conv_slab_fits(const dh__conv_sweep *s, int64_t channels, bool f64, bool pool);
 
 /* Channels from first on of the strip's input into the slab; channels of the cut are gathered. */
