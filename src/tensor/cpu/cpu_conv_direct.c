@@ -91,16 +91,16 @@ static char *line_of(const job *j, const dh__conv_strip *t, const dh_view *tenso
 typedef struct piece {
     int64_t channel, tap, end, length;
     bool begins, last;
+    dh__gemm_rows tiles; /* of a line */
 } piece;
 
 /* Adds a piece to all pixels of a strip; runs: room for the tile's. */
 static void add_piece(const job *j, const dh__conv_strip *t, const piece *p, dh__gemm_tile *tile,
                       dh__gemm_at *runs, const char *slab, char *pixels)
 {
-    dh__gemm_rows tiles = dh__gemm_cut_rows(t->line, j->cut.mr);
     int64_t terms = (p->end - p->tap) * p->length, bytes = terms * j->cut.nr * j->cut.size;
     *tile->ahead = dh__gemm_ahead_of((const char *)tile->b + bytes, 1, bytes, 0,
-                                     t->lines * tiles.tiles, terms);
+                                     t->lines * p->tiles.tiles, terms);
     const dh_view *add = p->begins && j->summand == READ ? j->w.s->add : NULL;
     tile->k = j->merged ? p->length * j->sweep.axis[2].taps : p->length;
     for (int64_t line = 0; line < t->lines; line++) {
@@ -109,7 +109,7 @@ static void add_piece(const job *j, const dh__conv_strip *t, const piece *p, dh_
         tile->a = slab;
         tile->c = line_of(j, t, j->to, line, p->channel, pixels, &tile->c_row);
         tile->add = add ? line_of(j, t, add, line, p->channel, pixels, &tile->add_row) : NULL;
-        dh__gemm_make_rows(j->cut.kernels->tile[j->cut.f64][0], tile, &tiles, tile->a_step,
+        dh__gemm_make_rows(j->cut.kernels->tile[j->cut.f64][0], tile, &p->tiles, tile->a_step,
                            j->cut.size);
     }
 }
@@ -123,6 +123,7 @@ static void make_panel(const job *j, const dh__conv_strip *t, int64_t panel, con
     const dh_view *bias = j->w.s->bias;
     dh__gemm_at runs[RUNS_MAX];
     dh__gemm_ahead ahead;
+    dh__gemm_rows tiles = dh__gemm_cut_rows(t->line, j->cut.mr);
     dh__gemm_tile tile = {.a_step = dh__conv_step(&j->sweep, &j->cut),
                           .b_step = j->cut.nr,
                           .cols = width,
@@ -134,7 +135,7 @@ static void make_panel(const job *j, const dh__conv_strip *t, int64_t panel, con
     if (j->summand && dh__pixel_step(j->w.s->add) == 1)
         dh__conv_take(&j->sweep, &j->cut, t, j->w.s->add, channel, width, pixels);
     for (int64_t chunk = 0; chunk < j->chunks; chunk++) {
-        piece p = {.channel = channel, .length = chunk_length(j, chunk)};
+        piece p = {.channel = channel, .length = chunk_length(j, chunk), .tiles = tiles};
         do {
             p.end = dh__at_most(p.tap + j->taps_a_piece, taps);
             p.begins = !chunk && !p.tap;

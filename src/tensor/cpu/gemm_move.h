@@ -17,9 +17,10 @@
 /* r: W rows of W, transposed in log2(W) stages */
 #define TRANSPOSE STAGE(1) STAGE(2) STAGE(4) STAGE(8)
 
-/* W lanes of width rows from p on, turned, to W (or fewer) rows of out */
+/* W lanes of width rows from p on, turned, to W (or fewer) rows of out; whole: what is behind fill
+ * may be written, too */
 DH_SIMD_INLINE void F(turn_block)(T *out, int64_t out_step, const T *x, int64_t step, int width,
-                                  int fill, int64_t count)
+                                  int fill, int64_t count, bool whole)
 {
     V r[W];
     UNROLL for (int i = 0; i < W; i++)
@@ -33,7 +34,7 @@ DH_SIMD_INLINE void F(turn_block)(T *out, int64_t out_step, const T *x, int64_t 
     UNROLL for (int q = 0; q < W; q++)
     {
         if (q >= count) continue;
-        if (fill >= W)
+        if (whole || fill >= W)
             F(dh__store)(out + q * out_step, r[q]);
         else
             F(dh__store_part)(out + q * out_step, r[q], fill);
@@ -43,17 +44,22 @@ DH_SIMD_INLINE void F(turn_block)(T *out, int64_t out_step, const T *x, int64_t 
 void DH_ISA(F(dh__pack_turn))(void *out, int64_t out_step, const void *x, int64_t step, int width,
                               int fill, int64_t count)
 {
+    /* rows of out that lie on end: so many that follow write over what a whole vector spoils; masks
+     * are slow below 512 bits */
+    const int64_t spoiled = DH_SIMD_SIZE < 64 && fill < W && out_step == fill ? W / fill : count;
     for (int i = 0; i < fill; i += W) {
         const T *from = (const T *)x + i * step;
         T *to = (T *)out + i;
         int64_t p = 0;
         if (width - i >= W)
             for (; p + W <= count; p += W)
-                F(turn_block)(to + p * out_step, out_step, from + p, step, W, W, W);
-        for (; p + W <= count; p += W)
-            F(turn_block)(to + p * out_step, out_step, from + p, step, width - i, fill - i, W);
+                F(turn_block)(to + p * out_step, out_step, from + p, step, W, W, W, true);
+        for (; p + W + spoiled <= count; p += W)
+            F(turn_block)(to + p * out_step, out_step, from + p, step, width, fill, W, true);
+        for (; p + W <= count; p += W) F(turn_block)
+        (to + p * out_step, out_step, from + p, step, width - i, fill - i, W, false);
         if (p < count) F(turn_block)
-        (to + p * out_step, out_step, from + p, step, width - i, fill - i, count - p);
+        (to + p * out_step, out_step, from + p, step, width - i, fill - i, count - p, false);
     }
 }
 
