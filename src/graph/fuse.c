@@ -4,16 +4,6 @@
 
 #include "graph.h"
 
-int *dh__graph_readers(const dh__graph *graph)
-{
-    int *readers = dh__calloc((size_t)graph->value_count + 1, sizeof *readers);
-    if (!readers) return NULL;
-    for (int v = 0; v < graph->value_count; v++) readers[v] += graph->values[v].keep;
-    for (int i = 0; i < graph->node_count; i++)
-        for (int k = 0; k < graph->nodes[i]->in_count; k++) readers[graph->nodes[i]->in[k]]++;
-    return readers;
-}
-
 /* Where an op that can apply an activation last keeps which; NULL for others. */
 static int *act_of(const dh__node *n)
 {

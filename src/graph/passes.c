@@ -32,6 +32,16 @@ dh_status dh__graph_sort(dh__graph *graph)
     return DH_OK;
 }
 
+int *dh__graph_readers(const dh__graph *graph)
+{
+    int *readers = dh__calloc((size_t)graph->value_count + 1, sizeof *readers);
+    if (!readers) return NULL;
+    for (int v = 0; v < graph->value_count; v++) readers[v] += graph->values[v].keep;
+    for (int i = 0; i < graph->node_count; i++)
+        for (int k = 0; k < graph->nodes[i]->in_count; k++) readers[graph->nodes[i]->in[k]]++;
+    return readers;
+}
+
 const dh_impl *dh__graph_choose(const dh__node *n, dh_view *views, dh_device *device)
 {
     dh_call call = {.op = dh__ops[n->op],
