@@ -37,9 +37,9 @@ typedef struct dh__gemm_tile {
     const dh__gemm_at *runs; /* NULL: one, at a and b */
     int64_t run_count;       /* with runs; 0 gives a sum over nothing */
     double alpha, beta;
-    const void *bias;     /* of the first column of each tile, or NULL */
-    const void *row_bias; /* of the first row of each tile, or NULL */
-    const void *add;      /* added to alpha A B + beta C, before biases; rows like C's; or NULL */
+    /* of a tile's first column and of its first row, the same for all of a call; or NULL */
+    const void *bias, *row_bias;
+    const void *add; /* added to alpha A B + beta C, before biases; rows like C's; or NULL */
     int64_t add_row;
     dh__act act;
     double act_alpha;

@@ -136,7 +136,7 @@ DH_SIMD_INLINE void F(move_on)(dh__gemm_ahead *ahead, const char *line, int64_t 
     ahead->rows--;
 }
 
-/* Where the tile at a, b and c is made; add: what is added there. */
+/* Makes the tile whose places are a_at, b_at, c_at and, if something is added, add. */
 DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const T *a_at, const T *b_at, T *c_at,
                                  const T *add, const int h, const int nv, const bool adjacent)
 {
