@@ -12,13 +12,13 @@
 static dh_status check_weight(const dh_view *weight, const dh_view *x, int group, const char *who)
 {
     char tw[DH_SHAPE_TEXT], tx[DH_SHAPE_TEXT];
-    dh__shape_text(tw, sizeof tw, weight->ndim, weight->shape);
-    dh__shape_text(tx, sizeof tx, x->ndim, x->shape);
     DH_REQUIRE(weight->ndim == x->ndim, DH_ESHAPE,
                "%s: weight has %d axes, x has %d (weight = %s, x = %s)", who, weight->ndim, x->ndim,
-               tw, tx);
+               dh__shape_text(tw, sizeof tw, weight->ndim, weight->shape),
+               dh__shape_text(tx, sizeof tx, x->ndim, x->shape));
     DH_REQUIRE(weight->shape[0] % group == 0, DH_ESHAPE,
-               "%s: axis 0 of weight %s does not divide into %d groups", who, tw, group);
+               "%s: axis 0 of weight %s does not divide into %d groups", who,
+               dh__shape_text(tw, sizeof tw, weight->ndim, weight->shape), group);
     return DH_OK;
 }
 
