@@ -5,6 +5,7 @@
 #define DH_TEST_CONFORM_H
 
 #include "case.h"
+#include "part.h"
 #include "ref.h"
 #include "tensor_impl.h"
 
@@ -117,6 +118,7 @@ typedef struct frame {
     operand in[MAX_OPERANDS], out[MAX_OPERANDS];
     dh_view in_view[MAX_OPERANDS], out_view[MAX_OPERANDS];
     dh_call call;
+    int64_t band; /* rows of the result that are made at a time, image by image; 0: all */
 } frame;
 /* Of inputs that are only `like` the values are withheld. in_place: the input whose memory output 0
  * takes, or -1. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Every implementation of the CPU against itself: in place, with any number of threads, with what
- * it packs beforehand, with fewer rows. */
+ * it packs beforehand, with fewer rows, in bands of them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +32,7 @@ typedef struct manner {
     bool channels_last; /* of what is as large as output 0, and of input 0 */
     bool first_packed;  /* but not of input 0 */
     bool kept;          /* with what the implementation packs beforehand */
+    int64_t band;       /* rows of the result at a time; 0: all */
 } manner;
 
 /* Input 1 is not read any more once it is packed. */
@@ -60,6 +61,23 @@ static bool frame_run_kept(frame *f, const subject *s, const dh_impl *impl, cons
     return ran && !damage;
 }
 
+/* Can all bands be made, with no more scratch than the whole? */
+static bool in_bands(const frame *f, const dh_impl *impl, int64_t rows)
+{
+    const dh_view *y = &f->call.out[0];
+    bool can = y->ndim > 2;
+    for (int64_t row = 0; can && row < y->shape[2]; row += rows) {
+        dh__rows made = {row, row + rows < y->shape[2] ? row + rows : y->shape[2]}, need;
+        dh__part part;
+        can = dh__rows_needed(&f->call, made, &need);
+        if (!can) break;
+        dh__part_of(&part, &f->call, (dh__rows){0, y->shape[0]}, made);
+        can = !impl_refusal(impl, &part.call) &&
+              (!impl->scratch || impl->scratch(&part.call) <= impl->scratch(&f->call));
+    }
+    return can;
+}
+
 /* NULL where the implementation refuses or a failure was reported. */
 static unsigned char *run_for_bits(const subject *s, const dh_impl *impl, manner m, size_t *size,
                                    const char *what)
@@ -73,7 +91,8 @@ static unsigned char *run_for_bits(const subject *s, const dh_impl *impl, manner
     if (m.first_packed) in[0] = PACKED;
     frame_begin(&f, s, in, m.channels_last ? CHANNELS_LAST : PACKED, m.in_place);
     impl_named(how, sizeof how, impl, what);
-    if (!impl_refusal(impl, &f.call) &&
+    f.band = m.band;
+    if (!impl_refusal(impl, &f.call) && (!m.band || in_bands(&f, impl, m.band)) &&
         (m.kept ? frame_run_kept(&f, s, impl, how) : frame_run(&f, s, impl, m.in_place, how)))
         bits = collect(&f, s, size);
     frame_end(&f);
@@ -193,9 +212,13 @@ static void check_bits(const subject *s, const dh_impl *impl, manner m)
         expect_same(s, impl, bits, size, m, what);
         dh__team_limit(before);
     }
-    m.kept = true;
+    m.kept = impl->packed;
     snprintf(what, sizeof what, "%spacked beforehand", lies);
-    if (impl->packed) expect_same(s, impl, bits, size, m, what);
+    if (m.kept) expect_same(s, impl, bits, size, m, what);
+    for (m.band = 1; impl->by_rows && m.band <= 4; m.band += 3) {
+        snprintf(what, sizeof what, "%sbands of %d", lies, (int)m.band);
+        expect_same(s, impl, bits, size, m, what);
+    }
     free(bits);
 }
 

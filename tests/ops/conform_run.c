@@ -184,6 +184,20 @@ static const char *frame_damage(const frame *f, const subject *s, int in_place, 
     return NULL;
 }
 
+static dh_status run_bands(const frame *f, const dh_impl *impl)
+{
+    const dh_view *y = &f->call.out[0];
+    dh_status status = DH_OK;
+    for (int64_t n = 0; n < y->shape[0]; n++)
+        for (int64_t row = 0; row < y->shape[2] && !status; row += f->band) {
+            int64_t end = row + f->band < y->shape[2] ? row + f->band : y->shape[2];
+            dh__part part;
+            dh__part_of(&part, &f->call, (dh__rows){n, n + 1}, (dh__rows){row, end});
+            status = impl->run(&part.call);
+        }
+    return status;
+}
+
 bool frame_run(frame *f, const subject *s, const dh_impl *impl, int in_place, const char *how)
 {
     operand scratch = {0};
@@ -191,7 +205,7 @@ bool frame_run(frame *f, const subject *s, const dh_impl *impl, int in_place, co
     int which;
     if (size) operand_place(&scratch, DH_U8, 1, &size, PACKED, NULL);
     f->call.scratch = size ? scratch.view.data : NULL;
-    dh_status status = impl->run(&f->call);
+    dh_status status = f->band ? run_bands(f, impl) : impl->run(&f->call);
     mutant_apply(&f->call);
     const char *damage = size ? operand_damage(&scratch, true) : NULL;
     operand_free(&scratch);

@@ -157,6 +157,9 @@ typedef struct dh_impl {
     /* A call that it takes with images whose channels are last in memory, inputs or result, is no
      * slower for that: then a plan that only predicts may lay them so. */
     bool channels_last;
+    /* Each row of the result (a position of axis 2) has the same bits, whatever rows of whatever
+     * images are made with it: then a plan may make them band by band. */
+    bool by_rows;
     /* Computes. Neither allocates nor checks shapes; fails only for what data alone can tell. */
     dh_status (*run)(const dh_call *call);
 } dh_impl;

@@ -76,4 +76,5 @@ const dh_impl dh__conv_depthwise_last = {.name = "depthwise_last",
                                          .packed = bytes_of,
                                          .pack = pack,
                                          .run = run,
-                                         .channels_last = true};
+                                         .channels_last = true,
+                                         .by_rows = true};

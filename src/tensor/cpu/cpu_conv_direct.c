@@ -375,4 +375,5 @@ const dh_impl dh__conv_direct = {.name = "direct",
                                  .packed = packed_direct,
                                  .pack = pack_direct,
                                  .run = run_direct,
-                                 .channels_last = true};
+                                 .channels_last = true,
+                                 .by_rows = true};

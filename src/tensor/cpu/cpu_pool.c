@@ -48,7 +48,7 @@ static dh_status run_last(const dh_call *call)
 }
 
 static const dh_impl max_last = {
-    .name = "last", .refuse = refuse_last, .run = run_last, .channels_last = true};
+    .name = "last", .refuse = refuse_last, .run = run_last, .channels_last = true, .by_rows = true};
 
 #define LIST(name) const dh_impl *const dh_cpu_##name[] = {&pool_packed, &pool_copied, NULL}
 
