@@ -28,6 +28,8 @@ typedef struct job {
     bool merged; /* the taps of a row are one run */
     /* what is added: none, there where the sums begin, or read by the first piece */
     enum { NONE, THERE, READ } summand;
+    bool add_last; /* it lies channels last */
+    bool to_holds; /* sums are made in the result, not in the strip's pixels */
     int64_t panels, groups_of_panels;
     char *weights; /* [panel][chunk][tap][channel of chunk][nr] */
     char *slots;
@@ -57,118 +59,139 @@ static void pack_task(void *context, int64_t i, int64_t place)
 
 /* --- sums --- */
 
-/* The runs of taps [tap, end) for a line, those that are not in the padding. */
-static int64_t runs_of(const job *j, const dh__conv_strip *t, int64_t line, int64_t tap,
-                       int64_t end, int64_t length, dh__gemm_at *runs)
-{
-    int64_t count = 0, from = tap, at[3];
-    for (; tap < end; tap += j->merged ? j->sweep.axis[2].taps : 1) {
-        dh__conv_tap_number(&j->sweep, tap, at);
-        if (dh__conv_tap_at(&j->sweep, &j->cut, t, line, at, &runs[count].a))
-            runs[count++].b = (tap - from) * length * j->cut.nr;
-    }
-    return count;
-}
-
-/* Are pixels of the tensor where the sums are made? Else they are in the strip's. */
-static bool holds_sums(const job *j, const dh_view *tensor)
-{
-    return dh__pixel_step(tensor) > 1 && !j->cut.pool;
-}
-
-/* The first pixel of a line, from channel `channel` on, and the elements from pixel to pixel. */
-static char *line_of(const job *j, const dh__conv_strip *t, const dh_view *tensor, int64_t line,
-                     int64_t channel, char *pixels, int64_t *step)
-{
-    if (holds_sums(j, tensor))
-        return dh__conv_line(&j->sweep, &j->cut, t, tensor, channel, line, step);
-    *step = j->cut.nr;
-    return pixels + line * t->line * j->cut.nr * j->cut.size;
-}
+/* A strip that is being made. */
+typedef struct strip {
+    const job *j;
+    dh__conv_strip t;
+    char *slab, *pixels;
+    dh__gemm_rows tiles; /* of a line */
+    dh__gemm_tile tile;
+    dh__gemm_ahead ahead, like; /* like: at the beginning of a piece of so many terms */
+    int64_t terms;
+    dh__gemm_at *runs; /* of a line; room for RUNS_MAX */
+} strip;
 
 /* Taps [tap, end) of length channels, from `channel` of the result on; begins: what is added, too;
  * last: what follows the sum. */
 typedef struct piece {
     int64_t channel, tap, end, length;
+    const char *slab; /* its channels' part */
     bool begins, last;
-    dh__gemm_rows tiles; /* of a line */
 } piece;
 
-/* Adds a piece to all pixels of a strip; runs: room for the tile's. */
-static void add_piece(const job *j, const dh__conv_strip *t, const piece *p, dh__gemm_tile *tile,
-                      dh__gemm_at *runs, const char *slab, char *pixels)
+/* The runs of a piece for a line, those that are not in the padding. */
+static int64_t runs_of(strip *s, const piece *p, int64_t line)
 {
-    int64_t terms = (p->end - p->tap) * p->length, bytes = terms * j->cut.nr * j->cut.size;
-    *tile->ahead = dh__gemm_ahead_of((const char *)tile->b + bytes, 1, bytes, 0,
-                                     t->lines * p->tiles.tiles, terms);
+    const job *j = s->j;
+    int64_t count = 0, at[3];
+    for (int64_t tap = p->tap; tap < p->end; tap += j->merged ? j->sweep.axis[2].taps : 1) {
+        dh__conv_tap_number(&j->sweep, tap, at);
+        if (dh__conv_tap_at(&j->sweep, &j->cut, &s->t, line, at, &s->runs[count].a))
+            s->runs[count++].b = (tap - p->tap) * p->length * j->cut.nr;
+    }
+    return count;
+}
+
+/* The first pixel of a line, from channel `channel` on, and the elements from pixel to pixel. */
+static char *line_of(const strip *s, const dh_view *tensor, bool holds_sums, int64_t line,
+                     int64_t channel, int64_t *step)
+{
+    const job *j = s->j;
+    if (holds_sums) return dh__conv_line(&j->sweep, &j->cut, &s->t, tensor, channel, line, step);
+    *step = j->cut.nr;
+    return s->pixels + line * s->t.line * j->cut.nr * j->cut.size;
+}
+
+/* A piece to fetch while this one is in use. */
+static void look_ahead(strip *s, int64_t terms)
+{
+    int64_t bytes = terms * s->j->cut.nr * s->j->cut.size;
+    const char *next = (const char *)s->tile.b + bytes;
+    if (terms != s->terms) {
+        s->like = dh__gemm_ahead_of(next, 1, bytes, 0, s->t.lines * s->tiles.tiles, terms);
+        s->terms = terms;
+    }
+    s->ahead = s->like;
+    s->ahead.line = next;
+}
+
+/* Adds a piece to all pixels. */
+static void add_piece(strip *s, const piece *p)
+{
+    const job *j = s->j;
+    dh__gemm_tile *tile = &s->tile;
     const dh_view *add = p->begins && j->summand == READ ? j->w.s->add : NULL;
+    bool one_run = s->t.lines == 1 && j->sweep.taps == 1; /* the same for all pieces */
+    look_ahead(s, (p->end - p->tap) * p->length);
     tile->k = j->merged ? p->length * j->sweep.axis[2].taps : p->length;
-    for (int64_t line = 0; line < t->lines; line++) {
-        tile->run_count = runs_of(j, t, line, p->tap, p->end, p->length, runs);
+    for (int64_t line = 0; line < s->t.lines; line++) {
+        if (!one_run || !tile->run_count) tile->run_count = runs_of(s, p, line);
         if (!tile->run_count && tile->beta != 0 && !p->last) continue;
-        tile->a = slab;
-        tile->c = line_of(j, t, j->to, line, p->channel, pixels, &tile->c_row);
-        tile->add = add ? line_of(j, t, add, line, p->channel, pixels, &tile->add_row) : NULL;
-        dh__gemm_make_rows(j->cut.kernels->tile[j->cut.f64][0], tile, &p->tiles, tile->a_step,
+        tile->a = p->slab;
+        tile->c = line_of(s, j->to, j->to_holds, line, p->channel, &tile->c_row);
+        tile->add = add ? line_of(s, add, j->add_last, line, p->channel, &tile->add_row) : NULL;
+        dh__gemm_make_rows(j->cut.kernels->tile[j->cut.f64][0], tile, &s->tiles, tile->a_step,
                            j->cut.size);
     }
 }
 
-static void make_panel(const job *j, const dh__conv_strip *t, int64_t panel, const char *slab,
-                       char *pixels)
+static void make_panel(strip *s, int64_t panel)
 {
+    const job *j = s->j;
+    dh__gemm_tile *tile = &s->tile;
     int64_t first = panel * j->cut.nr, size = j->cut.size, taps = j->sweep.taps;
     int64_t width = dh__at_most(j->cut.nr, j->w.out_channels - first);
     int64_t channel = j->w.group * j->w.out_channels + first;
     const dh_view *bias = j->w.s->bias;
-    dh__gemm_at runs[RUNS_MAX];
-    dh__gemm_ahead ahead;
-    dh__gemm_rows tiles = dh__gemm_cut_rows(t->line, j->cut.mr);
-    dh__gemm_tile tile = {.a_step = dh__conv_step(&j->sweep, &j->cut),
-                          .b_step = j->cut.nr,
-                          .cols = width,
-                          .runs = runs,
-                          .ahead = &ahead,
-                          .alpha = 1,
-                          .beta = j->summand == THERE ? 1 : 0,
-                          .act_alpha = j->w.s->act_alpha};
-    if (j->summand && dh__pixel_step(j->w.s->add) == 1)
-        dh__conv_take(&j->sweep, &j->cut, t, j->w.s->add, channel, width, pixels);
+    tile->cols = width;
+    tile->beta = j->summand == THERE ? 1 : 0;
+    tile->act = DH_ACT_NONE;
+    tile->bias = NULL;
+    if (j->summand && !j->add_last)
+        dh__conv_take(&j->sweep, &j->cut, &s->t, j->w.s->add, channel, width, s->pixels);
     for (int64_t chunk = 0; chunk < j->chunks; chunk++) {
-        piece p = {.channel = channel, .length = chunk_length(j, chunk), .tiles = tiles};
+        piece p = {.channel = channel,
+                   .length = chunk_length(j, chunk),
+                   .slab = s->slab + chunk * j->w.chunk * size};
         do {
             p.end = dh__at_most(p.tap + j->taps_a_piece, taps);
             p.begins = !chunk && !p.tap;
             p.last = p.end >= taps && chunk + 1 == j->chunks;
             if (p.last) {
-                tile.act = j->w.s->act;
-                if (bias) tile.bias = (const char *)bias->data + channel * size;
+                tile->act = j->w.s->act;
+                if (bias) tile->bias = (const char *)bias->data + channel * size;
             }
-            tile.b =
+            tile->b =
                 j->weights + (weights_at(j, panel, chunk) + p.tap * p.length * j->cut.nr) * size;
-            add_piece(j, t, &p, &tile, runs, slab + chunk * j->w.chunk * size, pixels);
-            tile.beta = 1;
+            add_piece(s, &p);
+            tile->beta = 1;
             p.tap = p.end;
         } while (p.tap < taps);
     }
-    if (!holds_sums(j, j->to))
-        dh__conv_scatter(&j->sweep, &j->cut, t, j->to, channel, width, pixels);
+    if (!j->to_holds) dh__conv_scatter(&j->sweep, &j->cut, &s->t, j->to, channel, width, s->pixels);
 }
 
 static void sum_task(void *context, int64_t i, int64_t place)
 {
     const job *j = context;
-    int64_t group = i % j->groups_of_panels;
-    char *slab = j->slots + place * j->slot, *pixels = slab + j->slab;
-    dh__conv_strip t = dh__conv_strip_of(&j->sweep, &j->cut, i / j->groups_of_panels);
-    int64_t channel = j->w.group * j->w.in_channels;
+    int64_t group = i % j->groups_of_panels, channel = j->w.group * j->w.in_channels;
+    dh__gemm_at runs[RUNS_MAX];
+    strip s = {.j = j, .slab = j->slots + place * j->slot, .runs = runs};
+    s.t = dh__conv_strip_of(&j->sweep, &j->cut, i / j->groups_of_panels);
+    s.pixels = s.slab + j->slab;
+    s.tiles = dh__gemm_cut_rows(s.t.line, j->cut.mr);
+    s.tile = (dh__gemm_tile){.a_step = dh__conv_step(&j->sweep, &j->cut),
+                             .b_step = j->cut.nr,
+                             .runs = runs,
+                             .ahead = &s.ahead,
+                             .alpha = 1,
+                             .act_alpha = j->w.s->act_alpha};
     if (j->cut.in_place)
-        slab = dh__conv_plane(j->w.s, j->from, t.n, channel);
+        s.slab = dh__conv_plane(j->w.s, j->from, s.t.n, channel);
     else
-        dh__conv_gather(&j->sweep, &j->cut, &t, j->from, channel, j->w.in_channels, slab);
+        dh__conv_gather(&j->sweep, &j->cut, &s.t, j->from, channel, j->w.in_channels, s.slab);
     int64_t end = j->panels * (group + 1) / j->groups_of_panels;
-    for (int64_t p = j->panels * group / j->groups_of_panels; p < end; p++)
-        make_panel(j, &t, p, slab, pixels);
+    for (int64_t p = j->panels * group / j->groups_of_panels; p < end; p++) make_panel(&s, p);
 }
 
 /* --- the implementation --- */
@@ -210,8 +233,10 @@ static job job_of(const dh__conv_sides *s, int64_t number)
     j.w.in_channels = to_large ? s->c.out_channels : s->c.in_channels;
     j.w.out_channels = to_large ? s->c.in_channels : s->c.out_channels;
     j.cut = dh__conv_cut_of(&j.sweep, s->c.n, j.w.in_channels, s->size == 8, s->pool);
+    j.to_holds = dh__pixel_step(j.to) > 1 && !j.cut.pool;
     if (s->add) { /* the pixels of packed tensors are taken into the strip's first */
-        bool taken = dh__pixel_step(j.to) == 1 && dh__pixel_step(s->add) == 1;
+        j.add_last = dh__pixel_step(s->add) > 1;
+        bool taken = dh__pixel_step(j.to) == 1 && !j.add_last;
         j.summand = taken || s->add->data == j.to->data ? THERE : READ;
     }
     j.cut.in_place = !j.cut.images && dh__pixel_step(j.from) > 1 && dh__conv_inside(last);
