@@ -120,8 +120,7 @@ static void turn_out(const dh__conv_cut *c, const char *pixels, int64_t step, co
     }
 }
 
-/* The rows of the strip as stretches of the result that lie one by one in the tensor: all of them,
- * or each. BODY sees n, at, pixel (the first), step and count. */
+/* Do the sweep's positions lie one after the other in the tensor? */
 static bool one_by_one(const dh__conv_sweep *s)
 {
     bool yes = true;
