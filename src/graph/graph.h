@@ -87,7 +87,7 @@ bool dh__graph_at_place(const dh__graph *graph, dh_value value, dh_value place);
 
 /* --- passes ---
  * Each leaves an equal graph. Order: sort, fold, fuse, fuse pools, prune, mark ties, lay
- * channels, recompute, hasten updates, plan. */
+ * channels, recompute, hasten updates, plan (which finds chains). */
 
 /* Puts the nodes in the order of their phases, which stays theirs inside each. */
 dh_status dh__graph_sort(dh__graph *graph);

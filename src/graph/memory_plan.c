@@ -20,6 +20,17 @@ static size_t bytes_of(const dh_view *view)
     return (size_t)dh__view_count(view) * dh_dtype_size(view->dtype);
 }
 
+/* Nodes of a chain take turns: what one reads or makes is alive while any of them runs. */
+static int begin_of(const dh__plan *plan, int i)
+{
+    return i >= 0 && plan->calls[i].chain.end ? plan->calls[i].chain.begin : i;
+}
+
+static int last_of(const dh__plan *plan, int i)
+{
+    return i >= 0 && plan->calls[i].chain.end ? plan->calls[i].chain.end - 1 : i;
+}
+
 static void find_lifetimes(dh__plan *plan)
 {
     const dh__graph *g = plan->graph;
@@ -33,8 +44,8 @@ static void find_lifetimes(dh__plan *plan)
         dh__slot *base = &plan->slots[plan->slots[v].base];
         if (val->home == DH_HOME_ARENA && val->node < 0) continue; /* pruned or fused away */
         int born = val->home == DH_HOME_INPUT ? -1 : val->node;
-        if (born < base->first) base->first = born;
-        if (born > base->last) base->last = born;
+        if (begin_of(plan, born) < base->first) base->first = begin_of(plan, born);
+        if (last_of(plan, born) > base->last) base->last = last_of(plan, born);
         if (val->keep || val->home == DH_HOME_INPUT) base->last = end;
     }
     for (int i = 0; i < end; i++) {
@@ -42,7 +53,7 @@ static void find_lifetimes(dh__plan *plan)
         for (int k = 0; k < n->in_count; k++) {
             if (k < 32 && (dh__ops[n->op]->like >> k & 1u)) continue;
             dh__slot *base = &plan->slots[plan->slots[n->in[k]].base];
-            if (i > base->last) base->last = i;
+            if (last_of(plan, i) > base->last) base->last = last_of(plan, i);
         }
     }
 }
@@ -64,6 +75,7 @@ static bool may_overwrite(const dh__plan *plan, int i, int k)
     const dh_view *vx = &plan->views[x], *vy = &plan->views[y];
     if (g->values[base].home != DH_HOME_ARENA || plan->slots[base].last != i) return false;
     if (vx->dtype != vy->dtype || !dh__same_shape(vx, vy) || !lie_alike(vx, vy)) return false;
+    if (plan->calls[i].chain.end) return false;
     if (plan->slots[x].shift || bytes_of(&plan->views[base]) != bytes_of(vx)) return false;
     for (int j = 0; j < n->in_count; j++) {
         bool takes = j < 32 && (dh__ops[n->op]->inplace >> j & 1u);
@@ -141,9 +153,12 @@ static int collect(const dh__plan *plan, block *blocks)
         if (s->base != v || !planned || s->last < s->first) continue;
         blocks[count++] = (block){align_up(s->size), 0, s->first, s->last, v};
     }
-    for (int i = 0; i < g->node_count; i++)
-        if (plan->calls[i].scratch)
-            blocks[count++] = (block){align_up(plan->calls[i].scratch), 0, i, i, -1 - i};
+    for (int i = 0; i < g->node_count; i++) {
+        size_t scratch = 0; /* of a chain, whose nodes run in turn: the largest */
+        for (int k = i; begin_of(plan, i) == i && k <= last_of(plan, i); k++)
+            if (plan->calls[k].scratch > scratch) scratch = plan->calls[k].scratch;
+        if (scratch) blocks[count++] = (block){align_up(scratch), 0, i, last_of(plan, i), -1 - i};
+    }
     return count;
 }
 
@@ -152,7 +167,10 @@ dh_status dh__plan_memory(dh__plan *plan)
     const dh__graph *g = plan->graph;
     find_lifetimes(plan);
     share_in_place(plan);
-    for (int v = 0; v < g->value_count; v++) plan->slots[v].size = bytes_of(&plan->views[v]);
+    for (int v = 0; v < g->value_count; v++) {
+        dh__slot *s = &plan->slots[v];
+        s->size = s->band ? s->band : bytes_of(&plan->views[v]);
+    }
     size_t room = (size_t)(g->value_count + g->node_count + 1);
     block *blocks = dh__calloc(room, sizeof *blocks), *placed = dh__calloc(room, sizeof *placed);
     if (!blocks || !placed) {
@@ -168,10 +186,8 @@ dh_status dh__plan_memory(dh__plan *plan)
     for (int i = 0; i < done; i++) {
         const block *b = &placed[i];
         if (b->at + b->size > plan->arena_size) plan->arena_size = b->at + b->size;
-        if (b->value >= 0)
-            plan->slots[b->value].at = b->at;
-        else
-            plan->calls[-1 - b->value].scratch_at = b->at;
+        if (b->value >= 0) plan->slots[b->value].at = b->at;
+        for (int k = b->first; b->value < 0 && k <= b->last; k++) plan->calls[k].scratch_at = b->at;
     }
     dh__free(blocks);
     dh__free(placed);

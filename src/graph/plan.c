@@ -125,8 +125,9 @@ static dh_status settle_node(dh__plan *plan, int i, bool first)
         v->data = NULL;
         if (updated >= 0) settle_update(plan, i, k, updated);
         size_t bytes = (size_t)dh__view_count(v) * dh_dtype_size(v->dtype);
-        DH_REQUIRE(first || view || bytes <= plan->slots[n->out[k]].size, DH_EUNSUPPORTED,
-                   "%s: needs %zu bytes, %zu are planned", c->call.op->name, bytes,
+        DH_REQUIRE(first || view || plan->slots[n->out[k]].band ||
+                       bytes <= plan->slots[n->out[k]].size,
+                   DH_EUNSUPPORTED, "%s: needs %zu bytes, %zu are planned", c->call.op->name, bytes,
                    plan->slots[n->out[k]].size);
     }
     return DH_OK;
@@ -135,7 +136,7 @@ static dh_status settle_node(dh__plan *plan, int i, bool first)
 static dh_status settle(dh__plan *plan, bool first)
 {
     for (int i = 0; i < plan->graph->node_count; i++) DH_TRY(settle_node(plan, i, first));
-    return DH_OK;
+    return first ? dh__plan_find_chains(plan) : dh__plan_check_chains(plan);
 }
 
 /* --- making --- */

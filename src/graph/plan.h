@@ -25,6 +25,7 @@ typedef struct dh__slot { /* where a value lies */
     dh_value base;        /* the value whose buffer it shares; itself if it has its own */
     int64_t shift;        /* elements from the base's start: what views add */
     size_t at, size;      /* of a base in the arena: offset and bytes at the bound */
+    size_t band;          /* bytes of it that are there at once; 0: all */
     int first, last;      /* nodes between which a base is alive */
 } dh__slot;
 
@@ -35,10 +36,16 @@ typedef struct dh__spent { /* while profiling, of all runs */
     double last;  /* seconds of it */
 } dh__spent;
 
+typedef struct dh__chain { /* nodes that run band by band */
+    int begin, end;        /* end 0: no chain */
+    int64_t images, rows;  /* of the last one's result, at a time */
+} dh__chain;
+
 typedef struct dh__step_call {
     dh_call call;
     const dh_impl *impl;        /* NULL: a view, nothing to run */
     size_t scratch, scratch_at; /* bytes, and offset in the arena */
+    dh__chain chain;            /* that it belongs to */
     dh__derived *derived;       /* of a weight, in plans that only predict; or NULL */
     bool varies;                /* with the rows, by what derived is */
     dh__spent spent;
@@ -98,6 +105,18 @@ dh_status dh__plan_settle_derived(dh__plan *plan, int i, bool first);
 /* Finds out which weights are read in another form where there are fewer rows, so that the store
  * keeps what that is made of. */
 void dh__plan_try_fewer(dh__plan *plan);
+
+/* --- chains.c --- */
+/* Finds chains where they pay, once all is settled and before memory is planned. */
+dh_status dh__plan_find_chains(dh__plan *plan);
+/* Makes a chain of nodes whose results lie channels last, each read by the next one alone. With
+ * DH_EUNSUPPORTED, and nothing changed, where bands do not work. */
+dh_status dh__plan_chain(dh__plan *plan, const dh__chain *chain);
+/* At another size: DH_EUNSUPPORTED where one does not work or needs more memory. */
+dh_status dh__plan_check_chains(dh__plan *plan);
+/* Runs each application by `each`, band by band. */
+dh_status dh__plan_run_chain(dh__plan *plan, const dh__chain *chain,
+                             dh_status (*each)(dh__step_call *step, const dh_call *call));
 
 /* --- recompute.c --- */
 /* Makes backward compute forward values again instead of keeping them; segments is used by low_mem.

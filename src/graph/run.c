@@ -14,25 +14,37 @@ static double bytes_of(const dh_view *views, int count)
     return bytes;
 }
 
-static dh_status run_timed(dh__step_call *c)
+static dh_status run_plain(dh__step_call *c, const dh_call *call)
+{
+    return c->impl->run(call);
+}
+
+/* call: the step's, or a part of that. */
+static dh_status run_timed(dh__step_call *c, const dh_call *call)
 {
     dh__spent *s = &c->spent;
-    const dh_call *call = &c->call;
-    s->began = dh__now();
+    double began = dh__now();
     dh_status status = c->impl->run(call);
-    s->last = dh__now() - s->began;
-    s->runs++;
-    s->seconds += s->last;
+    double seconds = dh__now() - began;
+    if (!s->last) s->began = began;
+    s->last += seconds;
+    s->seconds += seconds;
     s->flops += dh__op_flops(call);
     s->bytes += bytes_of(call->in, call->in_count) + bytes_of(call->out, call->out_count);
     return status;
 }
 
+/* Runs node i, and what is chained to it. */
 static dh_status run_node(dh__plan *plan, int i)
 {
     dh__step_call *c = &plan->calls[i];
-    if (!c->impl) return DH_OK;
-    return plan->profile ? run_timed(c) : c->impl->run(&c->call);
+    dh_status (*each)(dh__step_call *, const dh_call *) = plan->profile ? run_timed : run_plain;
+    if (!c->impl || (c->chain.end && c->chain.begin < i)) return DH_OK;
+    for (int k = i; k <= i || k < c->chain.end; k++) {
+        plan->calls[k].spent.last = 0;
+        plan->calls[k].spent.runs += plan->profile;
+    }
+    return c->chain.end ? dh__plan_run_chain(plan, &c->chain, each) : each(c, &c->call);
 }
 
 typedef struct stretch { /* nodes run in one session of the team */
