@@ -156,8 +156,10 @@ static dh_status try_bands(dh__plan *plan, const dh__chain *chain, size_t *bytes
     int64_t n = result(w.links[0].step)->shape[0], images = lesser(chain->images, n);
     if (images) DH_TRY(make_images(&w, (dh__rows){0, images}, check));
     if (images && n % images) DH_TRY(make_images(&w, (dh__rows){n - n % images, n}, check));
-    for (int k = 0; k + 1 < w.count; k++)
-        bytes[k] = (size_t)(images * w.links[k].most * w.links[k].row);
+    for (int k = 0; k + 1 < w.count && images; k++) { /* images lie as far apart as in the whole */
+        const link *l = &w.links[k];
+        bytes[k] = (size_t)(((images - 1) * result(l->step)->shape[2] + l->most) * l->row);
+    }
     return DH_OK;
 }
 
@@ -197,7 +199,14 @@ static bool cut(const dh__plan *plan, int begin, int end, dh__chain *chain)
 
 dh_status dh__plan_chain(dh__plan *plan, const dh__chain *chain)
 {
-    size_t bytes[LENGTH_MAX];
+    size_t bytes[LENGTH_MAX] = {0};
+    int64_t height = result(&plan->calls[chain->end - 1])->shape[2];
+    DH_REQUIRE(chain->end - chain->begin <= LENGTH_MAX, DH_EUNSUPPORTED,
+               "plan: a chain of %d nodes, at most %d are one", chain->end - chain->begin,
+               LENGTH_MAX);
+    DH_REQUIRE(chain->images == 1 || chain->rows >= height, DH_EUNSUPPORTED,
+               "plan: bands of %lld images have %lld of %lld rows, must have all",
+               (long long)chain->images, (long long)chain->rows, (long long)height);
     DH_TRY(try_bands(plan, chain, bytes));
     for (int i = chain->begin; i < chain->end; i++) {
         plan->calls[i].chain = *chain;
@@ -227,7 +236,7 @@ dh_status dh__plan_check_chains(dh__plan *plan)
 {
     for (int i = 0; i < plan->graph->node_count; i++) {
         const dh__chain *chain = &plan->calls[i].chain;
-        size_t bytes[LENGTH_MAX];
+        size_t bytes[LENGTH_MAX] = {0};
         if (!chain->end || chain->begin != i) continue;
         DH_TRY(try_bands(plan, chain, bytes));
         for (int k = i; k + 1 < chain->end; k++)

@@ -109,8 +109,9 @@ void dh__plan_try_fewer(dh__plan *plan);
 /* --- chains.c --- */
 /* Finds chains where they pay, once all is settled and before memory is planned. */
 dh_status dh__plan_find_chains(dh__plan *plan);
-/* Makes a chain of nodes whose results lie channels last, each read by the next one alone. With
- * DH_EUNSUPPORTED, and nothing changed, where bands do not work. */
+/* Makes a chain of at most three nodes, whose results but the last one's lie channels last and are
+ * read by the next node alone; bands of several images have all rows. With DH_EUNSUPPORTED, and
+ * nothing changed, where bands do not work. */
 dh_status dh__plan_chain(dh__plan *plan, const dh__chain *chain);
 /* At another size: DH_EUNSUPPORTED where one does not work or needs more memory. */
 dh_status dh__plan_check_chains(dh__plan *plan);

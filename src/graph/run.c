@@ -40,9 +40,9 @@ static dh_status run_node(dh__plan *plan, int i)
     dh__step_call *c = &plan->calls[i];
     dh_status (*each)(dh__step_call *, const dh_call *) = plan->profile ? run_timed : run_plain;
     if (!c->impl || (c->chain.end && c->chain.begin < i)) return DH_OK;
-    for (int k = i; k <= i || k < c->chain.end; k++) {
+    for (int k = i; plan->profile && (k <= i || k < c->chain.end); k++) {
         plan->calls[k].spent.last = 0;
-        plan->calls[k].spent.runs += plan->profile;
+        plan->calls[k].spent.runs++;
     }
     return c->chain.end ? dh__plan_run_chain(plan, &c->chain, each) : each(c, &c->call);
 }
@@ -135,7 +135,7 @@ dh_status dh__plan_find_nan(dh__plan *plan, int *scope, const char **op)
         const dh__node *n = plan->graph->nodes[i];
         DH_TRY(run_node(plan, i));
         for (int k = 0; k < n->out_count; k++)
-            if (!all_finite(&plan->calls[i].call.out[k])) {
+            if (!plan->slots[n->out[k]].band && !all_finite(&plan->calls[i].call.out[k])) {
                 *scope = n->scope;
                 *op = plan->calls[i].call.op->name;
                 return DH_OK;

@@ -158,7 +158,8 @@ typedef struct dh_impl {
      * slower for that: then a plan that only predicts may lay them so. */
     bool channels_last;
     /* Each row of the result (a position of axis 2) has the same bits, whatever rows of whatever
-     * images are made with it: then a plan may make them band by band. */
+     * images are made with it: then a plan may make them band by band, if the op is conv, max_pool
+     * or avg_pool. */
     bool by_rows;
     /* Computes. Neither allocates nor checks shapes; fails only for what data alone can tell. */
     dh_status (*run)(const dh_call *call);
