@@ -26,7 +26,7 @@ static dh_status run_timed(dh__step_call *c, const dh_call *call)
     double began = dh__now();
     dh_status status = c->impl->run(call);
     double seconds = dh__now() - began;
-    if (!s->last) s->began = began;
+    if (s->last <= 0) s->began = began;
     s->last += seconds;
     s->seconds += seconds;
     s->flops += dh__op_flops(call);
