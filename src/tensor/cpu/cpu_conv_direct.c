@@ -2,8 +2,8 @@
 /* Convolution, its gradient for the input and the transposed convolution without a matrix of
  * columns: strip by strip of the result (conv_strips.h), for each panel of its channels, by the
  * GEMM's micro-kernel, A being the pixels of the strip's input and B the weights of the panel. The
- * sum over taps and channels is taken in pieces short enough for the panel's weights to stay in L1
- * while all pixels of the strip pass by. */
+ * sum over taps and channels is taken in pieces, whose weights stay near while all pixels of the
+ * strip pass by. */
 #include <string.h>
 
 #include "conv_strips.h"
@@ -12,7 +12,7 @@
 #include "gemm_plan.h"
 #include "team.h"
 
-#define PIECE        256 /* terms of a sum, about */
+#define PIECE_BYTES  32768 /* of a panel's weights, about */
 #define RUNS_MAX     64
 #define TASKS_WANTED 16
 #define SERIAL_FLOPS 2e6
@@ -245,11 +245,12 @@ static job job_of(const dh__conv_sides *s, int64_t number)
         dh__conv_cut_finely(&j.cut, &j.sweep, TASKS_WANTED);
     }
     j.panels = dh__divide_up(j.w.out_channels, j.cut.nr);
-    j.chunks = dh__divide_up(j.w.in_channels, PIECE);
+    int64_t piece = PIECE_BYTES / (j.cut.nr * j.cut.size); /* terms */
+    j.chunks = dh__divide_up(j.w.in_channels, piece);
     j.w.chunk = j.chunks ? dh__divide_up(j.w.in_channels, j.chunks) : 0;
     /* a row of taps at once where it fits; the same pieces with images, so that bits agree */
-    int64_t row = last->taps * j.w.in_channels, unit = row <= PIECE ? last->taps : 1;
-    int64_t units = unit ? PIECE / (unit * (j.w.chunk ? j.w.chunk : 1)) : 1;
+    int64_t row = last->taps * j.w.in_channels, unit = row <= piece ? last->taps : 1;
+    int64_t units = unit ? piece / (unit * (j.w.chunk ? j.w.chunk : 1)) : 1;
     j.taps_a_piece = unit * (units > 1 ? units : 1);
     if (j.taps_a_piece > RUNS_MAX) j.taps_a_piece = unit < RUNS_MAX ? RUNS_MAX / unit * unit : unit;
     if (j.taps_a_piece < 1) j.taps_a_piece = 1;
