@@ -73,11 +73,11 @@ Each convolution of ResNet50 and VGG16 at 224x224 once, f32: window, stride, cha
 dw are the gradients for the input and for the weights. Each implementation of [the CPU](convolution.md) that takes the
 shape and the FMA peak run in turn, half a second each; the first that is named is the one that a plan takes, and time,
 GFLOP/s and the weighted share are its. Winograd's operations are counted as those of the sum it replaces, so its share
-may pass 100 %. The roofline has a point for each shape: its
-FLOPs over the bytes of its three tensors, moved once each, and what was reached; the roofs are the FMA peak and what all
-threads read from memory far beyond the caches. [Which implementation serves which shape](implementations.md) holds the
-plan's choices against the others. Errors are those of up to 4096 results against sums in double: root mean square and largest, both relative to
-the root mean square of the exact results.
+may pass 100 %. Efficiency: the time of one thread over the time of all of them together, of the shapes that were taken with
+both. The roofline has a point for each shape: its FLOPs over the bytes of its three tensors, moved once each, and what was
+reached; the roofs are the FMA peak and what all threads read from memory far beyond the caches. [Which implementation serves
+which shape](implementations.md) holds the plan's choices against the others. Errors are those of up to 4096 results against
+sums in double: root mean square and largest, both relative to the root mean square of the exact results.
 """,
     "memory": """\
 A training step of `examples/bench_net` at `mid_mem` and `low_mem` ([what these are](memory.md)) in turn with the same step
@@ -280,7 +280,17 @@ def unmeasured(what, titles, rows):
 
 
 SUMMARY_TITLES = ["net", "batch", "direction", "threads", "isa", "weighted share of peak",
-                  "lowest", "shapes", ""]
+                  "lowest", "efficiency", "shapes", ""]
+
+
+def efficiency(rows, alone):
+    """The time of one thread over that of all of them together, of the shapes that both took."""
+    ours, one = ({r["workload"]: r["ours"] for r in some} for some in (rows, alone))
+    both = ours.keys() & one.keys()
+    threads = rows[0]["threads"]
+    if threads == 1 or not both:
+        return ""
+    return f"{sum(one[n] for n in both) / threads / sum(ours[n] for n in both):.2f}"
 
 
 def conv_summary(rows):
@@ -291,7 +301,7 @@ def conv_summary(rows):
     for (net, batch, direction), names in groups.items():
         mine = [row for row in rows if row["workload"] in names]
         if not mine:
-            yield [net, batch, direction, "", "", "", "", f"0 of {len(names)}", "*unmeasured*"]
+            yield [net, batch, direction, "", "", "", "", "", f"0 of {len(names)}", "*unmeasured*"]
         for threads, isa in sorted({(row["threads"], row["isa"]) for row in mine}):
             with_these = [row for row in mine if (row["threads"], row["isa"]) == (threads, isa)]
             one = {r["workload"]: (r["impls"][r["impl"]]["share_of_peak"], r["flops"])
@@ -299,9 +309,10 @@ def conv_summary(rows):
             weighted = sum(s * f for s, f in one.values()) / sum(f for _, f in one.values())
             lowest = min(one, key=one.get)
             disturbed = any(row["status"] != "measured" for row in with_these)
+            alone = [row for row in mine if (row["threads"], row["isa"]) == (1, isa)]
             yield [net, batch, direction, str(threads), isa, f"{weighted:.1%}",
                    f"{one[lowest][0]:.1%} {lowest.split('_', 2)[2].partition('_b')[0]}",
-                   f"{len(one)} of {len(names)}", "disturbed" if disturbed else ""]
+                   efficiency(with_these, alone), f"{len(one)} of {len(names)}", "disturbed" if disturbed else ""]
 
 
 def provenance(rows):
