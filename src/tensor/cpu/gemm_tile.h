@@ -60,12 +60,14 @@ static __attribute__((noinline)) void F(finish_whole)(const dh__gemm_tile *t, T 
         __asm__ volatile("" : "+r"(rows[(i) / 3])); \
     }
 
-#define ZERO(i) V x##i##_0 = {0}, x##i##_1 = {0};
-#define FMA(i)                                    \
-    if (i < h) {                                  \
-        V s = F(dh__set)(A_AT(i, step));          \
-        F(dh__sum)(&x##i##_0, s, b0);             \
-        if (nv > 1) F(dh__sum)(&x##i##_1, s, b1); \
+#define ZERO(i)                          \
+    KEPT V x##i##_0 KEPT_IN(i, 0) = {0}; \
+    KEPT V x##i##_1 KEPT_IN(i, 1) = {0};
+#define FMA(i)                                   \
+    if (i < h) {                                 \
+        V s = F(dh__set)(A_AT(i, step));         \
+        F(dh__sum)(x##i##_0, s, b0);             \
+        if (nv > 1) F(dh__sum)(x##i##_1, s, b1); \
     }
 /* One step of k; nothing of the next is loaded before, which would take registers from C. The
  * step's number is an enum: as a variable gcc would make other code of it. */
@@ -74,6 +76,8 @@ static __attribute__((noinline)) void F(finish_whole)(const dh__gemm_tile *t, T 
         enum { step = (q) };                 \
         V b0 = F(dh__load)(b), b1 = b0;      \
         if (nv > 1) b1 = F(dh__load)(b + W); \
+        ONCE(b0);                            \
+        if (nv > 1) ONCE(b1);                \
         ROWS(FMA)                            \
         b += t_b_step;                       \
         if (adjacent) a += t_a_step;         \

@@ -239,23 +239,14 @@ DH_SIMD_ACTIVATE(f32, float, dh__vi32)
 DH_SIMD_ACTIVATE(f64, double, dh__vi64)
 #undef DH_SIMD_ACTIVATE
 
-/* *sum += a * b, rounded as dh__fma. The sum stays in its register: left the choice, gcc puts
+/* sum += a * b, rounded as dh__fma. The sum stays in its register: left the choice, gcc puts
  * results into others, and where sums take nearly all it then spills some in every step. */
 #if DH_SIMD_SIZE == 32
-#define DH_SIMD_SUM(S, INSTRUCTION)                                        \
-    DH_SIMD_INLINE void dh__sum_##S(dh__v##S *sum, dh__v##S a, dh__v##S b) \
-    {                                                                      \
-        __asm__(INSTRUCTION " %2, %1, %0" : "+v"(*sum) : "v"(a), "v"(b));  \
-    }
+#define dh__sum_f32(sum, a, b) __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b))
+#define dh__sum_f64(sum, a, b) __asm__("vfmadd231pd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b))
 #else
-#define DH_SIMD_SUM(S, INSTRUCTION)                                        \
-    DH_SIMD_INLINE void dh__sum_##S(dh__v##S *sum, dh__v##S a, dh__v##S b) \
-    {                                                                      \
-        *sum = dh__fma_##S(a, b, *sum);                                    \
-    }
+#define dh__sum_f32(sum, a, b) ((sum) = dh__fma_f32(a, b, sum))
+#define dh__sum_f64(sum, a, b) ((sum) = dh__fma_f64(a, b, sum))
 #endif
-DH_SIMD_SUM(f32, "vfmadd231ps")
-DH_SIMD_SUM(f64, "vfmadd231pd")
-#undef DH_SIMD_SUM
 
 #endif
