@@ -245,12 +245,12 @@ static job job_of(const dh__conv_sides *s, int64_t number)
         dh__conv_cut_finely(&j.cut, &j.sweep, TASKS_WANTED);
     }
     j.panels = dh__divide_up(j.w.out_channels, j.cut.nr);
-    int64_t piece = PIECE_BYTES / (j.cut.nr * j.cut.size); /* terms */
-    j.chunks = dh__divide_up(j.w.in_channels, piece);
+    int64_t terms = PIECE_BYTES / (j.cut.nr * j.cut.size);
+    j.chunks = dh__divide_up(j.w.in_channels, terms);
     j.w.chunk = j.chunks ? dh__divide_up(j.w.in_channels, j.chunks) : 0;
     /* a row of taps at once where it fits; the same pieces with images, so that bits agree */
-    int64_t row = last->taps * j.w.in_channels, unit = row <= piece ? last->taps : 1;
-    int64_t units = unit ? piece / (unit * (j.w.chunk ? j.w.chunk : 1)) : 1;
+    int64_t row = last->taps * j.w.in_channels, unit = row <= terms ? last->taps : 1;
+    int64_t units = unit ? terms / (unit * (j.w.chunk ? j.w.chunk : 1)) : 1;
     j.taps_a_piece = unit * (units > 1 ? units : 1);
     if (j.taps_a_piece > RUNS_MAX) j.taps_a_piece = unit < RUNS_MAX ? RUNS_MAX / unit * unit : unit;
     if (j.taps_a_piece < 1) j.taps_a_piece = 1;
