@@ -6,9 +6,10 @@
  * of B and broadcasts h values of A. One copy is made for each height, so that rows divide into
  * tiles of nearly equal height and none is mostly padding. */
 
-/* h rows of nv vectors from registers to C, with all that follows the product */
-static __attribute__((noinline)) void F(finish_any)(const dh__gemm_tile *t, T *first, const T *add,
-                                                    const T *sums, int h, int nv)
+/* h rows of nv vectors to C, with all that follows the product: where the last is not whole, or
+ * what follows is rare */
+static __attribute__((noinline)) void F(finish_part)(const dh__gemm_tile *t, T *first, const T *add,
+                                                     const T *sums, int h, int nv)
 {
     const V alpha = F(dh__set)((T)t->alpha), beta = F(dh__set)((T)t->beta);
     for (int v = 0; v < nv; v++) {
@@ -31,24 +32,6 @@ static __attribute__((noinline)) void F(finish_any)(const dh__gemm_tile *t, T *f
     }
 }
 
-/* The same of whole vectors with biases of columns. */
-static __attribute__((noinline)) void F(finish_whole)(const dh__gemm_tile *t, T *first,
-                                                      const T *add, const T *sums, int h, int nv)
-{
-    const V alpha = F(dh__set)((T)t->alpha), beta = F(dh__set)((T)t->beta);
-    for (int v = 0; v < nv; v++) {
-        V bias = F(dh__set)((T)-0.0); /* which changes nothing, 0 would make 0 of a sum of -0 */
-        if (t->bias) bias = F(dh__load)((const T *)t->bias + v * W);
-        T *c = first + v * W;
-        for (int i = 0; i < h; i++, c += t->c_row) {
-            V x = alpha * F(dh__load)(sums + (i * nv + v) * W);
-            if (t->beta != 0) x = F(dh__fma)(beta, F(dh__load)(c), x);
-            if (add) x += F(dh__load)(add + i * t->add_row + v * W);
-            F(dh__store)(c, F(dh__activate)(x + bias, t->act, 0));
-        }
-    }
-}
-
 /* Element of A in row i, q steps on. Rows apart: a pointer to every third row and one stride in a
  * register reach them all; pinned, or the compiler makes an offset of each row and spills them. */
 #define A_AT(i, q) (adjacent ? a[i] : rows[(i) / 3][(i) % 3 * t_a_step + (q)])
@@ -63,11 +46,15 @@ static __attribute__((noinline)) void F(finish_whole)(const dh__gemm_tile *t, T 
 #define ZERO(i)                          \
     KEPT V x##i##_0 KEPT_IN(i, 0) = {0}; \
     KEPT V x##i##_1 KEPT_IN(i, 1) = {0};
-#define FMA(i)                                   \
-    if (i < h) {                                 \
-        V s = F(dh__set)(A_AT(i, step));         \
-        F(dh__sum)(x##i##_0, s, b0);             \
-        if (nv > 1) F(dh__sum)(x##i##_1, s, b1); \
+#define FMA(i)                                      \
+    if (i < h) {                                    \
+        V s = F(dh__set)(A_AT(i, step));            \
+        if (nv > 1) {                               \
+            F(dh__sum)(x##i##_0, s, b0);            \
+            F(dh__sum)(x##i##_1, s, b1);            \
+        } else {                                    \
+            x##i##_0 = F(dh__fma)(s, b0, x##i##_0); \
+        }                                           \
     }
 /* One step of k; nothing of the next is loaded before, which would take registers from C. The
  * step's number is an enum: as a variable gcc would make other code of it. */
@@ -90,167 +77,143 @@ static __attribute__((noinline)) void F(finish_whole)(const dh__gemm_tile *t, T 
     STEP(2);             \
     STEP(3);             \
     ROWS(A_NEXT)
-#define SET(i)                                              \
-    if (i < h) {                                            \
-        T *to = c_at + i * t->c_row;                        \
-        F(dh__store)(to, alpha * x##i##_0);                 \
-        if (nv > 1) F(dh__store)(to + W, alpha * x##i##_1); \
-    }
-#define ADD(i)                                                                      \
-    if (i < h) {                                                                    \
-        T *to = c_at + i * t->c_row;                                                \
-        V sum0 = F(dh__fma)(beta, F(dh__load)(to), alpha * x##i##_0), sum1 = sum0;  \
-        if (nv > 1) sum1 = F(dh__fma)(beta, F(dh__load)(to + W), alpha * x##i##_1); \
-        F(dh__store)(to, sum0);                                                     \
-        if (nv > 1) F(dh__store)(to + W, sum1);                                     \
-    }
-#define DONE INT64_MAX
 #define FETCH_C(i) \
-    if (i < h) __builtin_prefetch(c_at + i * t->c_row, 1);
-#define FINISH(i)                                                                     \
-    if (i < h) {                                                                      \
-        T *to = c_at + i * t->c_row;                                                  \
-        V y = F(dh__at_most)(F(dh__at_least)(x##i##_0 + bias0, low), high);           \
-        F(dh__store)(to, y);                                                          \
-        if (nv > 1) y = F(dh__at_most)(F(dh__at_least)(x##i##_1 + bias1, low), high); \
-        if (nv > 1) F(dh__store)(to + W, y);                                          \
+    if (i < h) __builtin_prefetch(c + i * c_row, 1);
+#define SCALE(i)                     \
+    if (i < h) {                     \
+        x##i##_0 = alpha * x##i##_0; \
+        x##i##_1 = alpha * x##i##_1; \
     }
+#define TAKE_C(i)                                                                          \
+    if (i < h) {                                                                           \
+        x##i##_0 = F(dh__fma)(beta, F(dh__load)(c + i * c_row), x##i##_0);                 \
+        if (nv > 1) x##i##_1 = F(dh__fma)(beta, F(dh__load)(c + i * c_row + W), x##i##_1); \
+    }
+#define TAKE_ADD(i)                                                           \
+    if (i < h) {                                                              \
+        x##i##_0 = x##i##_0 + F(dh__load)(add + i * add_row);                 \
+        if (nv > 1) x##i##_1 = x##i##_1 + F(dh__load)(add + i * add_row + W); \
+    }
+#define PUT(i, ACT)                                                         \
+    if (i < h) {                                                            \
+        F(dh__store)(c + i * c_row, ACT(x##i##_0 + bias0));                 \
+        if (nv > 1) F(dh__store)(c + i * c_row + W, ACT(x##i##_1 + bias1)); \
+    }
+#define ITSELF(x)    (x)
+#define RELU(x)      F(dh__at_least)(x, zero)
+#define RELU6(x)     F(dh__at_most)(F(dh__at_least)(x, zero), six)
+#define PUT_NONE(i)  PUT(i, ITSELF)
+#define PUT_RELU(i)  PUT(i, RELU)
+#define PUT_RELU6(i) PUT(i, RELU6)
 #define KEEP(i)                                                      \
     if (i < h) {                                                     \
         F(dh__store)(sums + i * nv * W, x##i##_0);                   \
         if (nv > 1) F(dh__store)(sums + (i * nv + 1) * W, x##i##_1); \
     }
 
-/* The lines of the next stretch, at most share of them and of one row; DONE: none. */
-DH_SIMD_INLINE int64_t F(stretch_of)(const dh__gemm_ahead *ahead, int64_t share)
-{
-    int64_t lines = ahead->rows > 0 ? ahead->left : 0;
-    if (lines > share) lines = share;
-    return lines > 0 ? lines : DONE;
-}
-
-/* So many lines are fetched, the last of them in front of `line`. */
-DH_SIMD_INLINE void F(move_on)(dh__gemm_ahead *ahead, const char *line, int64_t lines)
-{
-    ahead->line = line;
-    ahead->left -= lines;
-    if (ahead->left > 0) return;
-    ahead->left = ahead->lines;
-    ahead->line += ahead->jump;
-    ahead->rows--;
-}
-
-/* Makes the tile whose places are a_at, b_at, c_at and, if something is added, add. */
-DH_SIMD_INLINE void F(make_tile)(const dh__gemm_tile *t, const T *a_at, const T *b_at, T *c_at,
-                                 const T *add, const int h, const int nv, const bool adjacent)
-{
-    ROWS(ZERO)
-    const T *rows[(MR + 2) / 3];
-    const int64_t t_a_step = t->a_step, t_b_step = t->b_step;
-    /* rows of C and lines that are left to fetch; DONE: none, a near line stands in for them, since
-     * to ask at each step costs more */
-    dh__gemm_ahead *ahead = t->ahead;
-    const char *c = (const char *)c_at, *line = c;
-    const int64_t last = (nv * W - 1) * (int64_t)sizeof(T);
-    int64_t c_step = t->c_row * (int64_t)sizeof(T), line_step = 0, twin = 0;
-    int64_t c_rows = ahead ? h : 0, lines = DONE, share = 0, stretch = 0;
-    if (ahead) {
-        share = ahead->share;
-        lines = stretch = F(stretch_of)(ahead, share);
-        if (lines < DONE) line = ahead->line, line_step = ahead->step, twin = ahead->twin;
-    }
-    for (; C_BETWEEN && c_rows > t->k / 4; c_rows--, c += c_step) {
-        __builtin_prefetch(c, 1);
-        if (nv > 1) __builtin_prefetch(c + last, 1);
-    }
-    if (!C_BETWEEN && ahead) {
-        ROWS(FETCH_C)
-    }
-    if (!C_BETWEEN || c_rows <= 0) c_rows = DONE, c_step = 0;
-    int64_t run = 0, runs = t->runs ? t->run_count : 1;
-    const T *a = a_at, *b = b_at;
-    if (t->runs && runs > 0) {
-        a += t->runs[0].a;
-        b += t->runs[0].b;
-    }
-    int64_t left = runs > 0 ? t->k : 0;
-    ROWS(A_ROW)
-    (void)a;
-    for (;;) {
-        int64_t fours = left / 4;
-        left -= 4 * fours;
-        while (fours > 0 && (c_rows < DONE || lines < DONE)) {
-            int64_t count = fours < lines ? fours : lines;
-            if (C_BETWEEN && c_rows < count) count = c_rows;
-            fours -= count;
-            if (c_rows < DONE) c_rows -= count;
-            if (lines < DONE) lines -= count;
-            for (; count > 0; count--, line += line_step) {
-                if (C_BETWEEN) {
-                    __builtin_prefetch(c, 1);
-                    if (nv > 1) __builtin_prefetch(c + last, 1);
-                    c += c_step;
-                }
-                __builtin_prefetch(line, 0, 2);
-                __builtin_prefetch(line + twin, 0, 2);
-                FOUR_STEPS
-            }
-            if (c_rows == 0) c -= c_step, c_rows = DONE, c_step = 0;
-            if (lines > 0) continue;
-            F(move_on)(ahead, line, stretch);
-            share -= stretch;
-            lines = stretch = F(stretch_of)(ahead, share);
-            line = lines < DONE ? ahead->line : (const char *)c_at;
-            if (lines == DONE) line_step = twin = 0;
-        }
-        for (; fours > 0; fours--) {
-            FOUR_STEPS
-        }
-#pragma GCC unroll 1
-        for (; left > 0; left--) {
-            const int steps = 1;
-            STEP(0);
-            ROWS(A_NEXT)
-        }
-        if (++run >= runs) break;
-        a = a_at + t->runs[run].a;
-        b = b_at + t->runs[run].b;
-        left = t->k;
-        ROWS(A_ROW)
-    }
-    if (lines < DONE) F(move_on)(ahead, line, stretch - lines);
-    bool part = t->cols < nv * W || t->row_bias || t->act == DH_ACT_LEAKY_RELU;
-    bool more = t->bias || t->act != DH_ACT_NONE;
-    if (part || add || (more && (t->beta != 0 || t->alpha != 1))) {
-        _Alignas(64) T sums[MR * 2 * W];
-        ROWS(KEEP)
-        (part ? F(finish_any) : F(finish_whole))(t, c_at, add, sums, h, nv);
-        return;
-    }
-    const V alpha = F(dh__set)((T)t->alpha), beta = F(dh__set)((T)t->beta);
-    if (more) {
-        const V bias0 = t->bias ? F(dh__load)(t->bias) : (V){0};
-        const V bias1 = t->bias && nv > 1 ? F(dh__load)((const T *)t->bias + W) : (V){0};
-        const V low = F(dh__set)(t->act == DH_ACT_NONE ? -(T)INFINITY : 0);
-        const V high = F(dh__set)(t->act == DH_ACT_RELU6 ? 6 : (T)INFINITY);
-        ROWS(FINISH)
-    } else if (t->beta == 0) {
-        ROWS(SET)
-    } else {
-        ROWS(ADD)
-    }
-}
-
+/* Makes the tiles of a call, h rows of nv vectors each. What they have in common is read once,
+ * since short sums take as many instructions as what is around them. */
 DH_SIMD_INLINE void F(make_tiles)(const dh__gemm_tile *t, const int h, const int nv,
                                   const bool adjacent)
 {
-    const T *a = t->a, *b = t->b, *add = t->add;
+    static const dh__gemm_at one_run[1];
+    const dh__gemm_at *runs = t->runs ? t->runs : one_run;
+    const int64_t run_count = t->runs ? t->run_count : 1, c_row = t->c_row, add_row = t->add_row;
+    const int64_t t_a_step = t->a_step, t_b_step = t->b_step, last = nv * W - 1;
+    const uint64_t all_fours = (uint64_t)t->k / 4, all_ones = (uint64_t)t->k % 4;
+    const bool part = t->cols < nv * W || t->row_bias || t->act == DH_ACT_LEAKY_RELU;
+    const T *a_at = t->a, *b_at = t->b, *add = t->add, *rows[(MR + 2) / 3];
     T *c = t->c;
-    for (int64_t left = t->more;; left--) {
-        F(make_tile)(t, a, b, c, add, h, nv, adjacent);
-        if (left <= 0) break;
-        a += t->a_next;
-        b += t->b_next;
+    dh__gemm_ahead *ahead = t->ahead;
+    for (int64_t tiles = t->more;; tiles--) {
+        ROWS(ZERO)
+        /* lines to fetch, and rows of C, with AVX-512 between the steps */
+        int64_t lines = ahead && ahead->rows > 0 && ahead->left > 0 ? ahead->share : 0;
+        int64_t c_rows = C_BETWEEN && ahead ? h : 0;
+        if (!C_BETWEEN && ahead) {
+            ROWS(FETCH_C)
+        }
+        for (; c_rows > (int64_t)all_fours; c_rows--) {
+            __builtin_prefetch(c + (c_rows - 1) * c_row, 1);
+            if (nv > 1) __builtin_prefetch(c + (c_rows - 1) * c_row + last, 1);
+        }
+        for (int64_t run = 0; run < run_count; run++) {
+            const T *a = a_at + runs[run].a, *b = b_at + runs[run].b;
+            uint64_t fours = all_fours;
+            ROWS(A_ROW)
+            (void)a;
+            while (fours > 0 && (lines > 0 || c_rows > 0)) {
+                /* what there is not more of, a near line stands in for: to ask at each step costs
+                 * more */
+                const char *line = (const char *)c, *c_line = line;
+                int64_t line_step = 0, twin = 0, c_step = 0, count = (int64_t)fours;
+                if (lines > 0) {
+                    if (count > lines) count = lines;
+                    if (count > ahead->left) count = ahead->left;
+                    line = ahead->line, line_step = ahead->step, twin = ahead->twin;
+                }
+                if (c_rows > 0) {
+                    if (count > c_rows) count = c_rows;
+                    c_rows -= count;
+                    c_line = (const char *)(c + c_rows * c_row);
+                    c_step = c_row * (int64_t)sizeof(T);
+                }
+                if (lines > 0) lines = took(ahead, count) ? lines - count : 0;
+                fours -= (uint64_t)count;
+                for (; count > 0; count--, line += line_step) {
+                    if (C_BETWEEN) {
+                        __builtin_prefetch(c_line, 1);
+                        if (nv > 1) __builtin_prefetch(c_line + last * (int64_t)sizeof(T), 1);
+                        c_line += c_step;
+                    }
+                    __builtin_prefetch(line, 0, 2);
+                    __builtin_prefetch(line + twin, 0, 2);
+                    FOUR_STEPS
+                }
+            }
+            for (; fours > 0; fours--) {
+                FOUR_STEPS
+            }
+#pragma GCC unroll 1
+            for (uint64_t ones = all_ones; ones > 0; ones--) {
+                const int steps = 1;
+                STEP(0);
+                ROWS(A_NEXT)
+            }
+        }
+        if (part) {
+            _Alignas(64) T sums[MR * 2 * W];
+            ROWS(KEEP)
+            F(finish_part)(t, c, add, sums, h, nv);
+        } else {
+            const V alpha = F(dh__set)((T)t->alpha), beta = F(dh__set)((T)t->beta);
+            int number0 = 0, number6 = 6; /* made here: during the sum their vectors had no place */
+            __asm__ volatile("" : "+r"(number0), "+r"(number6));
+            const V zero = F(dh__set)((T)number0), six = F(dh__set)((T)number6);
+            /* -0 changes nothing, where 0 would make 0 of a sum of -0 */
+            V bias0 = -zero, bias1 = bias0;
+            if (t->bias) bias0 = F(dh__load)(t->bias);
+            if (t->bias && nv > 1) bias1 = F(dh__load)((const T *)t->bias + W);
+            if (t->alpha != 1) {
+                ROWS(SCALE)
+            }
+            if (t->beta != 0) {
+                ROWS(TAKE_C)
+            }
+            if (add) {
+                ROWS(TAKE_ADD)
+            }
+            if (t->act == DH_ACT_RELU) {
+                ROWS(PUT_RELU)
+            } else if (t->act == DH_ACT_RELU6) {
+                ROWS(PUT_RELU6)
+            } else {
+                ROWS(PUT_NONE)
+            }
+        }
+        if (tiles <= 0) break;
+        a_at += t->a_next;
+        b_at += t->b_next;
         c += t->c_next;
         if (add) add += t->add_next;
     }
@@ -291,10 +254,16 @@ static void F(tile_cols)(const dh__gemm_tile *t, int h)
 #undef FMA
 #undef STEP
 #undef FOUR_STEPS
-#undef SET
-#undef ADD
-#undef FINISH
-#undef KEEP
-#undef DONE
 #undef FETCH_C
+#undef SCALE
+#undef TAKE_C
+#undef TAKE_ADD
+#undef PUT
+#undef ITSELF
+#undef RELU
+#undef RELU6
+#undef PUT_NONE
+#undef PUT_RELU
+#undef PUT_RELU6
+#undef KEEP
 #undef CASE

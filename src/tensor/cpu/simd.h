@@ -241,7 +241,7 @@ DH_SIMD_ACTIVATE(f64, double, dh__vi64)
 
 /* sum += a * b, rounded as dh__fma. The sum stays in its register: left the choice, gcc puts
  * results into others, and where sums take nearly all it then spills some in every step. */
-#if DH_SIMD_SIZE == 32
+#if defined(__x86_64__) && DH_SIMD_SIZE >= 32
 #define dh__sum_f32(sum, a, b) __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b))
 #define dh__sum_f64(sum, a, b) __asm__("vfmadd231pd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b))
 #else

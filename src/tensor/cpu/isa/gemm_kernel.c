@@ -27,28 +27,61 @@
 #define C_BETWEEN (DH_SIMD_SIZE == 64)
 
 /* Where sums take nearly all registers, gcc would move them about and load rows of B again and
- * again: a third more instructions, which tell where another thread shares the core. */
-#if defined(__x86_64__) && DH_SIMD_SIZE == 32
-#define KEPT          register
+ * again: a third more instructions, which tell where another thread shares the core. So each has
+ * its own, which no call may come between: no sanitizer's either. */
+#if defined(__x86_64__) && DH_SIMD_SIZE >= 32 && defined(__OPTIMIZE__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define KEPT register
+#if DH_SIMD_SIZE == 64
+#define KEPT_IN(i, v) __asm__("zmm" PLACE_##i##_##v)
+#else
 #define KEPT_IN(i, v) __asm__("ymm" PLACE_##i##_##v)
-#define PLACE_0_0     "4"
-#define PLACE_0_1     "5"
-#define PLACE_1_0     "6"
-#define PLACE_1_1     "7"
-#define PLACE_2_0     "8"
-#define PLACE_2_1     "9"
-#define PLACE_3_0     "10"
-#define PLACE_3_1     "11"
-#define PLACE_4_0     "12"
-#define PLACE_4_1     "13"
-#define PLACE_5_0     "14"
-#define PLACE_5_1     "15"
-#define ONCE(b)       __asm__("" : "+v"(b))
+#endif
+#define ONCE(b)    __asm__("" : "+v"(b))
+#define PLACE_0_0  "4"
+#define PLACE_0_1  "5"
+#define PLACE_1_0  "6"
+#define PLACE_1_1  "7"
+#define PLACE_2_0  "8"
+#define PLACE_2_1  "9"
+#define PLACE_3_0  "10"
+#define PLACE_3_1  "11"
+#define PLACE_4_0  "12"
+#define PLACE_4_1  "13"
+#define PLACE_5_0  "14"
+#define PLACE_5_1  "15"
+#define PLACE_6_0  "16"
+#define PLACE_6_1  "17"
+#define PLACE_7_0  "18"
+#define PLACE_7_1  "19"
+#define PLACE_8_0  "20"
+#define PLACE_8_1  "21"
+#define PLACE_9_0  "22"
+#define PLACE_9_1  "23"
+#define PLACE_10_0 "24"
+#define PLACE_10_1 "25"
+#define PLACE_11_0 "26"
+#define PLACE_11_1 "27"
+#define PLACE_12_0 "28"
+#define PLACE_12_1 "29"
+#define PLACE_13_0 "30"
+#define PLACE_13_1 "31"
 #else
 #define KEPT
 #define KEPT_IN(i, v)
 #define ONCE(b) ((void)0)
 #endif
+
+/* So many lines of the row are fetched; false if there are no more, of no row. */
+DH_SIMD_INLINE bool took(dh__gemm_ahead *ahead, int64_t lines)
+{
+    ahead->line += lines * ahead->step;
+    ahead->left -= lines;
+    if (ahead->left > 0) return true;
+    ahead->left = ahead->lines;
+    ahead->line += ahead->jump;
+    return --ahead->rows > 0;
+}
 
 #define DH_EACH_FLOAT "gemm_tile.h"
 #include "each_float.h"
