@@ -81,53 +81,82 @@ RUN(max)
 
 #define COLUMNS(count, stride) (((count)-1) * (stride) + 3)
 
-/* Channels [c, c + n) of count positions, n <= W: each element of x is loaded once. x: the columns
- * of three rows. */
-DH_SIMD_INLINE void F(sum_3x3_part)(const dh__last_row *r, const T *const *x, T *y, int64_t stored,
-                                    const int count, const int stride, int64_t c, int64_t n)
+/* Where the columns of three rows are: one by one, or each row's first and the elements from one to
+ * the next. */
+typedef struct F(columns) {
+    const T *at[3 * COLUMNS(P, 1)];
+    int64_t step[3];
+} F(columns);
+
+/* Column i of a row: a pointer to every third one and one stride reach them all. */
+#define COLUMN(i) \
+    (apart ? from->at[a * COLUMNS(count, stride) + (i)] + c : at[(i) / 3] + (i) % 3 * step)
+
+/* Channels [c, c + n) of count positions, n <= W: each element of x is loaded once. */
+DH_SIMD_INLINE void F(sum_3x3_part)(const dh__last_row *r, const F(columns) * from, T *y,
+                                    int64_t stored, const int count, const int stride,
+                                    const bool apart, int64_t c, int64_t n)
 {
-    const V low = F(dh__set)(r->act == DH_ACT_NONE ? -(T)INFINITY : 0);
-    const V high = F(dh__set)(r->act == DH_ACT_RELU6 ? 6 : (T)INFINITY);
     const T *weight = (const T *)r->weight + c;
     const V bias = r->bias ? F(some)((const T *)r->bias + c, n) : (V){0};
     V sum[P];
     UNROLL for (int p = 0; p < count; p++) sum[p] = bias;
     UNROLL for (int a = 0; a < 3; a++)
     {
+        const int64_t step = apart ? 0 : from->step[a];
+        const T *const one = from->at[a] + c, *const at[] = {one, one + 3 * step, one + 6 * step,
+                                                             one + 9 * step};
         V w[3];
         UNROLL for (int b = 0; b < 3; b++) w[b] = F(some)(weight + (a * 3 + b) * r->weight_row, n);
         UNROLL for (int i = 0; i < COLUMNS(count, stride); i++)
         {
-            const V v = F(some)(x[a * COLUMNS(count, stride) + i] + c, n);
+            const V v = F(some)(COLUMN(i), n);
             UNROLL for (int p = 0; p < count; p++)
             {
                 const int b = i - p * stride;
-                if (b >= 0 && b < 3) sum[p] = F(dh__fma)(w[b], v, sum[p]);
+                if (b >= 0 && b < 3) F(dh__sum)(sum[p], w[b], v);
             }
+            __asm__ volatile("" ::: "memory"); /* no later columns first, which take registers */
         }
     }
-    UNROLL for (int p = 0; p < count; p++)
+    const V low = F(dh__set)(r->act == DH_ACT_NONE ? -(T)INFINITY : 0);
+    const V high = F(dh__set)(r->act == DH_ACT_RELU6 ? 6 : (T)INFINITY);
+    T *to = y + c;
+    UNROLL for (int p = 0; p < count; p++, to += r->pixel)
     {
         const V limited = F(dh__at_most)(F(dh__at_least)(sum[p], low), high);
-        if (p < stored) F(put)(y + p * r->pixel + c, limited, n);
+        if (!apart || p < stored) F(put)(to, limited, n);
     }
 }
+#undef COLUMN
 
 DH_SIMD_INLINE void F(sum_3x3_some)(const dh__last_row *r, int64_t first, const int count,
                                     const int stride)
 {
-    const T *x[3 * COLUMNS(P, 1)];
+    F(columns) from;
     T *y = (T *)r->y + first * r->pixel;
     const int64_t left = r->positions - first, begin = r->first + first * stride;
-    for (int a = 0; a < 3; a++)
-        for (int i = 0; i < COLUMNS(count, stride); i++) {
-            const bool inside = r->x[a] && begin + i >= 0 && begin + i < r->cols;
-            x[a * COLUMNS(count, stride) + i] =
-                inside ? (const T *)r->x[a] + (begin + i) * r->pixel : r->zeros;
-        }
     int64_t c = 0;
-    for (; c + W <= r->channels; c += W) F(sum_3x3_part)(r, x, y, left, count, stride, c, W);
-    if (c < r->channels) F(sum_3x3_part)(r, x, y, left, count, stride, c, r->channels - c);
+    const bool inside = begin >= 0 && begin + COLUMNS(count, stride) <= r->cols;
+    if (inside && left >= count && r->channels % W == 0) { /* nearly all of a large image */
+        for (int a = 0; a < 3; a++) {
+            from.at[a] = r->x[a] ? (const T *)r->x[a] + begin * r->pixel : r->zeros;
+            from.step[a] = r->x[a] ? r->pixel : 0;
+        }
+        for (; c + W <= r->channels; c += W)
+            F(sum_3x3_part)(r, &from, y, count, count, stride, false, c, W);
+    } else {
+        for (int a = 0; a < 3; a++)
+            for (int i = 0; i < COLUMNS(count, stride); i++) {
+                const bool there = r->x[a] && begin + i >= 0 && begin + i < r->cols;
+                from.at[a * COLUMNS(count, stride) + i] =
+                    there ? (const T *)r->x[a] + (begin + i) * r->pixel : r->zeros;
+            }
+        for (; c + W <= r->channels; c += W)
+            F(sum_3x3_part)(r, &from, y, left, count, stride, true, c, W);
+        if (c < r->channels)
+            F(sum_3x3_part)(r, &from, y, left, count, stride, true, c, r->channels - c);
+    }
 }
 
 static void F(sum_3x3)(const dh__last_row *r)
