@@ -73,7 +73,7 @@ Each convolution of ResNet50 and VGG16 at 224x224 once, f32: window, stride, cha
 dw are the gradients for the input and for the weights. Each implementation of [the CPU](convolution.md) that takes the
 shape and the FMA peak run in turn, half a second each; the first that is named is the one that a plan takes, and time,
 GFLOP/s and the weighted share are its. Winograd's operations are counted as those of the sum it replaces, so its share
-may pass 100 %. Efficiency: the time of one thread over the time of all of them together, of the shapes that were taken with
+may pass 100 %. Efficiency: the time of one thread over the times of all of them added up, of the shapes that were taken with
 both. The roofline has a point for each shape: its FLOPs over the bytes of its three tensors, moved once each, and what was
 reached; the roofs are the FMA peak and what all threads read from memory far beyond the caches. [Which implementation serves
 which shape](implementations.md) holds the plan's choices against the others. Errors are those of up to 4096 results against
@@ -284,7 +284,7 @@ SUMMARY_TITLES = ["net", "batch", "direction", "threads", "isa", "weighted share
 
 
 def efficiency(rows, alone):
-    """The time of one thread over that of all of them together, of the shapes that both took."""
+    """The time of one thread over those of all added up, of the shapes that both took."""
     ours, one = ({r["workload"]: r["ours"] for r in some} for some in (rows, alone))
     both = ours.keys() & one.keys()
     threads = rows[0]["threads"]

@@ -6,8 +6,8 @@
  * of B and broadcasts h values of A. One copy is made for each height, so that rows divide into
  * tiles of nearly equal height and none is mostly padding. */
 
-/* h rows of nv vectors to C, with all that follows the product: where the last is not whole, or
- * what follows is rare */
+/* h rows of nv vectors to C, with all that follows the product: where the last is not whole, with
+ * biases of rows, and for leaky_relu. */
 static __attribute__((noinline)) void F(finish_part)(const dh__gemm_tile *t, T *first, const T *add,
                                                      const T *sums, int h, int nv)
 {
@@ -79,10 +79,10 @@ static __attribute__((noinline)) void F(finish_part)(const dh__gemm_tile *t, T *
     ROWS(A_NEXT)
 #define FETCH_C(i) \
     if (i < h) __builtin_prefetch(c + i * c_row, 1);
-#define SCALE(i)                     \
-    if (i < h) {                     \
-        x##i##_0 = alpha * x##i##_0; \
-        x##i##_1 = alpha * x##i##_1; \
+#define SCALE(i)                                 \
+    if (i < h) {                                 \
+        x##i##_0 = alpha * x##i##_0;             \
+        if (nv > 1) x##i##_1 = alpha * x##i##_1; \
     }
 #define TAKE_C(i)                                                                          \
     if (i < h) {                                                                           \
@@ -158,7 +158,7 @@ DH_SIMD_INLINE void F(make_tiles)(const dh__gemm_tile *t, const int h, const int
                     c_line = (const char *)(c + c_rows * c_row);
                     c_step = c_row * (int64_t)sizeof(T);
                 }
-                if (lines > 0) lines = took(ahead, count) ? lines - count : 0;
+                if (lines > 0) lines = move_on(ahead, count) ? lines - count : 0;
                 fours -= (uint64_t)count;
                 for (; count > 0; count--, line += line_step) {
                     if (C_BETWEEN) {

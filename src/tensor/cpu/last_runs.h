@@ -88,9 +88,10 @@ typedef struct F(columns) {
     int64_t step[3];
 } F(columns);
 
-/* Column i of a row: a pointer to every third one and one stride reach them all. */
-#define COLUMN(i) \
-    (apart ? from->at[a * COLUMNS(count, stride) + (i)] + c : at[(i) / 3] + (i) % 3 * step)
+/* Column i of a row: pointers to every third one and one stride reach them all. */
+#define COLUMN(i)                                         \
+    (apart ? from->at[a * COLUMNS(count, stride) + i] + c \
+           : one + (i) / 3 * (3 * step) + (i) % 3 * step)
 
 /* Channels [c, c + n) of count positions, n <= W: each element of x is loaded once. */
 DH_SIMD_INLINE void F(sum_3x3_part)(const dh__last_row *r, const F(columns) * from, T *y,
@@ -104,8 +105,7 @@ DH_SIMD_INLINE void F(sum_3x3_part)(const dh__last_row *r, const F(columns) * fr
     UNROLL for (int a = 0; a < 3; a++)
     {
         const int64_t step = apart ? 0 : from->step[a];
-        const T *const one = from->at[a] + c, *const at[] = {one, one + 3 * step, one + 6 * step,
-                                                             one + 9 * step};
+        const T *const one = from->at[a] + c;
         V w[3];
         UNROLL for (int b = 0; b < 3; b++) w[b] = F(some)(weight + (a * 3 + b) * r->weight_row, n);
         UNROLL for (int i = 0; i < COLUMNS(count, stride); i++)
@@ -121,11 +121,10 @@ DH_SIMD_INLINE void F(sum_3x3_part)(const dh__last_row *r, const F(columns) * fr
     }
     const V low = F(dh__set)(r->act == DH_ACT_NONE ? -(T)INFINITY : 0);
     const V high = F(dh__set)(r->act == DH_ACT_RELU6 ? 6 : (T)INFINITY);
-    T *to = y + c;
-    UNROLL for (int p = 0; p < count; p++, to += r->pixel)
+    UNROLL for (int p = 0; p < count; p++)
     {
         const V limited = F(dh__at_most)(F(dh__at_least)(sum[p], low), high);
-        if (!apart || p < stored) F(put)(to, limited, n);
+        if (!apart || p < stored) F(put)(y + p * r->pixel + c, limited, n);
     }
 }
 #undef COLUMN

@@ -37,7 +37,7 @@ typedef double dh__vf64 __attribute__((vector_size(DH_SIMD_SIZE)));
 typedef int32_t dh__vi32 __attribute__((vector_size(DH_SIMD_SIZE)));
 typedef int64_t dh__vi64 __attribute__((vector_size(DH_SIMD_SIZE)));
 
-#define DH_SIMD_INLINE static inline __attribute__((always_inline, unused))
+#define DH_SIMD_INLINE static inline __attribute__((always_inline, unused, no_instrument_function))
 
 #define DH_SIMD_COMMON(S, T)                            \
     DH_SIMD_INLINE dh__v##S dh__load_##S(const T *p)    \

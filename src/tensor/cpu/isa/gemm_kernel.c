@@ -28,7 +28,9 @@
 
 /* Where sums take nearly all registers, gcc would move them about and load rows of B again and
  * again: a third more instructions, which tell where another thread shares the core. So each has
- * its own, which no call may come between: no sanitizer's either. */
+ * its own, and ONCE makes of a row of B a value that can't be loaded anew. gcc does not save such
+ * registers around calls: none may stand between the steps, hence none of a sanitizer's either
+ * (-fsanitize-coverage=trace-pc would put some there). */
 #if defined(__x86_64__) && DH_SIMD_SIZE >= 32 && defined(__OPTIMIZE__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define KEPT register
@@ -72,8 +74,8 @@
 #define ONCE(b) ((void)0)
 #endif
 
-/* So many lines of the row are fetched; false if there are no more, of no row. */
-DH_SIMD_INLINE bool took(dh__gemm_ahead *ahead, int64_t lines)
+/* Moves on by so many lines of a row; false if no row has any more. */
+DH_SIMD_INLINE bool move_on(dh__gemm_ahead *ahead, int64_t lines)
 {
     ahead->line += lines * ahead->step;
     ahead->left -= lines;
@@ -90,8 +92,8 @@ DH_SIMD_INLINE bool took(dh__gemm_ahead *ahead, int64_t lines)
 #define TEXT(x)  TEXT_(x)
 #define NAME(x)  x TEXT(DH_ISA_SUFFIX)
 
-/* A panel of B has 2 vectors x kc: 64 KB of L2 with AVX-512, which streams through L1; 16 KB of L1
- * for the others. */
+/* A panel of B has 2 vectors x kc: 64 KB of L2 with AVX-512, which streams through L1; 24 KB with
+ * AVX2, 12 KB with less. */
 const dh__gemm_kernels DH_ISA(dh__gemm_kernels) = {
     .name_small = NAME("gemm_small_"),
     .name_packed = NAME("gemm_packed_"),
