@@ -239,9 +239,10 @@ static job job_of(const dh__conv_sides *s, int64_t number)
         bool taken = dh__pixel_step(j.to) == 1 && !j.add_last;
         j.summand = taken || s->add->data == j.to->data ? THERE : READ;
     }
-    j.cut.in_place = !j.cut.images && dh__pixel_step(j.from) > 1 && dh__conv_inside(last);
-    if (j.cut.in_place) {
-        j.cut.pixel = j.from->shape[1];
+    if (!j.cut.images && dh__pixel_step(j.from) > 1 && dh__conv_inside(last)) {
+        int64_t step = j.sweep.axis[2].in_step * j.from->shape[1] * j.cut.size;
+        j.cut.in_place = !dh__gemm_crowds(j.cut.mr, step);
+        if (j.cut.in_place) j.cut.pixel = j.from->shape[1];
         dh__conv_cut_finely(&j.cut, &j.sweep, TASKS_WANTED);
     }
     j.panels = dh__divide_up(j.w.out_channels, j.cut.nr);

@@ -87,9 +87,11 @@ static dh__gemm_plan make_plan(const dh__gemm *g, const dh__gemm_kernels *kernel
     plan.parallel = flops > 2 * DH_GEMM_SMALL;
     /* each step of k takes little of a line, and the lines crowd few sets of L1 */
     bool far = g->a_row == 1 && g->a_col * plan.size >= FAR_COLUMNS && plan.mr * plan.size <= 32;
+    bool crowded = g->a_col == 1 && dh__gemm_crowds(plan.mr, g->a_row * plan.size);
     bool reread = plan.panels > FEW_PANELS;
-    plan.pack_a = !(g->a_row == 1 || g->a_col == 1) ||
-                  (reread && (far || !dh__gemm_fits(g->m, g->a_row, plan.k, g->a_col, plan.size)));
+    plan.pack_a =
+        !(g->a_row == 1 || g->a_col == 1) ||
+        (reread && (far || crowded || !dh__gemm_fits(g->m, g->a_row, plan.k, g->a_col, plan.size)));
     bool near = g->b_row * plan.size < DH_GEMM_PAGE; /* else each row costs a TLB entry */
     plan.pack_b =
         g->b_col != 1 || (plan.rows.tiles > FEW_TILES &&

@@ -28,6 +28,7 @@ typedef struct dh__gemm_plan {
 } dh__gemm_plan;
 
 #define DH_GEMM_PAGE  4096
+#define DH_GEMM_WAY   4096      /* of the first cache: addresses so far apart share a set */
 #define DH_GEMM_SMALL 1000000.0 /* multiplications, up to which a team is not worth its start */
 
 /* All lines stay in half of L2: then a matrix is read as it lies as fast as packed. */
@@ -35,6 +36,13 @@ static inline bool dh__gemm_fits(int64_t rows, int64_t row, int64_t cols, int64_
 {
     double extent = (double)rows * (double)row + (double)cols * (double)col;
     return extent * (double)size <= (double)dh__cpu_caches()->l2 / 2 * 1.01;
+}
+
+/* So many rows, step bytes apart, lie in one set of the first cache and fill it: each line of
+ * something else that comes there drives one of theirs out. */
+static inline bool dh__gemm_crowds(int64_t rows, int64_t step)
+{
+    return step % DH_GEMM_WAY == 0 && (size_t)(rows * DH_GEMM_WAY) >= dh__cpu_caches()->l1d;
 }
 
 /* Does a small product whose operands need no packing; false if it is not one. */
