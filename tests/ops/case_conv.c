@@ -338,4 +338,12 @@ const op_case case_conv[] = {
      .attr = &pool_none,
      .fill = {FILL_SPECIAL},
      .forward_only = true},
+    /* pixels whose distances fill one set of the first cache where channels lie last */
+    {.op = "conv",
+     .in_count = 3,
+     .in = {S(2, 1024, 3, 11), S(70, 1024, 1, 1), S(70)},
+     .attr = &plain,
+     /* sums of 1024 terms that cancel */ .atol = 2e-4,
+     .forward_only = true},
+    LARGE_DX(point_stride, C(1, 512, 3, 31), C(35, 512, 1, 1), C(1, 35, 2, 16), 35),
     {0}};

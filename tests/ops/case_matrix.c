@@ -105,4 +105,6 @@ const op_case case_matrix[] = {
     {"det", 1, {S(2, 0, 0)}, .attr = NULL},
     {"det", 1, {S(37, 5, 5)}, .attr = NULL, WELL, .forward_only = true},
     {"det", 1, {S(7, 7)}, .attr = NULL, WELL, .forward_only = true},
+    /* rows whose distances fill one set of the first cache; sums of 1024 terms that cancel */
+    {"matmul", 2, {S(33, 1024), S(1024, 131)}, .attr = NULL, .atol = 2e-4, .forward_only = true},
     {.op = NULL}};
