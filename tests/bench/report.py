@@ -48,9 +48,9 @@ tensors in memory, batches by indexing with a permutation, no DataLoader, thread
 denormals flushed. Ours also computes the accuracy, the peer does not. Memory is the peak of the resident set less the
 resident set with the data loaded and no network built, of the same processes as the time.
 
-An epoch is 0.951 TFLOP of matrix products. At the FMA peak below that alone takes 5.3 s with one thread and 2.7 s with
-two on the Xeon of this table, which is 0.58 and 0.51 of what PyTorch with MKL takes: there the bar of 0.55 asks for
-more than the whole peak with one thread and for 93 % of it with two.
+An epoch is 0.951 TFLOP of matrix products. At the FMA peak of the AVX-512 machines that alone takes 4.1 s with two threads
+of the EPYC (232 GFLOP/s), 0.41 of what PyTorch with MKL takes there, and 5.3 s with one thread of the Xeon (179 GFLOP/s),
+0.58 of it: there the bar of 0.55 asks for more than the whole peak.
 """,
     "cpu": """\
 Nets of [the zoo](zoo.md) on numbers made beforehand, all in f32; the number at the end of a row's name is the batch.
