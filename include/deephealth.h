@@ -4,7 +4,9 @@
 #define DEEPHEALTH_H
 
 #include <deephealth/callbacks.h>
+#include <deephealth/computing_service.h>
 #include <deephealth/datasets.h>
+#include <deephealth/devices.h>
 #include <deephealth/dtype.h>
 #include <deephealth/inspection.h>
 #include <deephealth/layers.h>

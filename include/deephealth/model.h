@@ -5,6 +5,7 @@
 #define DEEPHEALTH_MODEL_H
 
 #include <deephealth/callbacks.h>
+#include <deephealth/computing_service.h>
 #include <deephealth/layers.h>
 #include <deephealth/optimizers.h>
 #include <deephealth/source.h>
@@ -14,29 +15,6 @@ extern "C" {
 #endif
 
 #define DH_MAX_METRICS 16 /* metrics of a model */
-
-/* --- computing service --- */
-
-/* Where and how a model computes. A plain value. */
-typedef struct dh_cs {
-    const char *device; /* NULL: "cpu" */
-    int threads;        /* 0: all cores this process may use */
-    int memory;         /* 0 full_mem, 1 mid_mem, 2 low_mem; -1: the name given was unknown */
-    int replicas;
-    const char *memory_name;
-} dh_cs;
-
-typedef struct dh_cs_cpu_args {
-    size_t struct_size;
-    int threads;
-    const char
-        *memory;  /* "full_mem" keeps activations (default); "mid_mem" computes cheap ones again in
-                     backward; "low_mem" whole segments; both keep no gradients of whole steps (see
-                     keep_gradients of dh_build). Results are the same bit for bit */
-    int replicas; /* logical devices that share a batch; 1 (the default) */
-} dh_cs_cpu_args;
-/* dh_cs_cpu(.threads = 2, .memory = "low_mem") */
-DH_API dh_cs dh_cs_cpu(const dh_cs_cpu_args *args);
 
 /* --- building --- */
 
@@ -98,6 +76,36 @@ typedef struct dh_build_args {
  * binary_cross_entropy, dice, jaccard, auc, confusion_matrix (its figure is the share on the
  * diagonal; dh_model_metric_values gives the counts). */
 DH_API DH_NODISCARD dh_status dh_build(const dh_build_args *args);
+
+/* Takes a built model, with its parameters and all that training keeps, to another computing
+ * service; its steps go on there. DH_ESTATE in fit, while sessions or tensors on its parameters are
+ * held, and where another model shares them; errors of devices as of dh_build. After a failure it
+ * is where it was. dh_model_to_cpu(net), dh_model_to_fpga(net, {0, 1}) */
+DH_API DH_NODISCARD dh_status dh_model_to_device(dh_model *model, dh_cs device);
+typedef struct dh_model_to_cpu_args { /* as of dh_cs_cpu */
+    size_t struct_size;
+    dh_model *model;
+    int threads;
+    const char *memory;
+    int replicas;
+} dh_model_to_cpu_args;
+/* To the CPU. */
+DH_API DH_NODISCARD dh_status dh_model_to_cpu(const dh_model_to_cpu_args *args);
+typedef struct dh_model_to_args { /* as of dh_cs_gpu and dh_cs_fpga */
+    size_t struct_size;
+    dh_model *model;
+    int mask[DH_MAX_DEVICES];
+    int lsb;
+    const char *memory;
+    int replicas;
+    const char *fallback;
+} dh_model_to_args;
+/* To one of what dh_cs_gpu and dh_cs_fpga mean. */
+DH_API DH_NODISCARD dh_status dh_model_to_gpu(const dh_model_to_args *args);
+DH_API DH_NODISCARD dh_status dh_model_to_fpga(const dh_model_to_args *args);
+/* The device that it computes on, "cpu"; of one that is not built where its parameters are.
+ * Borrowed. */
+DH_API const char *dh_model_device(const dh_model *model);
 
 /* --- a model as a layer of another --- */
 
@@ -323,9 +331,11 @@ DH_API DH_NODISCARD dh_status dh_load_weights(const dh_load_weights_args *args);
 
 /* --- macros --- */
 #ifndef __cplusplus
-#define dh_cs_cpu(...)    dh_cs_cpu(DH_ARGS(dh_cs_cpu_args, __VA_ARGS__))
-#define dh_model_new(...) dh_model_new(DH_ARGS(dh_model_args, __VA_ARGS__))
-#define dh_build(...)     dh_build(DH_ARGS(dh_build_args, __VA_ARGS__))
+#define dh_model_to_cpu(...)  dh_model_to_cpu(DH_ARGS(dh_model_to_cpu_args, __VA_ARGS__))
+#define dh_model_to_gpu(...)  dh_model_to_gpu(DH_ARGS(dh_model_to_args, __VA_ARGS__))
+#define dh_model_to_fpga(...) dh_model_to_fpga(DH_ARGS(dh_model_to_args, __VA_ARGS__))
+#define dh_model_new(...)     dh_model_new(DH_ARGS(dh_model_args, __VA_ARGS__))
+#define dh_build(...)         dh_build(DH_ARGS(dh_build_args, __VA_ARGS__))
 #define dh_model_apply(model_, ...)        \
     dh_model_apply(&(dh_model_apply_args){ \
         .struct_size = sizeof(dh_model_apply_args), .model = model_, .inputs = __VA_ARGS__})

@@ -145,7 +145,7 @@ DH_API DH_NODISCARD dh_status dh_tensor_fill(dh_tensor *dst, double value);
  * dtype that is none, 0 too, is DH_EDTYPE. */
 DH_API DH_NODISCARD dh_status dh_tensor_cast(dh_tensor **out, const dh_tensor *x, dh_dtype dtype);
 /* A contiguous copy on a device ("cpu"; NULL is the CPU), yours to free; DH_ENAME for an unknown
- * device, DH_EUNSUPPORTED from one that is not the CPU to another. */
+ * device. */
 DH_API DH_NODISCARD dh_status dh_tensor_to_device(dh_tensor **out, const dh_tensor *x,
                                                   const char *device);
 /* Same elements in row-major order, other shape; one axis may be -1 and is found. 0 is a length.

@@ -219,7 +219,7 @@ DH_API DH_NODISCARD dh_status dh_tensor_where(dh_tensor **out, const dh_tensor *
  * broadcast. */
 DH_API DH_NODISCARD dh_status dh_tensor_allclose(bool *out, const dh_tensor *a, const dh_tensor *b,
                                                  double rtol, double atol, bool equal_nan);
-/* The same, element by element: bool. */
+/* The same, element by element: bool, in host memory. */
 DH_API DH_NODISCARD dh_status dh_tensor_isclose(dh_tensor **out, const dh_tensor *a,
                                                 const dh_tensor *b, double rtol, double atol,
                                                 bool equal_nan);

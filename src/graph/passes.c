@@ -50,9 +50,10 @@ const dh_impl *dh__graph_choose(const dh__node *n, dh_view *views, dh_device *de
                     .out_count = n->out_count,
                     .in = views,
                     .out = views + n->in_count,
+                    .device = device,
                     .exact_ties = n->exact_ties};
     const dh_impl *impl = NULL;
-    if (dh__op_choose(&impl, device->impls(device, n->op), &call, device->name)) dh_error_clear();
+    if (dh__op_choose(&impl, device, n->op, &call)) dh_error_clear();
     return impl;
 }
 

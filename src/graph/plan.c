@@ -93,13 +93,26 @@ static dh_status check_in_place(const dh__plan *plan, int i)
     return DH_OK;
 }
 
+/* The device's implementation, or the CPU's where its user allows that. */
+static dh_status choose(const dh_impl **out, dh__plan *plan, int op, const dh_call *call)
+{
+    dh_device *device = plan->arena->device;
+    dh_status status = dh__op_choose(out, device, op, call);
+    if (!status || !plan->arena->fallback || device->host) return status;
+    DH_TRY(dh__op_choose(out, dh__cpu(), op, call));
+    *out = &dh__host_impl;
+    size_t size = dh__host_bytes(call);
+    if (size > plan->staging_size) plan->staging_size = size;
+    dh_error_clear();
+    return DH_OK;
+}
+
 /* Shapes, view or implementation, scratch of one node. first: the plan is being made; later a node
  * keeps being a view or not. */
 static dh_status settle_node(dh__plan *plan, int i, bool first)
 {
     const dh__node *n = plan->graph->nodes[i];
     dh__step_call *c = &plan->calls[i];
-    dh_device *device = plan->arena->device;
     fetch_inputs(plan, i);
     DH_TRY(dh__op_infer(&c->call));
     for (int k = 0; k < n->out_count; k++)
@@ -108,7 +121,7 @@ static dh_status settle_node(dh__plan *plan, int i, bool first)
     bool view = (first || was_view) && settle_view(plan, i);
     DH_REQUIRE(!was_view || view, DH_EUNSUPPORTED, "%s: no view at this size", c->call.op->name);
     if (!view) {
-        DH_TRY(dh__op_choose(&c->impl, device->impls(device, n->op), &c->call, device->name));
+        DH_TRY(choose(&c->impl, plan, n->op, &c->call));
         DH_TRY(dh__plan_settle_derived(plan, i, first));
         size_t scratch;
         DH_TRY(dh__op_scratch(&scratch, c->impl, &c->call));
@@ -173,6 +186,7 @@ static void fill_tables(dh__plan *plan)
                                         .in = next,
                                         .out = next + n->in_count,
                                         .step = &plan->step,
+                                        .device = plan->arena->device,
                                         .exact_ties = n->exact_ties,
                                         .stream = n->stream};
         next += n->in_count + n->out_count;
@@ -342,6 +356,7 @@ void dh__plan_free(dh__plan *plan)
     if (plan->arena->owner == plan) plan->arena->owner = NULL;
     if (plan->consts) plan->arena->device->free(plan->arena->device, plan->consts);
     dh__plan_drop_derived(plan);
+    dh__free(plan->staging);
     dh__graph_free(plan->graph);
     dh__free(plan->slots);
     dh__free(plan->views);
@@ -410,6 +425,7 @@ dh_status dh__plan_bind(dh__plan *plan)
     const dh__graph *g = plan->graph;
     size_t need = plan->arena_size ? plan->arena_size : 64;
     DH_TRY(reserve(plan->arena, need));
+    DH_TRY(dh__plan_stage(plan));
     if (plan->bound_arena == plan->arena->data && plan->bound_layout == g->store->layout)
         return DH_OK;
     for (int v = 0; v < g->value_count; v++) plan->views[v].data = address_of(plan, v);

@@ -12,6 +12,7 @@ typedef struct dh__arena {
     dh_device *device;
     void *data;
     size_t size;
+    bool fallback;     /* what the device cannot run is run by the CPU */
     uint64_t version;  /* changes when data does, or when another plan has written into it */
     const void *owner; /* the plan whose values it holds now */
 } dh__arena;
@@ -59,6 +60,9 @@ typedef struct dh__plan {
     dh__step_call *calls;
     dh_view *call_views; /* all calls' inputs and outputs */
     void *consts;
+    void *staging; /* of the host, where it can't reach the device's: for the largest input, and for
+                      the largest node that the CPU runs */
+    size_t staging_size, staged; /* bytes that nodes need, and that there are */
     size_t arena_size;
     int phase_end[DH_PHASES]; /* nodes [phase_end[p - 1], phase_end[p]); updates also among others
                                */
@@ -83,6 +87,19 @@ dh_status dh__plan_resize(dh__plan *plan, int64_t rows);
 /* Addresses of inputs and results. Binds first where memory moved. */
 dh_status dh__plan_bind(dh__plan *plan);
 const dh_view *dh__plan_view(const dh__plan *plan, dh_value value);
+
+/* --- plan_host.c --- */
+dh_status dh__plan_stage(dh__plan *plan); /* makes staging where it is needed */
+/* Where the host writes an input of a bound plan; once it is written, dh__plan_fed sends it to the
+ * device, before the next input is asked for. */
+dh_view dh__plan_feed(const dh__plan *plan, dh_value value);
+dh_status dh__plan_fed(const dh__plan *plan, dh_value value);
+/* count elements from the first of a packed value as numbers; it waits for the device. */
+dh_status dh__plan_numbers(double *out, const dh__plan *plan, dh_value value, int64_t count);
+/* A tensor of the host with a packed value's elements. */
+dh_status dh__plan_tensor(dh_tensor **out, const dh__plan *plan, dh_value value);
+/* Whether no element of a view in the plan's memory is a NaN or infinity; integers are finite. */
+dh_status dh__plan_finite(bool *out, const dh__plan *plan, const dh_view *view);
 
 /* Forgets what was measured. */
 void dh__plan_forget(dh__plan *plan);

@@ -111,21 +111,6 @@ dh_status dh__plan_run(dh__plan *plan, dh__phase first, dh__phase last)
     return s.status;
 }
 
-static bool all_finite(const dh_view *view)
-{
-    if (!dh_dtype_is_float(view->dtype)) return true;
-    int64_t n = dh__view_count(view), size = (int64_t)dh_dtype_size(view->dtype);
-    for (int64_t k = 0; k < n; k++) {
-        int64_t rest = k, at = 0;
-        for (int i = view->ndim - 1; i >= 0; i--) {
-            at += rest % view->shape[i] * view->stride[i];
-            rest /= view->shape[i];
-        }
-        if (!isfinite(dh__load(view->dtype, (const char *)view->data + at * size))) return false;
-    }
-    return true;
-}
-
 dh_status dh__plan_find_nan(dh__plan *plan, int *scope, const char **op)
 {
     *scope = -1;
@@ -134,12 +119,15 @@ dh_status dh__plan_find_nan(dh__plan *plan, int *scope, const char **op)
     for (int i = 0; i < plan->phase_end[DH_FORWARD]; i++) {
         const dh__node *n = plan->graph->nodes[i];
         DH_TRY(run_node(plan, i));
-        for (int k = 0; k < n->out_count; k++)
-            if (!plan->slots[n->out[k]].band && !all_finite(&plan->calls[i].call.out[k])) {
-                *scope = n->scope;
-                *op = plan->calls[i].call.op->name;
-                return DH_OK;
-            }
+        for (int k = 0; k < n->out_count; k++) {
+            bool finite = true;
+            if (!plan->slots[n->out[k]].band)
+                DH_TRY(dh__plan_finite(&finite, plan, &plan->calls[i].call.out[k]));
+            if (finite) continue;
+            *scope = n->scope;
+            *op = plan->calls[i].call.op->name;
+            return DH_OK;
+        }
     }
     return DH_OK;
 }

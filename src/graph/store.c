@@ -127,9 +127,15 @@ static dh_status enlarge(dh__params *store, dh__storage **arena, int64_t old, in
 {
     dh__storage *bigger;
     size_t bytes = (size_t)now * sizeof(float);
-    DH_TRY(dh__storage_new(&bigger, store->device, bytes ? bytes : sizeof(float)));
-    memset(bigger->data, 0, bytes);
-    if (*arena) memcpy(bigger->data, (*arena)->data, (size_t)old * sizeof(float));
+    dh_device *device = store->device;
+    DH_TRY(dh__storage_new(&bigger, device, bytes ? bytes : sizeof(float)));
+    dh_status status = device->zero(device, bigger->data, bytes);
+    if (*arena && !status)
+        status = device->copy(device, bigger->data, (*arena)->data, (size_t)old * sizeof(float));
+    if (status) {
+        dh__storage_release(bigger);
+        return status;
+    }
     dh__storage_release(*arena);
     *arena = bigger;
     store->layout++;
@@ -143,16 +149,24 @@ static dh_status check_released(const dh__params *store)
     for (size_t i = 0; i < DH_COUNT(arenas); i++)
         DH_REQUIRE(
             !arenas[i] || atomic_load(&arenas[i]->references) == 1, DH_ESTATE,
-            "parameters are added to the store while tensors%s on its %s are held; free them "
-            "first",
+            "tensors%s on the %s of the store are held, whose memory must move; free them first",
             i < 2 ? " or sessions" : "", i < 2 ? "parameters" : "gradients");
     return DH_OK;
 }
 
+/* Numbers are drawn on the CPU, the same for every device. */
 static dh_status draw(dh__params *store, dh__segment *s, uint64_t seed)
 {
+    dh_device *device = store->device;
     float *data = (float *)(s->state ? store->states : store->weights)->data + s->offset;
-    return s->init ? s->init(s, data, seed) : DH_OK;
+    if (!s->init) return DH_OK;
+    if (device->host) return s->init(s, data, seed);
+    float *drawn = dh__calloc((size_t)s->count, sizeof *drawn);
+    if (!drawn) return DH_ENOMEM;
+    dh_status status = s->init(s, drawn, seed);
+    if (!status) status = device->copy_in(device, data, drawn, (size_t)s->count * sizeof *drawn);
+    dh__free(drawn);
+    return status;
 }
 
 dh_status dh__params_allocate(dh__params *store, uint64_t seed)
@@ -179,6 +193,46 @@ dh_status dh__params_train(dh__params *store)
 {
     return store->grads ? DH_OK : enlarge(store, &store->grads, 0, store->allocated[0]);
 }
+
+/* --- moving --- */
+
+/* A storage of the same bytes on another device; NULL stays NULL. */
+static dh_status duplicate(dh__storage **out, const dh__storage *from, dh_device *device)
+{
+    *out = NULL;
+    if (!from) return DH_OK;
+    DH_TRY(dh__storage_new(out, device, from->size));
+    if (from->device->host) return device->copy_in(device, (*out)->data, from->data, from->size);
+    if (device->host)
+        return from->device->copy_out(from->device, (*out)->data, from->data, from->size);
+    void *host = dh__alloc(from->size);
+    if (!host) return DH_ENOMEM;
+    dh_status status = from->device->copy_out(from->device, host, from->data, from->size);
+    if (!status) status = device->copy_in(device, (*out)->data, host, from->size);
+    dh__free(host);
+    return status;
+}
+
+dh_status dh__params_move(dh__params *store, dh__slots *slots, dh_device *device)
+{
+    dh__storage **arenas[3 + DH_STORE_SLOTS] = {&store->weights, &store->states, &store->grads};
+    dh__storage *made[3 + DH_STORE_SLOTS] = {0};
+    dh_status status = check_released(store);
+    for (int k = 0; k < DH_STORE_SLOTS; k++) arenas[3 + k] = &slots->arena[k];
+    for (size_t i = 0; i < DH_COUNT(arenas) && !status; i++)
+        status = duplicate(&made[i], *arenas[i], device);
+    for (size_t i = 0; i < DH_COUNT(arenas); i++) {
+        dh__storage_release(status ? made[i] : *arenas[i]);
+        if (!status) *arenas[i] = made[i];
+    }
+    if (status) return status;
+    store->device = device;
+    store->layout++;
+    store->generation++;
+    return DH_OK;
+}
+
+/* --- slots --- */
 
 static bool has_slots(const dh__slots *slots, int segment)
 {
@@ -207,13 +261,14 @@ int64_t dh__slots_elements(const dh__slots *slots, const dh__params *store, cons
 static dh_status move_slots(dh__storage **out, const dh__slots *slots, const dh__params *store,
                             int slot, const int64_t *at, int64_t elements)
 {
-    DH_TRY(dh__storage_new(out, store->device, (size_t)elements * sizeof(float)));
-    memset((*out)->data, 0, (*out)->size);
+    dh_device *device = store->device;
+    DH_TRY(dh__storage_new(out, device, (size_t)elements * sizeof(float)));
+    DH_TRY(device->zero(device, (*out)->data, (*out)->size));
     for (int i = 0; i < slots->count; i++) {
         if (slots->at[i] < 0) continue;
         const float *from = slots->arena[slot]->data;
-        memcpy((float *)(*out)->data + at[i], from + slots->at[i],
-               (size_t)store->segments[i]->count * sizeof(float));
+        DH_TRY(device->copy(device, (float *)(*out)->data + at[i], from + slots->at[i],
+                            (size_t)store->segments[i]->count * sizeof(float)));
     }
     return DH_OK;
 }
@@ -283,4 +338,17 @@ dh_status dh__params_tensor(dh_tensor **out, const dh__params *store, int segmen
     dh__view_pack(&view);
     view.data = dh__params_address(store, home, s->offset);
     return dh__tensor_on(out, arena, &view);
+}
+
+dh_status dh__params_on_host(dh_tensor **out, const dh__params *store, int segment, dh__home home)
+{
+    dh_tensor *t;
+    DH_TRY(dh__params_tensor(&t, store, segment, home));
+    if (store->device->host) {
+        *out = t;
+        return DH_OK;
+    }
+    dh_status status = dh_tensor_to_device(out, t, "cpu");
+    dh_tensor_free(t);
+    return status;
 }

@@ -95,6 +95,10 @@ typedef struct dh__slots {
 
 /* Slots [0, count) for the segments with wanted[i], beside those that have them already; zeroed
  * when new. Weights that lie behind each other have slots that do. */
+/* Takes all memory of the store, and the slots that one model has beside it, to another device. No
+ * plan of theirs must be left. DH_ESTATE while tensors on it are held; after a failure all is where
+ * it was. */
+dh_status dh__params_move(dh__params *store, dh__slots *slots, dh_device *device);
 dh_status dh__slots_reserve(dh__slots *slots, dh__params *store, int count, const bool *wanted);
 /* Elements that an arena would have then. */
 int64_t dh__slots_elements(const dh__slots *slots, const dh__params *store, const bool *wanted);
@@ -107,5 +111,7 @@ void *dh__params_address(const dh__params *store, dh__home home, int64_t offset)
 /* A tensor on a segment's memory (shares storage). home: WEIGHT (or STATE by itself) or GRAD. Who
  * writes to weights by it, or lets others do so, counts generation up. */
 dh_status dh__params_tensor(dh_tensor **out, const dh__params *store, int segment, dh__home home);
+/* The same to read on the host: a copy where the store is on another device. */
+dh_status dh__params_on_host(dh_tensor **out, const dh__params *store, int segment, dh__home home);
 
 #endif

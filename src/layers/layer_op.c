@@ -6,12 +6,6 @@
 
 /* --- operation --- */
 
-static const char *op_name_at(int i, const void *payload)
-{
-    DH_UNUSED(payload);
-    return i < DH_OP_COUNT ? dh__ops[i]->name : NULL;
-}
-
 /* "axes=1, keepdims=true" into the op's struct. Pieces may hold commas inside brackets: "axes=[1,
  * 2]". */
 static dh_status read_attr(const dh_op *op, void *attr, const char *text)
@@ -54,7 +48,7 @@ static dh_value operation_emit(dh__build *b, const void *args, int in_count, con
     if (id < 0)
         return dh__emit_fail(b->graph,
                              dh_fail(DH_ENAME, "no op \"%s\"%s", a->op,
-                                     dh__suggest(hint, sizeof hint, a->op, op_name_at, NULL)));
+                                     dh__suggest(hint, sizeof hint, a->op, dh__op_name_at, NULL)));
     const dh_op *op = dh__ops[id];
     int outs = op->out_count ? op->out_count : 1;
     if (op->updates[0] || a->output < 0 || a->output >= outs)

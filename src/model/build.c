@@ -168,25 +168,6 @@ static dh_status build_metrics(dh_model *m, const dh_build_args *a)
 
 /* --- the rest --- */
 
-static dh_status build_device(dh_model *m, const dh_build_args *a)
-{
-    dh_device *device;
-    const dh_cs *cs = &a->device;
-    char hint[96];
-    DH_TRY(dh_device_get(&device, cs->device));
-    DH_REQUIRE(cs->memory >= 0 && cs->memory <= DH_LOW_MEM, DH_ENAME,
-               "build: no memory level \"%s\"%s", cs->memory_name ? cs->memory_name : "?",
-               dh__suggest_choices(hint, sizeof hint, cs->memory_name ? cs->memory_name : "?",
-                                   "full_mem|mid_mem|low_mem"));
-    DH_REQUIRE(cs->threads >= 0 && cs->threads <= 4096, DH_EINVAL,
-               "build: device threads is %d, must be in [0, 4096]", cs->threads);
-    DH_REQUIRE(cs->replicas >= 0 && cs->replicas <= 1, DH_EUNSUPPORTED,
-               "build: device replicas is %d; the CPU device offers 1", cs->replicas);
-    m->cs = *cs;
-    m->cs.memory_name = NULL;
-    return DH_OK;
-}
-
 static dh_status check_number(float value, const char *name)
 {
     DH_REQUIRE(isfinite(value) && value >= 0, DH_EINVAL, "build: %s is %g, must be at least 0",
@@ -357,7 +338,7 @@ dh_status(dh_build)(const dh_build_args *args)
     int layers = m->net.count;
     dh_status status = build_outputs(m, &a);
     if (!status) status = build_inputs(m, &a);
-    if (!status) status = build_device(m, &a);
+    if (!status) status = dh__model_place(m, &a.device);
     if (!status) status = build_losses(m, &a);
     if (!status) status = build_metrics(m, &a);
     if (!status) status = check_metrics(m);

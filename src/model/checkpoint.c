@@ -208,7 +208,7 @@ static dh_status write_list(const dh__tensor_list *list, const char *path)
     enum { COUNT = DH_COUNT(keys), SUMMED = COUNT - 1 };
     uint32_t sum = 0;
     for (int i = 0; i < list->count; i++)
-        sum = dh__checkpoint_add_tensor(sum, list->names[i], list->tensors[i]);
+        DH_TRY(dh__checkpoint_add_tensor(&sum, list->names[i], list->tensors[i]));
     for (int i = 0; i < SUMMED; i++) sum = dh__checkpoint_add_pair(sum, keys[i], values[i]);
     dh__format(text, sizeof text, "%08x", (unsigned)sum);
     return dh__safetensors_save(path, list->count, list->names,

@@ -48,7 +48,7 @@ void dh__tensor_list_clear(dh__tensor_list *list);
 
 /* The sum of a file is the CRC-32 over each tensor's name, dtype, shape and data, then over keys
  * and values of the metadata but "sum" itself, in the order of the keys. */
-uint32_t dh__checkpoint_add_tensor(uint32_t sum, const char *name, const dh_tensor *tensor);
+dh_status dh__checkpoint_add_tensor(uint32_t *sum, const char *name, const dh_tensor *tensor);
 uint32_t dh__checkpoint_add_pair(uint32_t sum, const char *key, const char *value);
 /* Whether a file calls itself a checkpoint, at either of two places. */
 bool dh__checkpoint_is(const dh__safetensors *file);

@@ -173,7 +173,7 @@ static dh_status make_pass(taken *t, const saved *s)
                    "\"#fit/epoch\" is too short");
         int n = (int)counts[i];
         if (!n) continue;
-        t->pass.sums[i] = dh__calloc((size_t)n, sizeof **t->pass.sums);
+        t->pass.sums[i] = dh__calloc(2 * (size_t)n, sizeof **t->pass.sums);
         if (!t->pass.sums[i]) return DH_ENOMEM;
         t->pass.count[i] = n;
         memcpy(t->pass.sums[i], sums, (size_t)n * sizeof *sums);
@@ -233,8 +233,8 @@ static dh_status copy_parameters(const saved *s, const dh__tensor_list *own)
         dh_device *device = own->tensors[i]->storage->device;
         const dh_tensor *from = find(s, own->names[i]);
         if (!from) { /* of the optimiser, for what the run had not trained yet */
-            memset(own->tensors[i]->view.data, 0,
-                   (size_t)dh__view_count(&own->tensors[i]->view) * sizeof(float));
+            DH_TRY(device->zero(device, own->tensors[i]->view.data,
+                                (size_t)dh__view_count(&own->tensors[i]->view) * sizeof(float)));
             continue;
         }
         DH_TRY(device->copy_in(device, own->tensors[i]->view.data, from->view.data,

@@ -207,25 +207,36 @@ static void feed_view(const dh_view *to, const dh_view *from, const int64_t *ord
     dh__team_ranges(rows, grain < 1 ? 1 : grain, copy_rows, &c);
 }
 
-static void feed_sample_weights(float *to, const dh_view *v, const int64_t *order, int64_t begin,
-                                int64_t rows)
+static dh_status feed_tensor(const dh__plan *plan, dh_value value, const dh_tensor *from,
+                             const int64_t *order, int64_t begin, int64_t rows)
 {
+    dh_view to = dh__plan_feed(plan, value);
+    feed_view(&to, &from->view, order, begin, rows);
+    return dh__plan_fed(plan, value);
+}
+
+static dh_status feed_sample_weights(const dh__plan *plan, dh_value value, const dh_view *v,
+                                     const int64_t *order, int64_t begin, int64_t rows)
+{
+    float *to = dh__plan_feed(plan, value).data;
     int64_t size = (int64_t)dh_dtype_size(v->dtype);
     for (int64_t i = 0; i < rows; i++) {
         int64_t row = order ? order[i] : begin + i;
         to[i] = (float)dh__load(v->dtype, (const char *)v->data + row * v->stride[0] * size);
     }
+    return dh__plan_fed(plan, value);
 }
 
-static dh_status feed_class_weights(float *to, const dh__data *data, const int64_t *order,
-                                    int64_t begin, int64_t rows)
+static dh_status feed_class_weights(const dh__plan *plan, dh_value value, const dh__data *data,
+                                    const int64_t *order, int64_t begin, int64_t rows)
 {
+    float *to = dh__plan_feed(plan, value).data;
     for (int64_t i = 0; i < rows; i++) {
         int k = 0;
         DH_TRY(class_of(&k, &data->y[0]->view, order ? order[i] : begin + i, data->class_count));
         to[i] = data->class_weight[k];
     }
-    return DH_OK;
+    return dh__plan_fed(plan, value);
 }
 
 dh_status dh__feed(dh__stage *stage, const dh_model *model, const dh__data *data,
@@ -235,14 +246,13 @@ dh_status dh__feed(dh__stage *stage, const dh_model *model, const dh__data *data
     DH_TRY(dh__plan_bind(plan));
     if (inputs) plan->arena->owner = NULL; /* what a forward left there is no more */
     for (int i = 0; inputs && i < model->input_count; i++)
-        feed_view(dh__plan_view(plan, stage->input[i]), &data->x[i]->view, order, begin, rows);
+        DH_TRY(feed_tensor(plan, stage->input[i], data->x[i], order, begin, rows));
     for (int o = 0; targets && o < model->output_count; o++)
         if (stage->target[o] != DH_NO_VALUE)
-            feed_view(dh__plan_view(plan, stage->target[o]), &data->y[o]->view, order, begin, rows);
+            DH_TRY(feed_tensor(plan, stage->target[o], data->y[o], order, begin, rows));
     if (targets && stage->sample_weight != DH_NO_VALUE)
-        feed_sample_weights(dh__plan_view(plan, stage->sample_weight)->data,
-                            &data->sample_weight->view, order, begin, rows);
+        DH_TRY(feed_sample_weights(plan, stage->sample_weight, &data->sample_weight->view, order,
+                                   begin, rows));
     if (!targets || stage->class_weight == DH_NO_VALUE) return DH_OK;
-    return feed_class_weights(dh__plan_view(plan, stage->class_weight)->data, data, order, begin,
-                              rows);
+    return feed_class_weights(plan, stage->class_weight, data, order, begin, rows);
 }

@@ -133,10 +133,8 @@ static dh_status change_targets(dh__stage **out, dh_model *model, const dh__key 
     int64_t rows = old->plan->rows;
     dh_tensor *copy[DH_MAX_IO] = {0};
     dh_status status = DH_OK;
-    for (int i = 0; i < model->input_count && !status; i++) {
-        const dh_view *v = dh__plan_view(old->plan, old->input[i]);
-        status = dh_tensor_from_data(&copy[i], v->data, v->dtype, v->ndim, v->shape);
-    }
+    for (int i = 0; i < model->input_count && !status; i++)
+        status = dh__plan_tensor(&copy[i], old->plan, old->input[i]);
     if (!status) status = dh__stage_get(&stage, model, key, rows);
     dh__data data = {.count = rows};
     for (int i = 0; i < model->input_count; i++) data.x[i] = copy[i];
@@ -228,7 +226,9 @@ dh_status dh_zero_grads(dh_model *model)
     DH_TRY(dh__ready(model, true, "zero_grads"));
     DH_TRY(outside_fit(model, "zero_grads"));
     dh__params *store = model->net.store;
-    if (store->grads) memset(store->grads->data, 0, store->grads->size);
+    if (store->grads)
+        DH_TRY(dh__from("zero_grads", store->device->zero(store->device, store->grads->data,
+                                                          store->grads->size)));
     store->gradients_of = NULL;
     model->have_gradients = false; /* the next backward sets */
     return DH_OK;
@@ -252,6 +252,5 @@ dh_status dh_layer_output(dh_tensor **out, const dh_layer *layer)
         "layer_output: layer \"%s\" is neither an output nor named in .keep of dh_build, so its "
         "memory is used again",
         layer->name);
-    const dh_view *v = dh__plan_view(s->plan, value);
-    return dh_tensor_from_data(out, v->data, v->dtype, v->ndim, v->shape);
+    return dh__named(dh__plan_tensor(out, s->plan, value), "tensor_new", "layer_output");
 }

@@ -1,24 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Birth and death of a model; computing services; parameters and layers by name. */
+/* Birth and death of a model; parameters and layers by name. */
 #include <math.h>
 #include <string.h>
 
 #include "file.h"
 #include "model_impl.h"
-
-static const char memory_levels[] = "full_mem|mid_mem|low_mem";
-
-dh_cs(dh_cs_cpu)(const dh_cs_cpu_args *args)
-{
-    dh_cs_cpu_args a;
-    if (dh__args(&a, sizeof a, args, "cs_cpu")) return (dh_cs){.memory = -1};
-    int level = a.memory && *a.memory ? dh__choice_index(memory_levels, a.memory) : 0;
-    return (dh_cs){.device = "cpu",
-                   .threads = a.threads,
-                   .memory = level,
-                   .replicas = a.replicas,
-                   .memory_name = a.memory};
-}
 
 dh_model *(dh_model_new)(const dh_model_args *args)
 {
@@ -218,18 +204,20 @@ dh_status dh_model_lr_scale(dh_model *model, const char *parameter, float scale)
 }
 
 /* While it was frozen nothing set its gradient: what lies there is none of the group under way. */
-static void clear_gradient(const dh_model *model, const dh__segment *segment)
+static dh_status clear_gradient(const dh_model *model, const dh__segment *segment)
 {
     const dh__params *store = model->net.store;
-    if (segment->state || store->gradients_of != model) return;
+    if (segment->state || store->gradients_of != model) return DH_OK;
     void *gradient = dh__params_address(store, DH_HOME_GRAD, segment->offset);
-    if (gradient) memset(gradient, 0, (size_t)segment->count * sizeof(float));
+    if (!gradient) return DH_OK;
+    return store->device->zero(store->device, gradient, (size_t)segment->count * sizeof(float));
 }
 
-static void freeze_segment(dh_model *model, int i, bool frozen)
+static dh_status freeze_segment(dh_model *model, int i, bool frozen)
 {
-    if (model->frozen[i] && !frozen) clear_gradient(model, model->net.store->segments[i]);
+    if (model->frozen[i] && !frozen) DH_TRY(clear_gradient(model, model->net.store->segments[i]));
     model->frozen[i] = frozen;
+    return DH_OK;
 }
 
 dh_status dh_layer_freeze(dh_layer *layer, bool frozen)
@@ -247,7 +235,8 @@ dh_status dh_layer_freeze(dh_layer *layer, bool frozen)
         model->frozen_count = store->count;
     }
     for (int i = 0; i < store->count; i++)
-        if (dh__model_owns(layer, store->segments[i])) freeze_segment(model, i, frozen);
+        if (dh__model_owns(layer, store->segments[i]))
+            DH_TRY(dh__from("layer_freeze", freeze_segment(model, i, frozen)));
     for (int l = 0; l < layer->net->count; l++) /* it and where it is applied again */
         if (dh__same_owner(layer->net->layers[l], layer)) layer->net->layers[l]->frozen = frozen;
     model->have_gradients = false; /* they are of another set of parameters */
@@ -277,14 +266,16 @@ dh_status dh_model_sha256(char hex[65], const dh_model *model)
     int *list, count;
     DH_TRY(dh__from("model_sha256", dh__model_segments(&list, &count, model)));
     dh__sha256 hash;
+    dh_status status = DH_OK;
     dh__sha256_init(&hash);
     for (int i = 0; i < count; i++) {
-        const dh__segment *s = store->segments[list[i]];
-        const void *data =
-            dh__params_address(store, s->state ? DH_HOME_STATE : DH_HOME_WEIGHT, s->offset);
-        dh__sha256_add(&hash, data, (size_t)s->count * sizeof(float));
+        dh_tensor *t = NULL;
+        if (!status) status = dh__params_on_host(&t, store, list[i], DH_HOME_WEIGHT);
+        if (!status)
+            dh__sha256_add(&hash, t->view.data, (size_t)dh__view_count(&t->view) * sizeof(float));
+        dh_tensor_free(t);
     }
-    dh__sha256_hex(&hash, hex);
+    if (!status) dh__sha256_hex(&hash, hex);
     dh__free(list);
-    return DH_OK;
+    return dh__from("model_sha256", status);
 }

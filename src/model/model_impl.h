@@ -57,7 +57,7 @@ typedef struct dh__model_metric {
 typedef struct dh__pass {
     double loss, losses[DH_MAX_IO];
     int64_t samples;
-    double *sums[DH_MAX_METRICS]; /* count[i] of each */
+    double *sums[DH_MAX_METRICS]; /* count[i] of each, and as many of the last batch alone */
     int count[DH_MAX_METRICS];
 } dh__pass;
 
@@ -105,6 +105,11 @@ struct dh_model {
 
 /* For who counted itself among the references. */
 void dh__model_release(dh_model *model);
+
+/* --- computing_service.c --- */
+/* Checks a computing service and brings the model's memory to its device. After a failure all is
+ * where it was. */
+dh_status dh__model_place(dh_model *model, const dh_cs *cs);
 
 /* The store's indices of the model's own parameters, in the order of its layers; freed by the
  * caller. */

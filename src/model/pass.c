@@ -53,38 +53,41 @@ void dh__pass_clear(dh__pass *pass)
     memset(pass, 0, sizeof *pass);
 }
 
-static double scalar_of(const dh__stage *stage, dh_value value)
+/* A loss, times rows. */
+static dh_status add_loss(double *sum, const dh__stage *stage, dh_value value)
 {
-    const dh_view *v = dh__plan_view(stage->plan, value);
-    return dh__load(v->dtype, v->data);
+    double loss;
+    if (value == DH_NO_VALUE) return DH_OK;
+    DH_TRY(dh__plan_numbers(&loss, stage->plan, value, 1));
+    *sum += (double)stage->plan->rows * loss;
+    return DH_OK;
 }
 
-/* Room for a metric's sums is made when its first batch shows how many there are. */
-static dh_status add_metric(dh__pass *pass, int i, const dh_view *v)
+/* Room for a metric's sums, and for those of a batch behind them, is made when its first batch
+ * shows how many there are. */
+static dh_status add_metric(dh__pass *pass, int i, const dh__stage *stage)
 {
-    int n = (int)dh__view_count(v);
+    int n = (int)dh__view_count(dh__plan_view(stage->plan, stage->metric[i]));
     if (pass->count[i] != n) {
-        double *sums = dh__calloc((size_t)n, sizeof *sums);
+        double *sums = dh__calloc(2 * (size_t)n, sizeof *sums);
         if (!sums) return DH_ENOMEM;
         dh__free(pass->sums[i]);
         pass->sums[i] = sums;
         pass->count[i] = n;
     }
-    for (int k = 0; k < n; k++)
-        pass->sums[i][k] += dh__load(v->dtype, (const char *)v->data + (size_t)k * sizeof(float));
+    double *sums = pass->sums[i], *batch = sums + n;
+    DH_TRY(dh__plan_numbers(batch, stage->plan, stage->metric[i], n));
+    for (int k = 0; k < n; k++) sums[k] += batch[k];
     return DH_OK;
 }
 
 dh_status dh__pass_add(dh_model *model, dh__pass *pass, const dh__stage *stage)
 {
-    double rows = (double)stage->plan->rows;
-    if (stage->loss != DH_NO_VALUE) pass->loss += rows * scalar_of(stage, stage->loss);
+    DH_TRY(add_loss(&pass->loss, stage, stage->loss));
     for (int o = 0; o < model->output_count; o++)
-        if (stage->losses[o] != DH_NO_VALUE)
-            pass->losses[o] += rows * scalar_of(stage, stage->losses[o]);
+        DH_TRY(add_loss(&pass->losses[o], stage, stage->losses[o]));
     for (int i = 0; i < model->metric_count; i++)
-        if (stage->metric[i] != DH_NO_VALUE)
-            DH_TRY(add_metric(pass, i, dh__plan_view(stage->plan, stage->metric[i])));
+        if (stage->metric[i] != DH_NO_VALUE) DH_TRY(add_metric(pass, i, stage));
     pass->samples += stage->plan->rows;
     return DH_OK;
 }
@@ -107,32 +110,32 @@ void dh__pass_result(const dh_model *model, const dh__pass *pass, dh_result *out
 
 /* --- NaN --- */
 
-static bool finite_input(const dh_view *v)
+static bool finite_input(dh_status *status, const dh__stage *stage, dh_value value)
 {
-    int64_t n = dh__view_count(v);
-    size_t size = dh_dtype_size(v->dtype);
-    if (!dh_dtype_is_float(v->dtype)) return true;
-    for (int64_t k = 0; k < n; k++)
-        if (!isfinite(dh__load(v->dtype, (const char *)v->data + (size_t)k * size))) return false;
-    return true;
+    bool finite = true;
+    if (!*status)
+        *status = dh__plan_finite(&finite, stage->plan, dh__plan_view(stage->plan, value));
+    return finite;
 }
 
 static dh_status explain_loss(dh_model *model, dh__stage *stage, double loss)
 {
     const char *op;
     int scope;
+    dh_status status = DH_OK;
     for (int i = 0; i < model->input_count; i++)
-        DH_REQUIRE(finite_input(dh__plan_view(stage->plan, stage->input[i])), DH_ENUMERIC,
+        DH_REQUIRE(finite_input(&status, stage, stage->input[i]), DH_ENUMERIC,
                    "the loss is %g: x of input \"%s\" holds a NaN or infinity in this batch", loss,
                    model->input[i]->name);
     for (int o = 0; o < model->output_count; o++)
         if (stage->target[o] != DH_NO_VALUE)
-            DH_REQUIRE(finite_input(dh__plan_view(stage->plan, stage->target[o])), DH_ENUMERIC,
+            DH_REQUIRE(finite_input(&status, stage, stage->target[o]), DH_ENUMERIC,
                        "the loss is %g: y of output \"%s\" holds a NaN or infinity in this batch",
                        loss, model->output[o]->name);
     if (stage->sample_weight != DH_NO_VALUE)
-        DH_REQUIRE(finite_input(dh__plan_view(stage->plan, stage->sample_weight)), DH_ENUMERIC,
+        DH_REQUIRE(finite_input(&status, stage, stage->sample_weight), DH_ENUMERIC,
                    "the loss is %g: sample_weight holds a NaN or infinity in this batch", loss);
+    DH_TRY(status);
     DH_TRY(dh__plan_find_nan(stage->plan, &scope, &op));
     if (scope < 0)
         return dh_fail(DH_ENUMERIC, "the loss is %g, though every layer's output is finite", loss);
@@ -146,7 +149,8 @@ static dh_status explain_loss(dh_model *model, dh__stage *stage, double loss)
 dh_status dh__check_loss(dh_model *model, dh__stage *stage)
 {
     if (stage->loss == DH_NO_VALUE) return DH_OK;
-    double loss = scalar_of(stage, stage->loss);
+    double loss;
+    DH_TRY(dh__plan_numbers(&loss, stage->plan, stage->loss, 1));
     return isfinite(loss) ? DH_OK : explain_loss(model, stage, loss);
 }
 

@@ -112,7 +112,7 @@ static dh_status draw_all(dh__canvas *c, const grid *g, const dh_model *model, c
     for (int i = 0; i < count; i++) {
         dh_tensor *t;
         histogram h;
-        DH_TRY(dh__params_tensor(&t, store, list[i], gradients ? DH_HOME_GRAD : DH_HOME_WEIGHT));
+        DH_TRY(dh__params_on_host(&t, store, list[i], gradients ? DH_HOME_GRAD : DH_HOME_WEIGHT));
         count_values(&h, dh_tensor_data(t), dh_tensor_count(t));
         dh_tensor_free(t);
         draw_cell(c, i % g->columns * CELL_WIDTH, TOP + i / g->columns * CELL_HEIGHT,

@@ -27,7 +27,7 @@ static void eager_end(eager *e)
     for (int i = 0; e->cast && i < e->call.in_count; i++) dh_tensor_free(e->cast[i]);
     if (e->in != e->local_in) dh__free(e->in);
     if (e->cast != e->local_cast) dh__free(e->cast);
-    dh__free(e->call.scratch);
+    if (e->call.scratch) e->device->free(e->device, e->call.scratch);
 }
 
 static dh_status eager_begin(eager *e, int op, const void *attr, int in_count,
@@ -56,7 +56,8 @@ static dh_status eager_begin(eager *e, int op, const void *attr, int in_count,
                         .out_count = dh__op_out_count(e->op, in_count),
                         .in = e->in,
                         .out = e->out,
-                        .step = &e->step};
+                        .step = &e->step,
+                        .device = e->device};
     e->step.update = 1;
     return DH_OK;
 }
@@ -94,10 +95,10 @@ static dh_status promote_inputs(eager *e, const dh_tensor *const *in)
 
 static dh_status choose_and_run(eager *e)
 {
-    DH_TRY(dh__op_choose(&e->impl, e->device->impls(e->device, e->id), &e->call, e->device->name));
+    DH_TRY(dh__op_choose(&e->impl, e->device, e->id, &e->call));
     size_t size;
     DH_TRY(dh__op_scratch(&size, e->impl, &e->call));
-    if (size && !(e->call.scratch = dh__alloc(size))) return DH_ENOMEM;
+    if (size) DH_TRY(e->device->alloc(e->device, &e->call.scratch, size));
     DH_TRY(e->impl->run(&e->call));
     return e->device->wait(e->device);
 }

@@ -5,7 +5,7 @@
 #include <deephealth/tensor_math.h>
 #include <deephealth/tensor_shape.h>
 
-#include "tensor_impl.h"
+#include "io.h"
 
 typedef struct closeness {
     double rtol, atol;
@@ -48,6 +48,18 @@ static int128 integer_at(const dh_tensor *x, int64_t i)
     return ((const int64_t *)x->view.data)[i];
 }
 
+/* In host memory, of widest() and of the common shape, packed. */
+static dh_status widened(dh_tensor **out, const dh_tensor *x, const dh_view *shape)
+{
+    dh_tensor *wide = NULL, *cast = NULL;
+    dh_status status = dh_tensor_broadcast(&wide, x, shape->ndim, shape->shape);
+    if (!status) status = dh_tensor_cast(&cast, wide, widest(x));
+    if (!status) status = dh__io_host(out, cast, "tensor_isclose");
+    dh_tensor_free(wide);
+    dh_tensor_free(cast);
+    return status;
+}
+
 /* y[i]: a[i] and b[i], both of widest(), are close. */
 static void compare_all(dh_tensor *y, const closeness *c, const dh_tensor *a, const dh_tensor *b)
 {
@@ -69,19 +81,15 @@ dh_status dh_tensor_isclose(dh_tensor **out, const dh_tensor *a, const dh_tensor
                "tensor_isclose: rtol is %g, atol is %g: both must be at least 0", rtol, atol);
     closeness c = {rtol, atol, equal_nan};
     dh_view shape = {0};
-    dh_tensor *wide_a = NULL, *wide_b = NULL, *y = NULL, *da = NULL, *db = NULL;
+    dh_tensor *y = NULL, *da = NULL, *db = NULL;
     DH_TRY(dh__broadcast_shape(&shape, &a->view, &b->view, "tensor_isclose"));
-    dh_status status = dh_tensor_broadcast(&wide_a, a, shape.ndim, shape.shape);
-    if (!status) status = dh_tensor_broadcast(&wide_b, b, shape.ndim, shape.shape);
-    if (!status) status = dh_tensor_cast(&da, wide_a, widest(a));
-    if (!status) status = dh_tensor_cast(&db, wide_b, widest(b));
+    dh_status status = widened(&da, a, &shape);
+    if (!status) status = widened(&db, b, &shape);
     if (!status) status = dh_tensor_new(&y, DH_BOOL, shape.ndim, shape.shape);
     if (!status) {
         compare_all(y, &c, da, db);
         *out = y;
     }
-    dh_tensor_free(wide_a);
-    dh_tensor_free(wide_b);
     dh_tensor_free(da);
     dh_tensor_free(db);
     return status;

@@ -266,9 +266,16 @@ static dh_status number_for(dh_tensor **out, const dh_tensor *x, double s)
         bool whole = s == floor(s) && s >= -0x1p63 && s < 0x1p63;
         d = held ? d : whole ? DH_I64 : DH_F64;
     }
-    DH_TRY(dh_tensor_new(out, d, 0, NULL));
-    dh__store(d, (*out)->view.data, s);
-    return DH_OK;
+    dh__store(d, exact, s);
+    dh_device *device = x->storage->device;
+    dh_tensor *t;
+    DH_TRY(dh__tensor_new(&t, device, d, 0, NULL));
+    dh_status status = device->copy_in(device, t->view.data, exact, dh_dtype_size(d));
+    if (status)
+        dh_tensor_free(t);
+    else
+        *out = t;
+    return status;
 }
 
 static dh_status with_number(dh_tensor **out, int op, const dh_tensor *x, double s, bool first,
@@ -354,12 +361,6 @@ dh_status dh_tensor_anynan(bool *out, const dh_tensor *x)
 
 /* --- any op --- */
 
-static const char *op_name_at(int i, const void *payload)
-{
-    DH_UNUSED(payload);
-    return i < DH_OP_COUNT ? dh__ops[i]->name : NULL;
-}
-
 dh_status dh_tensor_apply(dh_tensor *dst, const char *op, const dh_tensor *const *in, int in_count)
 {
     char hint[200];
@@ -372,7 +373,7 @@ dh_status dh_tensor_apply(dh_tensor *dst, const char *op, const dh_tensor *const
         DH_REQUIRE(in[i], DH_EINVAL, "tensor_apply: in[%d] of %d is NULL", i, in_count);
     int id = dh__op_find(op);
     DH_REQUIRE(id >= 0, DH_ENAME, "tensor_apply: no op \"%s\"%s", op,
-               dh__suggest(hint, sizeof hint, op, op_name_at, NULL));
+               dh__suggest(hint, sizeof hint, op, dh__op_name_at, NULL));
     const dh_op *meaning = dh__ops[id];
     DH_REQUIRE(!meaning->updates[0], DH_EUNSUPPORTED,
                "tensor_apply: op %s updates its inputs, it belongs to training plans", op);

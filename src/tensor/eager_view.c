@@ -84,19 +84,20 @@ dh_status dh_tensor_to_device(dh_tensor **out, const dh_tensor *x, const char *d
     size_t size;
     DH_TRY(dh__named(dh_device_get(&to, device), "device_get", "tensor_to_device"));
     if (to == from) return dh_tensor_copy(out, x);
+    if (!from->host && !to->host) { /* by way of the CPU */
+        DH_TRY(dh_tensor_to_device(&packed, x, "cpu"));
+        dh_status moved = dh_tensor_to_device(out, packed, device);
+        dh_tensor_free(packed);
+        return moved;
+    }
     DH_TRY(dh_tensor_contiguous(&packed, x));
     dh_status status = dh__view_bytes(&size, &packed->view, "tensor_to_device");
     if (!status) status = dh__tensor_new(&t, to, x->view.dtype, x->view.ndim, x->view.shape);
     if (!status) {
         if (from->host)
             status = to->copy_in(to, t->view.data, packed->view.data, size);
-        else if (to->host)
-            status = from->copy_out(from, t->view.data, packed->view.data, size);
         else
-            status = dh_fail(DH_EUNSUPPORTED,
-                             "tensor_to_device: from \"%s\" to \"%s\" goes by way of "
-                             "the CPU",
-                             from->name, to->name);
+            status = from->copy_out(from, t->view.data, packed->view.data, size);
         if (status)
             dh_tensor_free(t);
         else

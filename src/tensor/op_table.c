@@ -125,26 +125,29 @@ static const char *refusal(const dh_impl *impl, const dh_call *call)
     return impl->refuse ? impl->refuse(call) : NULL;
 }
 
-static dh_status refused_by_all(const dh_impl *const *list, const dh_call *call, const char *device)
+static dh_status refused_by_all(dh_device *device, int op, const dh_call *call)
 {
+    const dh_impl *const *list = device->impls(device, op);
     char reasons[512] = "";
     size_t at = 0;
-    for (; list && *list && at < sizeof reasons; list++) {
+    if (!list)
+        return dh_fail(DH_EUNSUPPORTED, "%s: device \"%s\" does not have this op: %s",
+                       call->op->name, device->name, device->driver->lacks(op));
+    for (; *list && at < sizeof reasons; list++) {
         const char *why = refusal(*list, call);
         if (why)
             at += (size_t)dh__format(reasons + at, sizeof reasons - at, "; %s: %s", (*list)->name,
                                      why);
     }
     return dh_fail(DH_EUNSUPPORTED, "%s: device \"%s\" has no implementation for this call%s",
-                   call->op->name, device, reasons);
+                   call->op->name, device->name, reasons);
 }
 
-dh_status dh__op_choose(const dh_impl **out, const dh_impl *const *list, const dh_call *call,
-                        const char *device)
+dh_status dh__op_choose(const dh_impl **out, dh_device *device, int op, const dh_call *call)
 {
-    const dh_impl *const *impl = list;
+    const dh_impl *const *impl = device->impls(device, op);
     while (impl && *impl && refusal(*impl, call)) impl++;
-    if (!impl || !*impl) return refused_by_all(list, call, device);
+    if (!impl || !*impl) return refused_by_all(device, op, call);
     *out = *impl;
     return DH_OK;
 }

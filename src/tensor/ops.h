@@ -3,7 +3,7 @@
 #ifndef DH_OPS_H
 #define DH_OPS_H
 
-#include <deephealth/sys/op.h>
+#include <deephealth/sys/device.h>
 
 #include "act.h"
 
@@ -22,6 +22,8 @@ extern const dh_op *const dh__ops[DH_OP_COUNT];
 
 /* Number of an op by name, -1 if unknown. */
 int dh__op_find(const char *name);
+/* For dh__suggest. */
+const char *dh__op_name_at(int i, const void *payload);
 
 /* The op as an activation that others can apply; DH_ACT_NONE: it is none. */
 dh__act dh__act_of_op(int op);
@@ -47,9 +49,9 @@ dh_status dh__op_infer(dh_call *call);
 
 /* Bytes of scratch; DH_EOVERFLOW where a broadcast view is so large that they cannot be had. */
 dh_status dh__op_scratch(size_t *out, const dh_impl *impl, const dh_call *call);
-/* The first implementation that takes the call; DH_EUNSUPPORTED lists why each refused. */
-dh_status dh__op_choose(const dh_impl **out, const dh_impl *const *list, const dh_call *call,
-                        const char *device);
+/* The device's first implementation of an op that takes the call; DH_EUNSUPPORTED lists why each
+ * refused. */
+dh_status dh__op_choose(const dh_impl **out, dh_device *device, int op, const dh_call *call);
 
 double dh__op_flops(const dh_call *call);
 

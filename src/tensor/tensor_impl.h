@@ -32,6 +32,22 @@ dh_status dh__storage_new(dh__storage **out, dh_device *device, size_t size);
 void dh__storage_retain(dh__storage *storage);
 void dh__storage_release(dh__storage *storage); /* NULL is fine */
 
+/* --- device.c --- */
+/* Of the rooms that hold a device; made by src/CMakeLists.txt, ended by NULL. */
+extern const dh_driver *const dh__drivers[];
+extern const dh_driver dh__cpu_driver;
+/* The same elements in memory of the host: the view itself where the device's is that, else a copy
+ * in *block, which dh__free frees. */
+dh_status dh__host_view(dh_view *out, void **block, dh_device *device, const dh_view *view);
+
+/* Of all its elements in memory: bytes, and how many of them lie before the element of index 0. */
+void dh__view_extent(const dh_view *view, size_t *before, size_t *size);
+
+/* --- host_impl.c --- */
+/* Runs a call of another device by the CPU's implementation, in staging of so many bytes. */
+extern const dh_impl dh__host_impl;
+size_t dh__host_bytes(const dh_call *call);
+
 /* --- tensor.c --- */
 /* DH_EDTYPE where dtype is none. */
 dh_status dh__dtype_check(dh_dtype dtype, const char *who);

@@ -40,7 +40,7 @@ static void run_eagerly(const dh__graph *g, const dh__plan *plan, dh_tensor **ma
         out.data = dh_tensor_data(made[n->out[0]]);
         const dh_impl *impl;
         dh_device *cpu = dh__cpu();
-        assert_ok(dh__op_choose(&impl, cpu->impls(cpu, n->op), &call, "cpu"));
+        assert_ok(dh__op_choose(&impl, cpu, n->op, &call));
         size_t size = impl->scratch ? impl->scratch(&call) : 0;
         call.scratch = dh__alloc(size);
         assert_ok(impl->run(&call));

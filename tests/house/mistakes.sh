@@ -6,11 +6,11 @@
 set -euo pipefail
 include=$1/include/deephealth
 tests=$1/tests/tensor
-subjects="tensor tensor_io tensor_linalg tensor_math tensor_reduce tensor_shape dtype memory log status datasets version
+subjects="devices tensor tensor_io tensor_linalg tensor_math tensor_reduce tensor_shape dtype memory log status datasets version
   sys/device sys/error sys/field sys/op"
 
 # Functions that cannot fail; those that take something are called with NULL and nonsense all the same.
-answers="dh_dtype_is_float dh_dtype_name dh_dtype_promote dh_dtype_size dh_error_status dh_error_text
+answers="dh_driver_name dh_op_name dh_dtype_is_float dh_dtype_name dh_dtype_promote dh_dtype_size dh_error_status dh_error_text
   dh_field_find dh_field_required dh_get_log_level dh_get_memory_stats dh_isa dh_npz_count dh_npz_name
   dh_safetensors_count dh_safetensors_metadata dh_safetensors_name dh_status_name dh_tensor_count
   dh_tensor_data dh_tensor_device dh_tensor_dim dh_tensor_dtype dh_tensor_is_contiguous dh_tensor_ndim

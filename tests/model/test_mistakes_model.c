@@ -124,7 +124,7 @@ static void building(void **state)
     CALL(dh_build(p.net, out, .device = dh_cs_cpu(.threads = -1)),
          "build: device threads is -1, must be in [0, 4096]");
     CALL(dh_build(p.net, out, .device = dh_cs_cpu(.replicas = 2)),
-         "build: device replicas is 2; the CPU device offers 1");
+         "build: device replicas is 2; a model computes on 1 device");
     CALL(dh_build(p.net, out, .device = {.device = "cuda:7"}),
          "build: device_get: no device \"cuda:7\"; known: cpu");
     none_wrong();

@@ -39,7 +39,7 @@ static bool emit_view(eager_tape *tape, dh_call *call, dh_value source, dh_tenso
 static dh_status run_kernel(eager_tape *tape, dh_call *call, int op)
 {
     const dh_impl *impl;
-    DH_TRY(dh__op_choose(&impl, dh__cpu()->impls(dh__cpu(), op), call, "cpu"));
+    DH_TRY(dh__op_choose(&impl, dh__cpu(), op, call));
     size_t size = impl->scratch ? impl->scratch(call) : 0;
     if (size && !(call->scratch = dh__alloc(size))) return DH_ENOMEM;
     dh_status status = impl->run(call);

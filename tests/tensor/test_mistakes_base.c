@@ -120,8 +120,94 @@ static void device(void **state)
            dh_device_get(&got, "cpux"));
     EXPECT(DH_ENAME, "device_get: no device \"cuda:0\"; known: cpu", dh_device_get(&got, "cuda:0"));
     EXPECT(DH_ENAME, "device_get: no device \"\"; known: cpu", dh_device_get(&got, ""));
+    EXPECT(DH_ENAME, "device_get: no device \"cpu:\": behind ':' must be a number",
+           dh_device_get(&got, "cpu:"));
+    EXPECT(DH_ENAME, "device_get: no device \"cpu:-1\": behind ':' must be a number",
+           dh_device_get(&got, "cpu:-1"));
+    EXPECT(DH_ENOTFOUND, "device_get: no device \"cpu:1\": there is 1 of cpu",
+           dh_device_get(&got, "cpu:1"));
     assert_null(got);
     EXPECT_SILENT(dh_device_get(&got, NULL));
+    none_wrong();
+}
+
+static dh_status no_devices(int *count)
+{
+    DH_UNUSED(count);
+    return dh_fail(DH_EMISSING, "nothing: there is none");
+}
+
+static dh_status no_description(dh_device_info *info, int index)
+{
+    DH_UNUSED(info);
+    DH_UNUSED(index);
+    return dh_fail(DH_EDEVICE, "nothing: it is gone");
+}
+
+static dh_status no_device(dh_device **got, int index)
+{
+    DH_UNUSED(got);
+    DH_UNUSED(index);
+    return dh_fail(DH_EDEVICE, "nothing: it is gone");
+}
+
+static const char *no_op(int op)
+{
+    DH_UNUSED(op);
+    return "it has nothing";
+}
+
+static void drivers(void **state)
+{
+    (void)state;
+    int count = 7;
+    const char *why = NULL;
+    dh_device_info info = {.units = 7};
+    dh_device *got = NULL;
+    static const dh_driver nothing = {"nothing", no_devices, no_description, no_device, no_op};
+    dh_driver half = {.name = "half", .count = no_devices, .describe = no_description};
+    EXPECT(DH_EINVAL, "driver_add: driver is NULL", dh_driver_add(NULL));
+    EXPECT(DH_EINVAL, "driver_add: name is NULL", dh_driver_add(&(dh_driver){.name = NULL}));
+    EXPECT(DH_EINVAL, "driver_add: name is \"a:b\", must be neither empty nor hold ':'",
+           dh_driver_add(&(dh_driver){.name = "a:b"}));
+    EXPECT(DH_EINVAL, "driver_add: driver \"half\" lacks open", dh_driver_add(&half));
+    half.open = no_device;
+    EXPECT(DH_EINVAL, "driver_add: driver \"half\" lacks lacks", dh_driver_add(&half));
+    EXPECT_SILENT(dh_driver_add(&nothing));
+    EXPECT(DH_EINVAL, "driver_add: there is a driver \"nothing\" already", dh_driver_add(&nothing));
+    EXPECT(DH_EMISSING, "nothing: there is none", dh_device_get(&got, "nothing"));
+    EXPECT(DH_EINVAL, "driver_devices: out is NULL", dh_driver_devices(NULL, "cpu"));
+    EXPECT(DH_EINVAL, "driver_devices: driver is NULL", dh_driver_devices(&count, NULL));
+    EXPECT(DH_ENAME, "driver_devices: no driver \"cpuu\", did you mean \"cpu\"?",
+           dh_driver_devices(&count, "cpuu"));
+    EXPECT(DH_EMISSING, "driver_devices: nothing: there is none",
+           dh_driver_devices(&count, "nothing"));
+    EXPECT(DH_EINVAL, "device_describe: out is NULL", dh_device_describe(NULL, "cpu"));
+    EXPECT(DH_ENOTFOUND, "device_describe: no device \"cpu:3\": there is 1 of cpu",
+           dh_device_describe(&info, "cpu:3"));
+    EXPECT(DH_EINVAL, "driver_lacks: why is NULL", dh_driver_lacks(NULL, "cpu", "conv"));
+    EXPECT(DH_EINVAL, "driver_lacks: op is NULL", dh_driver_lacks(&why, "cpu", NULL));
+    EXPECT(DH_ENAME, "driver_lacks: no op \"conb\", did you mean \"conv\", \"cos\" or \"cosh\"?",
+           dh_driver_lacks(&why, "cpu", "conb"));
+    assert_int_equal(count, 7);
+    assert_int_equal(info.units, 7);
+    assert_null(why);
+    assert_null(got);
+    EXPECT_SILENT(dh_driver_lacks(&why, "nothing", "conv"));
+    assert_string_equal(why, "it has nothing");
+    EXPECT_SILENT(dh_driver_lacks(&why, "cpu", "conv"));
+    assert_null(why);
+    EXPECT_SILENT(dh_driver_devices(&count, "cpu"));
+    assert_int_equal(count, 1);
+    EXPECT_SILENT(dh_device_describe(&info, NULL));
+    assert_string_equal(info.name, "cpu");
+    assert_true(info.units > 0 && info.memory > 0 && *info.hardware && *info.software);
+    assert_null(dh_driver_name(-1));
+    assert_null(dh_driver_name(1000));
+    assert_string_equal(dh_driver_name(0), "cpu");
+    assert_null(dh_op_name(-1));
+    assert_null(dh_op_name(100000));
+    assert_string_equal(dh_op_name(0), "neg");
     none_wrong();
 }
 
@@ -267,7 +353,8 @@ static void emitting(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dtypes), cmocka_unit_test(memory),       cmocka_unit_test(log_and_status),
-        cmocka_unit_test(device), cmocka_unit_test(field_tables), cmocka_unit_test(emitting)};
+        cmocka_unit_test(dtypes),  cmocka_unit_test(memory),  cmocka_unit_test(log_and_status),
+        cmocka_unit_test(device),  cmocka_unit_test(drivers), cmocka_unit_test(field_tables),
+        cmocka_unit_test(emitting)};
     return cmocka_run_group_tests(tests, make_parts, free_parts);
 }

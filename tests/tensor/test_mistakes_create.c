@@ -99,8 +99,8 @@ static void argument_structs(void **state)
            dh_tensor_empty(&out, {2, 3}, .dtype = (dh_dtype)99));
     EXPECT(DH_ENAME, "tensor_empty: no device \"cuda\"; known: cpu",
            dh_tensor_empty(&out, {2, 3}, .device = "cuda"));
-    EXPECT(DH_ENAME, "tensor_empty: no device \"cpu:0\", did you mean \"cpu\"?",
-           dh_tensor_empty(&out, {2, 3}, .device = "cpu:0"));
+    EXPECT(DH_ENAME, "tensor_empty: no device \"cup:0\", did you mean \"cpu\"?",
+           dh_tensor_empty(&out, {2, 3}, .device = "cup:0"));
     EXPECT(DH_EOVERFLOW,
            "tensor_empty: a tensor [4611686018427387903, 8] f32 does not fit in memory",
            dh_tensor_empty(&out, {INT64_MAX / 2, 8}));

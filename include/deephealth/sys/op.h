@@ -34,6 +34,7 @@ typedef struct dh_step {
 } dh_step;
 
 struct dh_op;
+struct dh_device;
 
 /* One application of an op. infer fills dtype, ndim and shape of out; everything else is filled by
  * the caller. */
@@ -44,9 +45,11 @@ typedef struct dh_call {
     const dh_view *in;
     dh_view *out;
     void *scratch;      /* 64-byte aligned, as many bytes as the implementation's scratch() said */
+    void *staging;      /* memory of the host; only where the CPU runs a call of another device */
     const void *packed; /* what the implementation's pack() made; NULL: not kept */
     const dh_step *step;
-    uint64_t stream; /* of random ops */
+    struct dh_device *device; /* that runs it, and whose memory data and scratch are */
+    uint64_t stream;          /* of random ops */
     bool exact_ties; /* equal inputs must give equal outputs, wherever they stand: on the way to an
                         op that selects, whose gradient would go to another of equals */
 } dh_call;
