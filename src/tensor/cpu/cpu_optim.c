@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Optimiser steps: constants of the step are computed once in double, then one pass over the
- * arrays. */
+/* Optimiser steps: one pass over the arrays. */
 #include <math.h>
 #include <string.h>
 
@@ -102,93 +101,11 @@ static void run_pass(const dh_call *call, dh__rule rule, const dh__rule_step *st
     dh__iterate(count, views, pass_row, &p, 2);
 }
 
-static dh_status sgd_run(const dh_call *call)
+static dh_status rule_run(const dh_call *call)
 {
-    const dh_sgd_attr *a = call->attr;
-    dh__rule_step s = {.rate = (double)call->step->learning_rate * a->lr_scale,
-                       .decay = a->weight_decay,
-                       .beta1 = a->momentum};
-    dh__rule rule = a->momentum == 0 ? DH_RULE_SGD
-                    : a->nesterov    ? DH_RULE_NESTEROV
-                                     : DH_RULE_MOMENTUM;
-    run_pass(call, rule, &s, call->in_count);
-    return DH_OK;
-}
-
-/* The product of nadam's momenta follows from the update's number; past 1e-18 it is of no account.
- */
-static void nadam_rates(dh__rule_step *s, double lr, int64_t t)
-{
-    const double ratio = pow(0.96, 0.004);
-    double product = 1, power = 1;
-    for (int64_t i = 1; i <= t && product > 1e-18; i++) {
-        power *= ratio;
-        product *= s->beta1 * (1 - 0.5 * power);
-    }
-    double mu = s->beta1 * (1 - 0.5 * pow(ratio, (double)t));
-    double next = s->beta1 * (1 - 0.5 * pow(ratio, (double)t + 1));
-    s->rate_gradient = lr * (1 - mu) / (1 - product);
-    s->rate = lr * next / (1 - product * next);
-}
-
-static dh_status adam_run(const dh_call *call)
-{
-    enum { ADAM, ADAMW, ADAMAX, NADAM, AMSGRAD };
-    static const dh__rule rules[] = {DH_RULE_ADAM, DH_RULE_ADAM, DH_RULE_ADAMAX, DH_RULE_NADAM,
-                                     DH_RULE_AMSGRAD};
-    const dh_adam_attr *a = call->attr;
-    double lr = (double)call->step->learning_rate * a->lr_scale, t = (double)call->step->update;
-    dh__rule_step s = {.rate = lr / (1 - pow(a->beta1, t)),
-                       .decay = a->variant == ADAMW ? 0 : a->weight_decay,
-                       .keep = a->variant == ADAMW ? 1 - lr * a->weight_decay : 1,
-                       .beta1 = a->beta1,
-                       .beta2 = a->beta2,
-                       .root = 1 / sqrt(1 - pow(a->beta2, t)),
-                       .epsilon = a->epsilon};
-    if (a->variant == NADAM) nadam_rates(&s, lr, call->step->update);
-    run_pass(call, rules[a->variant], &s, a->variant == AMSGRAD ? 5 : 4);
-    return DH_OK;
-}
-
-static dh_status rmsprop_run(const dh_call *call)
-{
-    const dh_rmsprop_attr *a = call->attr;
-    dh__rule_step s = {.rate = (double)call->step->learning_rate * a->lr_scale,
-                       .decay = a->weight_decay,
-                       .beta1 = a->momentum,
-                       .beta2 = a->rho,
-                       .epsilon = a->epsilon};
-    bool momentum = a->momentum != 0;
-    dh__rule rule = a->centered ? momentum ? DH_RULE_RMSPROP_BOTH : DH_RULE_RMSPROP_CENTERED
-                    : momentum  ? DH_RULE_RMSPROP_MOMENTUM
-                                : DH_RULE_RMSPROP;
-    run_pass(call, rule, &s, call->in_count);
-    return DH_OK;
-}
-
-static dh_status ada_run(const dh_call *call)
-{
-    const dh_ada_attr *a = call->attr;
-    dh__rule_step s = {.rate = (double)call->step->learning_rate * a->lr_scale,
-                       .decay = a->weight_decay,
-                       .beta2 = a->rho,
-                       .epsilon = a->epsilon};
-    bool grad = call->op == &dh_op_adagrad_step;
-    run_pass(call, grad ? DH_RULE_ADAGRAD : DH_RULE_ADADELTA, &s, call->in_count);
-    return DH_OK;
-}
-
-static dh_status accumulate_run(const dh_call *call)
-{
-    dh__rule_step s = {0};
-    run_pass(call, DH_RULE_ACCUMULATE, &s, 2);
-    return DH_OK;
-}
-
-static dh_status running_run(const dh_call *call)
-{
-    dh__rule_step s = {.beta1 = ((const dh_norm_attr *)call->attr)->momentum};
-    run_pass(call, DH_RULE_RUNNING, &s, 2);
+    dh__rule_step step;
+    dh__rule rule = dh__rule_of(&step, call);
+    run_pass(call, rule, &step, call->in_count);
     return DH_OK;
 }
 
@@ -233,19 +150,14 @@ static dh_status clip_run(const dh_call *call)
     return DH_OK;
 }
 
-static const dh_impl sgd_pass = {.name = "pass", .run = sgd_run};
-static const dh_impl adam_pass = {.name = "pass", .run = adam_run};
-static const dh_impl rmsprop_pass = {.name = "pass", .run = rmsprop_run};
-static const dh_impl ada_pass = {.name = "pass", .run = ada_run};
-static const dh_impl accumulate_pass = {.name = "pass", .run = accumulate_run};
-static const dh_impl running_pass = {.name = "pass", .run = running_run};
+static const dh_impl rule_pass = {.name = "pass", .run = rule_run};
 static const dh_impl clip_fold = {.name = "fold", .scratch = clip_scratch, .run = clip_run};
 
-const dh_impl *const dh_cpu_sgd_step[] = {&sgd_pass, NULL};
-const dh_impl *const dh_cpu_adam_step[] = {&adam_pass, NULL};
-const dh_impl *const dh_cpu_rmsprop_step[] = {&rmsprop_pass, NULL};
-const dh_impl *const dh_cpu_adagrad_step[] = {&ada_pass, NULL};
-const dh_impl *const dh_cpu_adadelta_step[] = {&ada_pass, NULL};
-const dh_impl *const dh_cpu_accumulate[] = {&accumulate_pass, NULL};
-const dh_impl *const dh_cpu_running_update[] = {&running_pass, NULL};
+const dh_impl *const dh_cpu_sgd_step[] = {&rule_pass, NULL};
+const dh_impl *const dh_cpu_adam_step[] = {&rule_pass, NULL};
+const dh_impl *const dh_cpu_rmsprop_step[] = {&rule_pass, NULL};
+const dh_impl *const dh_cpu_adagrad_step[] = {&rule_pass, NULL};
+const dh_impl *const dh_cpu_adadelta_step[] = {&rule_pass, NULL};
+const dh_impl *const dh_cpu_accumulate[] = {&rule_pass, NULL};
+const dh_impl *const dh_cpu_running_update[] = {&rule_pass, NULL};
 const dh_impl *const dh_cpu_clip_norm[] = {&clip_fold, NULL};

@@ -5,36 +5,37 @@
 
 #include "cpu.h"
 #include "move.h"
+#include "mover.h"
 #include "shape.h"
 #include "team.h"
 
-/* --- ops whose result is a part of the first input: the op's own view says which --- */
-
-static dh_status run_part(const dh_call *call)
+static dh_status move(const dh_call *call, const dh_view *to, const dh_view *from)
 {
-    dh_view part = call->out[0];
-    dh_call asked = *call;
-    int64_t offset = 0;
-    part.data = NULL;
-    asked.out = &part;
-    if (!call->op->view(&asked, &offset))
-        return dh_fail(DH_EINTERNAL, "%s: the part has no strides", call->op->name);
-    part.data = call->in[0].data;
-    dh__view_shift(&part, offset);
-    dh__move(&call->out[0], &part);
+    DH_UNUSED(call);
+    dh__move(to, from);
     return DH_OK;
 }
 
-#define PART_OP(op)                                                     \
-    static const dh_impl op##_copy = {.name = "copy", .run = run_part}; \
-    const dh_impl *const dh_cpu_##op[] = {&op##_copy, NULL};
+static dh_status fill(const dh_call *call, const dh_view *to, double value)
+{
+    DH_UNUSED(call);
+    dh__fill(to, value);
+    return DH_OK;
+}
 
-PART_OP(permute)
-PART_OP(expand_like)
-PART_OP(slice)
-PART_OP(split_like)
-PART_OP(pad_dx)
-PART_OP(diag)
+static const dh__mover mover = {move, fill};
+
+DH_MOVES(dh_cpu, permute, part, mover, false)
+DH_MOVES(dh_cpu, expand_like, part, mover, false)
+DH_MOVES(dh_cpu, slice, part, mover, false)
+DH_MOVES(dh_cpu, split_like, part, mover, false)
+DH_MOVES(dh_cpu, pad_dx, part, mover, false)
+DH_MOVES(dh_cpu, diag, part, mover, false)
+DH_MOVES(dh_cpu, fill_like, fill_like, mover, false)
+DH_MOVES(dh_cpu, slice_dx, slice_dx, mover, false)
+DH_MOVES(dh_cpu, pad, pad, mover, false)
+DH_MOVES(dh_cpu, diag_embed, diag_embed, mover, false)
+DH_MOVES(dh_cpu, concat, concat, mover, true)
 
 /* --- reshape --- */
 
@@ -72,75 +73,6 @@ static dh_status run_reshape(const dh_call *call)
 static const dh_impl reshape_copy = {.name = "copy", .run = run_reshape};
 const dh_impl *const dh_cpu_reshape[] = {&reshape_copy, NULL};
 const dh_impl *const dh_cpu_reshape_like[] = {&reshape_copy, NULL};
-
-/* --- constants around and under parts --- */
-
-static dh_status run_fill_like(const dh_call *call)
-{
-    dh__fill(&call->out[0], ((const dh_fill_attr *)call->attr)->value);
-    return DH_OK;
-}
-
-static dh_status run_slice_dx(const dh_call *call)
-{
-    dh_view part;
-    int64_t offset;
-    DH_TRY(dh__slice_view(&part, &offset, &call->out[0], call->attr, "slice_dx"));
-    dh__view_shift(&part, offset);
-    if (dh__view_count(&part) < dh__view_count(&call->out[0])) dh__fill(&call->out[0], 0);
-    dh__move(&part, &call->in[0]);
-    return DH_OK;
-}
-
-static dh_status run_pad(const dh_call *call)
-{
-    const dh_pad_attr *attr = call->attr;
-    dh_view part;
-    int64_t offset;
-    dh__crop_view(&part, &offset, &call->out[0], &attr->pads);
-    dh__view_shift(&part, offset);
-    if (dh__view_count(&part) < dh__view_count(&call->out[0])) dh__fill(&call->out[0], attr->value);
-    dh__move(&part, &call->in[0]);
-    return DH_OK;
-}
-
-static dh_status run_diag_embed(const dh_call *call)
-{
-    dh_view part;
-    int64_t offset;
-    dh__diag_view(&part, &offset, &call->out[0], ((const dh_diag_attr *)call->attr)->k);
-    dh__view_shift(&part, offset);
-    dh__fill(&call->out[0], 0);
-    dh__move(&part, &call->in[0]);
-    return DH_OK;
-}
-
-static dh_status run_concat(const dh_call *call)
-{
-    const dh_view *y = &call->out[0];
-    int axis = ((const dh_axis_attr *)call->attr)->axis;
-    int64_t start = 0, offset;
-    if (axis < 0) axis += y->ndim;
-    for (int i = 0; i < call->in_count; i++) {
-        dh_view part;
-        dh__part_view(&part, &offset, y, axis, start, call->in[i].shape[axis]);
-        dh__view_shift(&part, offset);
-        dh__move(&part, &call->in[i]);
-        start += call->in[i].shape[axis];
-    }
-    return DH_OK;
-}
-
-static const dh_impl fill_like_any = {.name = "fill", .run = run_fill_like};
-const dh_impl *const dh_cpu_fill_like[] = {&fill_like_any, NULL};
-static const dh_impl slice_dx_copy = {.name = "copy", .run = run_slice_dx};
-const dh_impl *const dh_cpu_slice_dx[] = {&slice_dx_copy, NULL};
-static const dh_impl pad_copy = {.name = "copy", .run = run_pad};
-const dh_impl *const dh_cpu_pad[] = {&pad_copy, NULL};
-static const dh_impl diag_embed_copy = {.name = "copy", .run = run_diag_embed};
-const dh_impl *const dh_cpu_diag_embed[] = {&diag_embed_copy, NULL};
-static const dh_impl concat_copy = {.name = "copy", .run = run_concat, .channels_last = true};
-const dh_impl *const dh_cpu_concat[] = {&concat_copy, NULL};
 
 /* --- tile --- */
 
