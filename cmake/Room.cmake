@@ -1,18 +1,26 @@
 # SPDX-License-Identifier: MIT
 # A room is an OBJECT library whose include path is itself, the public headers and the rooms it may use:
-# a forbidden include is "No such file". Rooms that are not built yet are skipped.
+# a forbidden include is "No such file". Rooms that are not built yet are skipped. DEVICE: the room has a
+# driver, dh_driver_<room>, that the library knows. EXCLUDE: a pattern of its files that are left out.
 set_property(GLOBAL PROPERTY DH_ROOMS "")
 
 function(dh_room name)
-  cmake_parse_arguments(ROOM "" "" "MAY_USE" ${ARGN})
+  cmake_parse_arguments(ROOM "DEVICE" "EXCLUDE" "MAY_USE;GENERATED" ${ARGN})
   set(dir ${CMAKE_CURRENT_SOURCE_DIR}/${name})
   if(NOT IS_DIRECTORY ${dir})
     return()
   endif()
   file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.c ${dir}/cpu/*.c)
   file(GLOB kernels CONFIGURE_DEPENDS ${dir}/cpu/isa/*.c)
+  if(ROOM_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX ${ROOM_EXCLUDE})
+  endif()
+  list(APPEND sources ${ROOM_GENERATED})
   if(NOT sources)
     return()
+  endif()
+  if(ROOM_DEVICE)
+    set_property(GLOBAL APPEND PROPERTY DH_DEVICE_ROOMS ${name})
   endif()
   set(own ${dir})
   if(IS_DIRECTORY ${dir}/cpu)

@@ -21,6 +21,9 @@ void *dh__alloc(size_t size);                                  /* size 0 gives a
 void *dh__calloc(size_t count, size_t size);                   /* zeroed; the product is checked */
 void *dh__grow(void *block, size_t old_size, size_t new_size); /* keeps block when it fails */
 void dh__free(void *block);                                    /* NULL is fine */
+/* Zeroed, for what is found or made once in a process: never freed, and so neither counted nor of
+ * the allocator that a user may set. */
+void *dh__alloc_for_good(size_t size);
 /* Gives the system back the whole pages among these bytes, part of a block, whose content is not
  * needed any more; the block stays. */
 void dh__discard(void *data, size_t size);

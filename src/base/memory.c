@@ -118,6 +118,13 @@ void *dh__alloc(size_t size)
     return block;
 }
 
+void *dh__alloc_for_good(size_t size)
+{
+    if (must_fail()) return refuse(size, ", asked to fail by dh_alloc_fail_at");
+    void *block = default_alloc(size, BLOCK_ALIGNMENT, NULL);
+    return block ? memset(block, 0, size) : refuse(size, "");
+}
+
 void *dh__calloc(size_t count, size_t size)
 {
     size_t total;

@@ -16,23 +16,21 @@ ATTRS(smaller, 2, {2, 3})
 ATTRS(one, 2, {1, 1})
 ATTRS(volume, 3, {3, 2, 5})
 
-#define UP(ATTR, X, Y)                                          \
-    {                                                           \
+#define UP(ATTR, X, Y)                                            \
+    {                                                             \
         .op = "resize", .in_count = 1, .in = {S X}, .attr = &ATTR \
     }
-#define DX(ATTR, X, Y)                                                              \
-    {                                                                               \
+#define DX(ATTR, X, Y)                                                                  \
+    {                                                                                   \
         .op = "resize_dx", .in_count = 2, .in = {S Y, S X}, .attr = &ATTR, .no_grad = 2 \
     }
 #define EACH(M, name, X, Y)                                                         \
     M(name##_n0, X, Y), M(name##_n1, X, Y), M(name##_n2, X, Y), M(name##_l0, X, Y), \
         M(name##_l1, X, Y), M(name##_l2, X, Y)
-#define SHAPES(M)                                                                 \
-    EACH(M, line, (2, 3, 3), (2, 3, 7)), EACH(M, line, (1, 1, 1), (1, 1, 7)), \
-        EACH(M, larger, (2, 1, 3, 4), (2, 1, 6, 8)),                            \
-        EACH(M, larger, (1, 2, 4, 3), (1, 2, 6, 8)),                            \
-        EACH(M, smaller, (1, 2, 5, 7), (1, 2, 2, 3)),                           \
-        EACH(M, one, (2, 1, 3, 5), (2, 1, 1, 1)),                               \
+#define SHAPES(M)                                                                                 \
+    EACH(M, line, (2, 3, 3), (2, 3, 7)), EACH(M, line, (1, 1, 1), (1, 1, 7)),                     \
+        EACH(M, larger, (2, 1, 3, 4), (2, 1, 6, 8)), EACH(M, larger, (1, 2, 4, 3), (1, 2, 6, 8)), \
+        EACH(M, smaller, (1, 2, 5, 7), (1, 2, 2, 3)), EACH(M, one, (2, 1, 3, 5), (2, 1, 1, 1)),   \
         EACH(M, volume, (1, 2, 2, 3, 4), (1, 2, 3, 2, 5))
 
 const op_case case_resize[] = {SHAPES(UP),

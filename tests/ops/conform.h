@@ -5,6 +5,7 @@
 #define DH_TEST_CONFORM_H
 
 #include "case.h"
+#include "on_device.h"
 #include "part.h"
 #include "ref.h"
 #include "tensor_impl.h"
@@ -28,7 +29,9 @@ typedef enum layout {
     LAYOUT_COUNT
 } layout;
 
-/* An operand between two rows of sentinel bytes. */
+/* An operand between two rows of so many sentinel bytes. */
+#define OPERAND_GUARD 128
+
 typedef struct operand {
     dh_view view;
     unsigned char *block, *before; /* now, and as it was when it was placed */

@@ -7,7 +7,7 @@
 
 #include "conform.h"
 
-enum { GUARD = 128 };
+enum { GUARD = OPERAND_GUARD };
 
 const char *const layout_names[LAYOUT_COUNT] = {"packed", "reversed",  "step 2",   "negative",
                                                 "offset", "broadcast", "repeated", "channels last"};

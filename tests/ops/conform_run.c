@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Every implementation of the CPU against the reference, in every layout. */
+/* Every implementation of the device under test against the reference, in every layout. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static int count_outputs(const subject *s)
 
 const dh_impl *const *subject_impls(const subject *s)
 {
-    return dh__cpu()->impls(dh__cpu(), s->id);
+    return test_device()->impls(test_device(), s->id);
 }
 
 dh_call subject_call(const subject *s, const dh_view *in, dh_view *out)
@@ -38,6 +38,7 @@ dh_call subject_call(const subject *s, const dh_view *in, dh_view *out)
                      .in = in,
                      .out = out,
                      .step = &conform_step,
+                     .device = test_device(),
                      .stream = CONFORM_STREAM};
 }
 
@@ -193,7 +194,7 @@ static dh_status run_bands(const frame *f, const dh_impl *impl)
             int64_t end = row + f->band < y->shape[2] ? row + f->band : y->shape[2];
             dh__part part;
             dh__part_of(&part, &f->call, (dh__rows){n, n + 1}, (dh__rows){row, end});
-            status = impl->run(&part.call);
+            status = test_run(impl, &part.call, 0);
         }
     return status;
 }
@@ -205,7 +206,7 @@ bool frame_run(frame *f, const subject *s, const dh_impl *impl, int in_place, co
     int which;
     if (size) operand_place(&scratch, DH_U8, 1, &size, PACKED, NULL);
     f->call.scratch = size ? scratch.view.data : NULL;
-    dh_status status = f->band ? run_bands(f, impl) : impl->run(&f->call);
+    dh_status status = f->band ? run_bands(f, impl) : test_run(impl, &f->call, OPERAND_GUARD);
     mutant_apply(&f->call);
     const char *damage = size ? operand_damage(&scratch, true) : NULL;
     operand_free(&scratch);

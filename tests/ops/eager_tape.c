@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "eager_tape.h"
 
+#include "on_device.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,10 +41,11 @@ static bool emit_view(eager_tape *tape, dh_call *call, dh_value source, dh_tenso
 static dh_status run_kernel(eager_tape *tape, dh_call *call, int op)
 {
     const dh_impl *impl;
-    DH_TRY(dh__op_choose(&impl, dh__cpu(), op, call));
+    call->device = test_device();
+    DH_TRY(dh__op_choose(&impl, call->device, op, call));
     size_t size = impl->scratch ? impl->scratch(call) : 0;
     if (size && !(call->scratch = dh__alloc(size))) return DH_ENOMEM;
-    dh_status status = impl->run(call);
+    dh_status status = test_run(impl, call, 0);
     dh__free(call->scratch);
     if (!status && tape->ran) tape->ran(call);
     return status;

@@ -118,8 +118,8 @@ static void device(void **state)
     EXPECT(DH_EINVAL, "device_get: out is NULL", dh_device_get(NULL, "cpu"));
     EXPECT(DH_ENAME, "device_get: no device \"cpux\", did you mean \"cpu\"?",
            dh_device_get(&got, "cpux"));
-    EXPECT(DH_ENAME, "device_get: no device \"cuda:0\"; known: cpu", dh_device_get(&got, "cuda:0"));
-    EXPECT(DH_ENAME, "device_get: no device \"\"; known: cpu", dh_device_get(&got, ""));
+    EXPECT(DH_ENAME, "device_get: no device \"cuda:0\"; known: cpu, opencl", dh_device_get(&got, "cuda:0"));
+    EXPECT(DH_ENAME, "device_get: no device \"\"; known: cpu, opencl", dh_device_get(&got, ""));
     EXPECT(DH_ENAME, "device_get: no device \"cpu:\": behind ':' must be a number",
            dh_device_get(&got, "cpu:"));
     EXPECT(DH_ENAME, "device_get: no device \"cpu:-1\": behind ':' must be a number",

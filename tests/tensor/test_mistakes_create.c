@@ -97,7 +97,7 @@ static void argument_structs(void **state)
            dh_tensor_empty(&out, {2, 0, 3}));
     EXPECT(DH_EDTYPE, "tensor_empty: dtype is 99, must be one of " DTYPES,
            dh_tensor_empty(&out, {2, 3}, .dtype = (dh_dtype)99));
-    EXPECT(DH_ENAME, "tensor_empty: no device \"cuda\"; known: cpu",
+    EXPECT(DH_ENAME, "tensor_empty: no device \"cuda\"; known: cpu, opencl",
            dh_tensor_empty(&out, {2, 3}, .device = "cuda"));
     EXPECT(DH_ENAME, "tensor_empty: no device \"cup:0\", did you mean \"cpu\"?",
            dh_tensor_empty(&out, {2, 3}, .device = "cup:0"));

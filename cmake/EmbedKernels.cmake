@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+# cmake -DOUT=FILE -DTABLE=NAME -DKERNELS=DIR -DFORMULAS=DIR -P EmbedKernels.cmake: the sources KERNELS/*.cl as
+# a C table of texts, what they #include put in place. Files that others include are not in the table.
+file(GLOB files ${KERNELS}/*.cl)
+list(SORT files)
+set(arrays "")
+set(rows "")
+foreach(file ${files})
+  get_filename_component(name ${file} NAME_WE)
+  file(READ ${file} text)
+  while(text MATCHES "#include \"([^\"]+)\"")
+    set(included "${CMAKE_MATCH_0}")
+    set(from ${KERNELS}/${CMAKE_MATCH_1})
+    if(NOT EXISTS ${from})
+      set(from ${FORMULAS}/${CMAKE_MATCH_1})
+    endif()
+    file(READ ${from} part)
+    string(REPLACE "${included}" "${part}" text "${text}")
+  endwhile()
+  file(WRITE ${OUT}.text "${text}")
+  file(READ ${OUT}.text hex HEX)
+  string(REGEX REPLACE "(..)" "0x\\1," hex "${hex}")
+  string(REGEX REPLACE "(................................................................................)" "\\1\n" hex "${hex}")
+  string(APPEND arrays "static const char ${name}[] = {\n${hex}0};\n")
+  string(APPEND rows "    {\"${name}\", ${name}},\n")
+endforeach()
+file(REMOVE ${OUT}.text)
+file(WRITE ${OUT} "/* Made by EmbedKernels.cmake. */
+#include \"opencl.h\"
+${arrays}const dh__cl_source ${TABLE}[] = {\n${rows}    {0}};\n")
