@@ -21,10 +21,10 @@ foreach(file ${files})
   file(READ ${OUT}.text hex HEX)
   string(REGEX REPLACE "(..)" "0x\\1," hex "${hex}")
   string(REGEX REPLACE "(................................................................................)" "\\1\n" hex "${hex}")
-  string(APPEND arrays "static const char ${name}[] = {\n${hex}0};\n")
-  string(APPEND rows "    {\"${name}\", ${name}},\n")
+  string(APPEND arrays "static const char text_${name}[] = {\n${hex}0};\n")
+  string(APPEND rows "    {\"${name}\", text_${name}},\n")
 endforeach()
 file(REMOVE ${OUT}.text)
 file(WRITE ${OUT} "/* Made by EmbedKernels.cmake. */
 #include \"opencl.h\"
-${arrays}const dh__cl_source ${TABLE}[] = {\n${rows}    {0}};\n")
+${arrays}const dh__cl_source ${TABLE}[] = {\n${rows}    {NULL, NULL}};\n")

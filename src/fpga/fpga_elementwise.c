@@ -45,7 +45,7 @@ static dh_status clamp_integers(const dh_call *call, const dh_view *const *views
 {
     const dh_clamp_attr *attr = call->attr;
     dh_dtype x = views[1]->dtype;
-    dh__cl_launch l = dh__cl_begin(call, "elementwise", "clamp", "-DX=%s -DWHOLE%s",
+    dh__cl_launch l = dh__cl_begin(call, "elementwise", "clamp_whole", "-DX=%s -DWHOLE%s",
                                    dh_dtype_name(x), dh__cl_packed(2, views));
     dh__cl_view(&l, views[0]);
     dh__cl_view(&l, views[1]);
@@ -238,12 +238,12 @@ static bool narrows(dh_dtype x, dh_dtype y)
     return half && x != DH_F32 && dh_dtype_size(x) > 2;
 }
 
-static dh_status cast_run(const dh_call *call)
+dh_status dh__cl_cast(const dh_call *call, const dh_view *to, const dh_view *from)
 {
-    const dh_view *views[] = {&call->out[0], &call->in[0]};
-    dh_dtype x = views[1]->dtype, y = views[0]->dtype;
+    const dh_view *views[] = {to, from};
+    dh_dtype x = from->dtype, y = to->dtype;
     bool saturates = dh_dtype_is_float(x) && !dh_dtype_is_float(y) && y != DH_BOOL;
-    if (x == y) return dh__cl_move(call, views[0], views[1]);
+    if (x == y) return dh__cl_move(call, to, from);
     dh__cl_launch l =
         dh__cl_begin(call, "cast", "cast", "-DX=%s -DY=%s%s%s", dh_dtype_name(x), dh_dtype_name(y),
                      y == DH_BOOL    ? " -DTO_BOOL"
@@ -251,9 +251,14 @@ static dh_status cast_run(const dh_call *call)
                      : narrows(x, y) ? " -DNARROW"
                                      : "",
                      dh__cl_packed(2, views));
-    dh__cl_view(&l, views[0]);
-    dh__cl_view(&l, views[1]);
-    return dh__cl_each(&l, dh__view_count(views[0]));
+    dh__cl_view(&l, to);
+    dh__cl_view(&l, from);
+    return dh__cl_each(&l, dh__view_count(to));
+}
+
+static dh_status cast_run(const dh_call *call)
+{
+    return dh__cl_cast(call, &call->out[0], &call->in[0]);
 }
 
 static const dh_impl cast_impl = {.name = "elementwise", .refuse = dh__cl_refuse, .run = cast_run};

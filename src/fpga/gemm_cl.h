@@ -16,6 +16,7 @@ const char *dh__cl_gemm_options(char *buffer, size_t size, dh_dtype dtype);
 /* One side: element (line, k) of a matrix at its place in each of three views. */
 typedef struct dh__cl_side {
     dh_view batch, lines, depths; /* data and dtype: of lines */
+    int64_t first_depth;          /* k begins here */
     bool shared;                  /* all batches have one matrix */
 } dh__cl_side;
 
@@ -23,6 +24,7 @@ typedef struct dh__cl_side {
 typedef struct dh__cl_product {
     dh_dtype dtype;
     int64_t batches, rows, columns, depth;
+    int64_t first_column;       /* columns begin here */
     dh_view batch, row, column; /* where y's elements lie; data: of row */
     bool accumulate;            /* adds to what y holds */
     const void *scale;          /* packed factor and addend of each row, in the computing type */

@@ -77,7 +77,7 @@ typedef struct dh__cl_device {
     cl_ulong memory, most; /* bytes: of all, of the largest block */
     cl_uint units;
     size_t work_group; /* most work items of one */
-    bool f64;
+    bool f64, fma;     /* it has doubles; it multiplies and adds at once */
     /* once it is opened: */
     pthread_mutex_t lock; /* of all below, and of setting a kernel's arguments and queueing it */
     cl_context context;
@@ -159,8 +159,10 @@ dh_status dh__cl_each(dh__cl_launch *launch, int64_t count);
 /* "the device has no doubles" where a tensor of the call is f64 and it has none; else NULL. */
 const char *dh__cl_refuse(const dh_call *call);
 
-/* y = x, elements of views of one shape; y = value, rounded as a cast. (fpga_elementwise.c) */
+/* y = x, elements of views of one shape and dtype, or cast; y = value, rounded as a cast.
+ * (fpga_elementwise.c) */
 dh_status dh__cl_move(const dh_call *call, const dh_view *y, const dh_view *x);
+dh_status dh__cl_cast(const dh_call *call, const dh_view *y, const dh_view *x);
 dh_status dh__cl_fill(const dh_call *call, const dh_view *y, double value);
 const char *dh__cl_bits(dh_dtype dtype); /* an unsigned type of the elements' size */
 

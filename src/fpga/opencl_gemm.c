@@ -67,6 +67,7 @@ dh_status dh__cl_pack(const dh_call *call, const dh__cl_side *side, bool right, 
     dh__cl_line(&l, &side->lines);
     dh__cl_line(&l, &side->depths);
     dh__cl_int(&l, lines);
+    dh__cl_int(&l, side->first_depth);
     dh__cl_int(&l, depth);
     dh__cl_int(&l, panels);
     return dh__cl_each(&l, batches * panels * depth);
@@ -107,6 +108,7 @@ dh_status dh__cl_multiply(const dh_call *call, const dh__cl_product *p, const vo
     dh__cl_line(&l, &p->row);
     dh__cl_line(&l, &p->column);
     dh__cl_int(&l, p->rows);
+    dh__cl_int(&l, p->first_column);
     dh__cl_int(&l, p->columns);
     dh__cl_data(&l, p->scale, t.size);
     dh__cl_data(&l, bias ? bias->data : NULL, size);

@@ -48,7 +48,7 @@ static void limit_memory(dh__cl_device *d)
 static void add_device(const dh__cl_functions *cl, cl_platform_id platform, cl_device_id id)
 {
     dh__cl_device *d = &found[found_count];
-    cl_ulong f64 = 0;
+    cl_ulong f64 = 0, f32 = 0;
     cl_bool available = CL_FALSE;
     *d = (dh__cl_device){.cl = cl, .platform = platform, .id = id};
     ask(d, CL_DEVICE_AVAILABLE, &available, sizeof available);
@@ -59,7 +59,9 @@ static void add_device(const dh__cl_functions *cl, cl_platform_id platform, cl_d
     ask(d, CL_DEVICE_MAX_COMPUTE_UNITS, &d->units, sizeof d->units);
     ask(d, CL_DEVICE_MAX_WORK_GROUP_SIZE, &d->work_group, sizeof d->work_group);
     ask(d, CL_DEVICE_DOUBLE_FP_CONFIG, &f64, sizeof f64);
+    ask(d, CL_DEVICE_SINGLE_FP_CONFIG, &f32, sizeof f32);
     d->f64 = f64 != 0;
+    d->fma = (f32 & CL_FP_FMA) != 0;
     limit_memory(d);
     add_names(d);
     found_count++;

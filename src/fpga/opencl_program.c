@@ -177,8 +177,8 @@ dh_status dh__cl_kernel_get(cl_kernel *out, dh__cl_device *device, const char *s
     dh__format(key, sizeof key, "%s %s %s", source, name, options);
     while (k && strcmp(k->key, key)) k = k->next;
     if (!k) {
-        dh__format(all, sizeof all, "-cl-std=CL1.2 -DK_%s %s%s", name, options,
-                   device->f64 ? " -DDH_F64" : "");
+        dh__format(all, sizeof all, "-cl-std=CL1.2 -DK_%s %s%s%s", name, options,
+                   device->f64 ? " -DDH_F64" : "", device->fma ? " -DDH_FMA" : "");
         DH_TRY(make(&k, device, source, name, all, key));
         k->next = device->kernels;
         device->kernels = k;

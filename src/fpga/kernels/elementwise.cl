@@ -128,8 +128,8 @@ kernel void test(OUT(T_bool, y), IN(T, x), long count)
 }
 #endif
 
-#ifdef K_clamp
-kernel void clamp(OUT(T, y), IN(T, x), F low, F high, F low_value, F high_value, long count)
+#ifdef K_clamp_whole
+kernel void clamp_whole(OUT(T, y), IN(T, x), F low, F high, F low_value, F high_value, long count)
 {
     EACH(i)
     F v = LOAD(X, x, i);

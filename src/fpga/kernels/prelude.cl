@@ -104,7 +104,7 @@ static inline long line_at(const view *v, long i)
     return v->ndim ? offset + i * v->stride[0] : 0;
 }
 
-static inline long at(const view *v, long i)
+static inline long element_at(const view *v, long i)
 {
 #ifdef PACKED
     return i;
@@ -115,7 +115,7 @@ static inline long at(const view *v, long i)
 
 #define OUT(T, x)         global T *x, long x##0, view x##_v
 #define IN(T, x)          global const T *x, long x##0, view x##_v
-#define AT(x, i)          (x##0 + at(&x##_v, i))
+#define AT(x, i)          (x##0 + element_at(&x##_v, i))
 #define LOAD(D, x, i)     CAT(load_, D)(x, AT(x, i))
 #define STORE(D, x, i, e) CAT(store_, D)(x, AT(x, i), (CAT(C_, D))(e))
 
