@@ -5,11 +5,11 @@
 set -euo pipefail
 
 build_debian=(cmake ninja-build gcc libc6-dev pkg-config zlib1g-dev libyaml-dev libcurl4-openssl-dev
-              libopenblas0-openmp ca-certificates)
+              libopenblas0-openmp opencl-headers ca-certificates)
 test_debian=(libcmocka-dev g++ clang libomp-dev libclang-rt-dev doxygen gcc-aarch64-linux-gnu
-             libc6-dev-arm64-cross qemu-user python3)
+             libc6-dev-arm64-cross qemu-user pocl-opencl-icd ocl-icd-libopencl1 python3)
 bench_debian=(python3 python3-dev python3-venv g++)
-build_brew=(cmake ninja pkg-config libomp libyaml openblas)
+build_brew=(cmake ninja pkg-config libomp libyaml openblas opencl-headers)
 test_brew=(cmocka doxygen python)
 bench_brew=(python)
 
