@@ -2,18 +2,21 @@
 # SPDX-License-Identifier: MIT
 # Installs what is missing, builds, runs the tests.
 #   --preset NAME   another preset than release (dev, minimal, clang, ...)
+#   --device NAME   the tests of ops on another device: opencl
 #   --ci            all that CI runs: gcc and clang with -Werror, minimal, sanitizers, aarch64, the lines that
 #                   the tests run, then release
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 preset=release
+device=
 ci=no
 while [ $# -gt 0 ]; do
   case "$1" in
     --preset) preset=${2:?--preset needs a name}; shift 2 ;;
+    --device) device=${2:?--device needs a name}; shift 2 ;;
     --ci) ci=yes; shift ;;
-    *) echo "test.sh: unknown option \"$1\"; there are --preset NAME and --ci" >&2; exit 2 ;;
+    *) echo "test.sh: unknown option \"$1\"; there are --preset NAME, --device NAME and --ci" >&2; exit 2 ;;
   esac
 done
 
@@ -36,6 +39,13 @@ run() { # preset, then ctest's own options
   ctest --preset "$name" -j "$jobs" --timeout 1500 --no-tests=error "$@"
 }
 
+if [ -n "$device" ]; then
+  build "$preset"
+  export DH_TEST_DEVICE=$device
+  run "$preset" -R '^ops/(grad|views|inplace|ref_portable|bits_portable|ref|bits)$'
+  exit
+fi
+
 if [ "$ci" = no ]; then
   build "$preset"
   run "$preset"
@@ -56,4 +66,5 @@ run aarch64 -R '^(ops/(grad|coverage|attr)|fuzz/)'
 echo "== coverage"
 scripts/coverage.sh --report
 build release
+DH_TEST_DEVICE=opencl run release -R '^ops/grad$'
 run release

@@ -296,7 +296,7 @@ void mode_grad(const family *f, const op_case *c, int number)
     subject s;
     trial t;
     int id = dh__op_find(c->op);
-    if (id < 0 || !grad_applies(c, dh__ops[id])) return;
+    if (id < 0 || !grad_applies(c, dh__ops[id]) || test_device()->driver->lacks(id)) return;
     if (subject_begin(&s, f, c, number, DH_F64, "grad", DH_F64, DH_F32)) {
         dh_status status = trial_begin(&t, &s);
         unsigned all = mask_of(t.flows, s.out_count), need = mask_of(t.wanted, s.in_count);
