@@ -120,8 +120,8 @@ DH_API void *dh_tensor_data(const dh_tensor *tensor);
  * buffer, "" where there is none. */
 DH_API const char *dh_tensor_describe(const dh_tensor *tensor, char *buffer, size_t size);
 /* One element as f64 (64-bit integers are rounded). index has ndim numbers, negative ones count
- * from the end; NULL for a scalar. DH_EINVAL outside, DH_EDEVICE where the tensor is not in host
- * memory. */
+ * from the end; NULL for a scalar. DH_EINVAL outside. On another device than the CPU it waits for
+ * what is queued there: for more than some elements, dh_tensor_to_device or dh_tensor_assign. */
 DH_API DH_NODISCARD dh_status dh_tensor_get(double *out, const dh_tensor *tensor,
                                             const int64_t *index);
 /* The same element := value, cast to the tensor's dtype; the same errors. */
@@ -136,7 +136,7 @@ DH_API DH_NODISCARD dh_status dh_tensor_copy(dh_tensor **out, const dh_tensor *x
 /* A view where x is contiguous, else a copy. */
 DH_API DH_NODISCARD dh_status dh_tensor_contiguous(dh_tensor **out, const dh_tensor *x);
 /* Writes x, broadcast to dst's shape (else DH_ESHAPE) and cast to its dtype, into dst; overlap is
- * allowed. */
+ * allowed, and they may be on two devices. */
 DH_API DH_NODISCARD dh_status dh_tensor_assign(dh_tensor *dst, const dh_tensor *x);
 /* Every element of dst = value, rounded as a cast. */
 DH_API DH_NODISCARD dh_status dh_tensor_fill(dh_tensor *dst, double value);

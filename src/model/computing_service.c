@@ -103,7 +103,8 @@ static dh_status check_alone(const dh_model *model, const dh_device *to)
                "model \"%s\" is on \"%s\" and has %d session%s; free %s before it goes to \"%s\"",
                model->net.name, store->device->name, sessions, sessions == 1 ? "" : "s",
                sessions == 1 ? "it" : "them", to->name);
-    DH_REQUIRE(owners <= 1, DH_ESTATE,
+    bool empty = !store->weights && !store->states;
+    DH_REQUIRE(owners <= 1 || empty, DH_ESTATE,
                "model \"%s\" shares its parameters, on \"%s\", with %d other model%s, so it cannot "
                "go to \"%s\"",
                model->net.name, store->device->name, owners - 1, owners == 2 ? "" : "s", to->name);

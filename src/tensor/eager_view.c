@@ -42,17 +42,11 @@ static bool broadcasts(const dh_view *x, int ndim, const int64_t *shape)
     return fits;
 }
 
-dh_status dh_tensor_assign(dh_tensor *dst, const dh_tensor *x)
+/* x, broadcast and cast, into dst on the same device. */
+static dh_status assign(dh_tensor *dst, const dh_tensor *x)
 {
-    DH_NEED(dst, "tensor_assign", "dst");
-    DH_NEED(x, "tensor_assign", "x");
     const dh_tensor *in[2] = {x, dst};
     dh_tensor *wide = NULL, *cast = NULL;
-    char tx[DH_SHAPE_TEXT], td[DH_SHAPE_TEXT];
-    DH_REQUIRE(broadcasts(&x->view, dst->view.ndim, dst->view.shape), DH_ESHAPE,
-               "tensor_assign: x %s does not broadcast to dst %s",
-               dh__shape_text(tx, sizeof tx, x->view.ndim, x->view.shape),
-               dh__shape_text(td, sizeof td, dst->view.ndim, dst->view.shape));
     DH_TRY(dh__eager(DH_OP_EXPAND_LIKE, &(dh_reduce_attr){.keepdims = true}, 2, in, &wide));
     dh_status status = DH_OK;
     const dh_tensor *from = wide;
@@ -72,6 +66,25 @@ dh_status dh_tensor_assign(dh_tensor *dst, const dh_tensor *x)
     }
     dh_tensor_free(cast);
     dh_tensor_free(wide);
+    return status;
+}
+
+dh_status dh_tensor_assign(dh_tensor *dst, const dh_tensor *x)
+{
+    DH_NEED(dst, "tensor_assign", "dst");
+    DH_NEED(x, "tensor_assign", "x");
+    char tx[DH_SHAPE_TEXT], td[DH_SHAPE_TEXT];
+    DH_REQUIRE(broadcasts(&x->view, dst->view.ndim, dst->view.shape), DH_ESHAPE,
+               "tensor_assign: x %s does not broadcast to dst %s",
+               dh__shape_text(tx, sizeof tx, x->view.ndim, x->view.shape),
+               dh__shape_text(td, sizeof td, dst->view.ndim, dst->view.shape));
+    const dh_device *device = dst->storage->device;
+    if (x->storage->device == device) return assign(dst, x);
+    dh_tensor *there;
+    DH_TRY(dh__named(dh_tensor_to_device(&there, x, device->name), "tensor_to_device",
+                     "tensor_assign"));
+    dh_status status = assign(dst, there);
+    dh_tensor_free(there);
     return status;
 }
 

@@ -213,8 +213,6 @@ static dh_status locate(char **out, const dh_tensor *tensor, const int64_t *inde
 {
     DH_NEED(tensor, who, "tensor");
     DH_REQUIRE(index || !tensor->view.ndim, DH_EINVAL, "%s: index is NULL", who);
-    DH_REQUIRE(tensor->storage->device->host, DH_EDEVICE,
-               "%s: tensor is on \"%s\", not in host memory", who, tensor->storage->device->name);
     int64_t offset = 0;
     for (int i = 0; i < tensor->view.ndim; i++) {
         int64_t n = tensor->view.shape[i], k = index[i] < 0 ? index[i] + n : index[i];
@@ -229,16 +227,28 @@ static dh_status locate(char **out, const dh_tensor *tensor, const int64_t *inde
 dh_status dh_tensor_get(double *out, const dh_tensor *tensor, const int64_t *index)
 {
     char *address;
+    _Alignas(double) char element[sizeof(double)];
     DH_NEED(out, "tensor_get", "out");
     DH_TRY(locate(&address, tensor, index, "tensor_get"));
-    *out = dh__load(tensor->view.dtype, address);
+    dh_device *device = tensor->storage->device;
+    dh_dtype dtype = tensor->view.dtype;
+    if (!device->host) {
+        DH_TRY(dh__from("tensor_get",
+                        device->copy_out(device, element, address, dh_dtype_size(dtype))));
+        address = element;
+    }
+    *out = dh__load(dtype, address);
     return DH_OK;
 }
 
 dh_status dh_tensor_set(dh_tensor *tensor, const int64_t *index, double value)
 {
     char *address;
+    _Alignas(double) char element[sizeof(double)];
     DH_TRY(locate(&address, tensor, index, "tensor_set"));
-    dh__store(tensor->view.dtype, address, value);
-    return DH_OK;
+    dh_device *device = tensor->storage->device;
+    dh_dtype dtype = tensor->view.dtype;
+    dh__store(dtype, device->host ? address : element, value);
+    if (device->host) return DH_OK;
+    return dh__from("tensor_set", device->copy_in(device, address, element, dh_dtype_size(dtype)));
 }

@@ -163,6 +163,26 @@ static void who_holds_its_memory_keeps_it_there(void **state)
     dh_model_free(net);
 }
 
+/* Nothing lies anywhere before the first of them is built. */
+static void models_that_share_go_together(void **state)
+{
+    (void)state;
+    dh_model *a = dh_model_new("a"), *b = dh_model_new("b", .share = a);
+    dh_layer *x = dh_input(a, {WIDE}), *y = dh_input(b, {WIDE});
+    assert_ok(dh_build(a, dh_dense(x, 3, .name = "one"), .loss = "mse", .device = on("fake:1")));
+    y = dh_dense(y, 3, .name = "one");
+    assert_error(dh_build(b, y, .loss = "mse"), DH_ESTATE, "fake:1", "\"cpu\"");
+    assert_ok(dh_build(b, y, .loss = "mse", .device = on("fake:1")));
+    dh_tensor *in, *target;
+    make_blobs(&in, &target, ROWS, WIDE, 3, 5);
+    epoch(a, in, target);
+    epoch(b, in, target);
+    dh_model_free(b);
+    dh_model_free(a);
+    dh_tensor_free(in);
+    dh_tensor_free(target);
+}
+
 static void what_is_not_there_is_told(void **state)
 {
     (void)state;
@@ -371,6 +391,37 @@ static void files_hold_the_same(void **state)
 
 /* --- tensors --- */
 
+static void elements_are_read_and_written(void **state)
+{
+    (void)state;
+    dh_tensor *x, *there, *column;
+    double v;
+    assert_ok(dh_tensor_arange(&x, 0, 12, 1, DH_F32));
+    assert_ok(dh_tensor_to_device(&there, x, "fake:0"));
+    assert_ok(dh_tensor_set(there, (int64_t[]){-1}, 40));
+    assert_ok(dh_tensor_get(&v, there, (int64_t[]){11}));
+    assert_true(v == 40);
+    assert_error(dh_tensor_get(&v, there, (int64_t[]){12}), DH_EINVAL, "index[0] is 12");
+    assert_ok(dh_tensor_slice(&column, there, "1:12:5"));
+    assert_error(dh_tensor_assign(column, x), DH_ESHAPE, "[12]", "[3]");
+    dh_tensor *three, *back;
+    assert_ok(dh_tensor_from_data(&three, (const int32_t[]){-1, -2, -3}, DH_I32, 1,
+                                  (const int64_t[]){3}));
+    assert_ok(dh_tensor_assign(column, three)); /* from the CPU, cast, to every fifth */
+    assert_ok(dh_tensor_zeros(&back, {12}));
+    assert_ok(dh_tensor_assign(back, there));
+    const float want[] = {0, -1, 2, 3, 4, 5, -2, 7, 8, 9, 10, -3};
+    assert_memory_equal(dh_tensor_data(back), want, sizeof want);
+    fake.lost = true;
+    fake.fail_at = 0;
+    assert_error(dh_tensor_get(&v, there, (int64_t[]){0}), DH_EDEVICE, "tensor_get: ");
+    assert_error(dh_tensor_set(there, (int64_t[]){0}, 1), DH_EDEVICE, "tensor_set: ");
+    fake.fail_at = -1;
+    dh_tensor *made[] = {x, there, column, three, back};
+    for (size_t i = 0; i < DH_COUNT(made); i++) dh_tensor_free(made[i]);
+    assert_int_equal(fake.used, 0);
+}
+
 static void tensors_are_there_too(void **state)
 {
     (void)state;
@@ -402,6 +453,7 @@ int main(void)
         cmocka_unit_test_teardown(a_model_learns_the_same, clean),
         cmocka_unit_test_teardown(a_model_moves, clean),
         cmocka_unit_test_teardown(who_holds_its_memory_keeps_it_there, clean),
+        cmocka_unit_test_teardown(models_that_share_go_together, clean),
         cmocka_unit_test_teardown(what_is_not_there_is_told, clean),
         cmocka_unit_test_teardown(the_cpu_runs_what_the_device_lacks, clean),
         cmocka_unit_test_teardown(a_step_copies_the_batch_and_the_figures, clean),
@@ -409,6 +461,7 @@ int main(void)
         cmocka_unit_test_teardown(the_device_is_lost, clean),
         cmocka_unit_test_teardown(its_memory_is_too_small, clean),
         cmocka_unit_test_setup_teardown(files_hold_the_same, set_up, tear_down),
+        cmocka_unit_test_teardown(elements_are_read_and_written, clean),
         cmocka_unit_test_teardown(tensors_are_there_too, clean),
     };
     return cmocka_run_group_tests(tests, add_driver, NULL);
