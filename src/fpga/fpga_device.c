@@ -22,8 +22,6 @@ const char *dh__fpga_lacks(int op)
 {
     if (op < 0 || op >= DH_OP_COUNT || impls[op]) return NULL;
     switch (op) {
-    case DH_OP_SORT:
-    case DH_OP_TOPK: return "ordering is done on the CPU only";
     case DH_OP_INVERSE:
     case DH_OP_DET: return "matrices are decomposed on the CPU only";
     default: return "it has no kernel yet";

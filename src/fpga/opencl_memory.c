@@ -165,9 +165,11 @@ dh_status dh__cl_complaint(dh__cl_device *d)
                                             NULL, NULL);
     (void)pthread_mutex_unlock(&d->lock);
     if (error != CL_SUCCESS) return dh__cl_fail(d, "reading complaints", error);
-    DH_REQUIRE(!told.code, DH_EINVAL, "%s: index number %lld is %lld, must be in [%lld, %lld)",
-               dh_op_name(told.code - 1), (long long)told.place, (long long)told.value,
-               (long long)told.least, (long long)told.limit);
+    bool label = told.code - 1 == DH_OP_SOFTMAX_CROSS_ENTROPY;
+    DH_REQUIRE(!told.code, DH_EINVAL, "%s: %s %lld is %lld, must be in [%lld, %lld)",
+               dh_op_name(told.code - 1), label ? "label of row" : "index number",
+               (long long)told.place, (long long)told.value, (long long)told.least,
+               (long long)told.limit);
     return DH_OK;
 }
 
