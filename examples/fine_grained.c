@@ -18,21 +18,36 @@ static float rate_at(int64_t step, int64_t steps)
     return (float)(t < 0.1 ? highest * t / 0.1 : highest * (1 + cos(pi * (t - 0.1) / 0.9)) / 2);
 }
 
-/* Adds the squares of all gradients to *sum, or multiplies the gradients with factor: the tensor
- * lies on the model's own memory. */
+/* Adds the square of a gradient's length to *sum, on whatever device it lies. */
+static dh_status add_square(double *sum, const dh_tensor *gradient)
+{
+    dh_tensor *norm = NULL;
+    double length = 0;
+    dh_status status = dh_tensor_norm(&norm, gradient);
+    if (!status) status = dh_tensor_get(&length, norm, NULL);
+    dh_tensor_free(norm);
+    *sum += length * length;
+    return status;
+}
+
+/* The tensor lies on the model's own memory. */
+static dh_status scale(dh_tensor *gradient, double factor)
+{
+    dh_tensor *scaled = NULL;
+    dh_status status = dh_tensor_mul_scalar(&scaled, gradient, factor);
+    if (!status) status = dh_tensor_assign(gradient, scaled);
+    dh_tensor_free(scaled);
+    return status;
+}
+
+/* Adds the squares of all gradients to *sum, or multiplies the gradients with factor. */
 static dh_status each_gradient(dh_model *net, double *sum, double factor)
 {
     dh_status status = DH_OK;
     for (int i = 0; i < dh_model_parameter_count(net) && !status; i++) {
-        dh_tensor *gradient;
+        dh_tensor *gradient = NULL;
         status = dh_model_gradient(&gradient, net, dh_model_parameter_name(net, i));
-        if (status) break;
-        float *g = dh_tensor_data(gradient);
-        for (int64_t k = 0; k < dh_tensor_count(gradient); k++)
-            if (sum)
-                *sum += (double)g[k] * (double)g[k];
-            else
-                g[k] = (float)(g[k] * factor);
+        if (!status) status = sum ? add_square(sum, gradient) : scale(gradient, factor);
         dh_tensor_free(gradient);
     }
     return status;

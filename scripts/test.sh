@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Installs what is missing, builds, runs the tests.
 #   --preset NAME   another preset than release (dev, minimal, clang, ...)
-#   --device NAME   the tests of ops on another device: opencl
+#   --device NAME   all tests that can run on another device, there: opencl
 #   --ci            all that CI runs: gcc and clang with -Werror, minimal, sanitizers, aarch64, the lines that
 #                   the tests run, then release
 set -euo pipefail
@@ -42,7 +42,7 @@ run() { # preset, then ctest's own options
 if [ -n "$device" ]; then
   build "$preset"
   export DH_TEST_DEVICE=$device
-  run "$preset" -R '^ops/(grad|views|inplace|ref_portable|bits_portable|ref|bits)$'
+  run "$preset" -L device
   exit
 fi
 
@@ -66,5 +66,5 @@ run aarch64 -R '^(ops/(grad|coverage|attr)|fuzz/)'
 echo "== coverage"
 scripts/coverage.sh --report
 build release
-DH_TEST_DEVICE=opencl run release -R '^ops/grad$'
+DH_TEST_DEVICE=opencl run release -L device -LE slow
 run release

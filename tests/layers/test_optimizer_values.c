@@ -28,7 +28,7 @@ static dh_model *line(const dh_build_args *more, bool bias, dh_regularizer reg)
     args.model = net;
     args.output = y;
     args.loss_fn = identity_loss;
-    assert_ok((dh_build)(&args));
+    assert_ok(build_on_test_device(&args));
     return net;
 }
 

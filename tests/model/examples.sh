@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Runs the training examples as a user would. Arguments: the folder of the programs. Data: mnist and cifar10 of
-# $DH_SHARED/data where they are there, else the built-in digits. Checks the report's form, that the parameters have the same bits
-# for any number of threads and each memory level, and what is said about bad options.
+# $DH_SHARED/data where they are there, else the built-in digits. On $DH_TEST_DEVICE, where that is set. Checks the report's
+# form, that the parameters have the same bits for any number of threads and each memory level, and what is said about bad options.
 set -uo pipefail
 programs=$(cd "$1" && pwd)
 work=$(mktemp -d)
@@ -26,7 +26,9 @@ find_data cifar10
 cifar10=("${found[@]}")
 find_data mnist
 data=("${found[@]}")
-few=(--samples 1050 --batch-size 100 --epochs 1 --quiet)
+device=${DH_TEST_DEVICE:-cpu}
+on=(--device "$device")
+few=("${on[@]}" --samples 1050 --batch-size 100 --epochs 1 --quiet)
 
 # The report as one token a line, then its paths: epochs.0.loss, test.loss, ... with their values.
 flatten() {
@@ -53,7 +55,7 @@ check_report() { # example, threads, json, metric, epochs
   local flat=$work/$1.flat
   flatten "$3" >"$flat" || { say "$1: the report is no JSON: $(tail -1 "$flat")"; return; }
   expect "$flat" example "\"$1\""
-  expect "$flat" device '"cpu"'
+  expect "$flat" device "\"$device(:0)?\""
   expect "$flat" threads "$2"
   expect "$flat" seed 7
   expect "$flat" batch_size "$whole"
@@ -127,7 +129,7 @@ while read -r example metric epochs options; do
   [[ $example != cifar10* ]] || from=("${cifar10[@]}")
   for how in "--threads 2" "--threads 1 --memory low_mem"; do
     # shellcheck disable=SC2086
-    if ! "$programs/$example" "${from[@]}" --quiet --seed 7 $options $how --json "$work/report.json" >"$work/out" 2>"$work/err"; then
+    if ! "$programs/$example" "${from[@]}" "${on[@]}" --quiet --seed 7 $options $how --json "$work/report.json" >"$work/out" 2>"$work/err"; then
       say "$example $how: failed: $(cat "$work/err")"
       continue
     fi
@@ -156,7 +158,7 @@ for picture in mnist_autoencoder.png mnist_predict.png mnist_gan.png; do
 done
 
 # A run that stops after an epoch and one that goes on from its checkpoint end as one run.
-run=("$programs/mnist_mlp" "${data[@]}" --samples 300 --quiet --seed 7 --json report.json)
+run=("$programs/mnist_mlp" "${data[@]}" "${on[@]}" --samples 300 --quiet --seed 7 --json report.json)
 hash() { sed -n 's/.*"params_sha256": "\([0-9a-f]*\)".*/\1/p' report.json; }
 "${run[@]}" --epochs 2 >out 2>err || say "mnist_mlp: $(cat err)"
 first=$(hash)
@@ -186,7 +188,7 @@ refuse '"--checkpoint"' "$programs/mnist_train_batch" --checkpoint kept
 grep -q 'generated digits' "$work/err" || say "the fallback to generated digits is not said: $(cat "$work/err")"
 is_png "$work/c.png" || say "the curve is no PNG"
 grep -aq '"dense1/weight"' "$work/w.safetensors" || say "the weights name no dense1/weight"
-"$programs/cifar10_conv" --samples 20 --epochs 1 --quiet >"$work/out" 2>"$work/err" ||
+"$programs/cifar10_conv" "${on[@]}" --samples 20 --epochs 1 --quiet >"$work/out" 2>"$work/err" ||
   say "cifar10_conv on generated pictures: $(cat "$work/err")"
 grep -q 'generated pictures' "$work/err" || say "the fallback to generated pictures is not said: $(cat "$work/err")"
 # Files that are there but damaged are an error, not a reason to fall back.

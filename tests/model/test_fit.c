@@ -95,8 +95,8 @@ static void regression_reaches_the_optimum(void **state)
     assert_ok(dh_fit(net, x, y, .batch_size = 64, .epochs = 300, .quiet = true));
     assert_ok(dh_model_parameter(&w, net, "fit/weight"));
     assert_ok(dh_model_parameter(&b, net, "fit/bias"));
-    assert_near((double)*(float *)dh_tensor_data(w), 2, 1e-4);
-    assert_near((double)*(float *)dh_tensor_data(b), -1, 1e-4);
+    assert_near((double)at(w, 0), 2, 1e-4);
+    assert_near((double)at(b, 0), -1, 1e-4);
     dh_tensor_free(w);
     dh_tensor_free(b);
     dh_model_free(net);
@@ -203,7 +203,7 @@ static void nan_names_its_origin_and_spares_the_weights(void **state)
     assert_string_equal(before, after);
     ((float *)dh_tensor_data(x))[5] = 0;
     assert_ok(dh_model_parameter(&w, net, "second/weight"));
-    ((float *)dh_tensor_data(w))[0] = INFINITY;
+    set_at(w, 0, INFINITY);
     assert_error(dh_fit(net, x, y, .batch_size = 20, .quiet = true), DH_ENUMERIC, "second");
     dh_tensor_free(w);
     dh_model_free(net);
@@ -247,9 +247,7 @@ static void accumulated_batches_are_one_large_batch(void **state)
         dh_tensor_free(view);
         dh_model_free(net);
     }
-    for (int i = 0; i < 10; i++)
-        assert_near((double)((float *)dh_tensor_data(w[1]))[i],
-                    (double)((float *)dh_tensor_data(w[0]))[i], 1e-5);
+    for (int i = 0; i < 10; i++) assert_near((double)at(w[1], i), (double)at(w[0], i), 1e-5);
     for (int k = 0; k < 2; k++) dh_tensor_free(w[k]);
     dh_tensor_free(x);
     dh_tensor_free(y);

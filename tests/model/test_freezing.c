@@ -40,10 +40,9 @@ static double largest(const dh_model *net, const char *name)
     dh_tensor *g;
     double most = 0;
     assert_ok(dh_model_gradient(&g, net, name));
-    const float *values = dh_tensor_data(g);
     for (int64_t i = 0; i < dh_tensor_count(g); i++) {
-        assert_true(isfinite(values[i]));
-        most = fmax(most, fabs((double)values[i]));
+        assert_true(isfinite(at(g, i)));
+        most = fmax(most, fabs((double)at(g, i)));
     }
     dh_tensor_free(g);
     return most;
@@ -135,8 +134,7 @@ static void thawing_keeps_the_moments_of_others(void **state)
         for (int p = 0; p < 4; p++) {
             dh_tensor *w;
             assert_ok(dh_model_parameter(&w, f->net, names[p]));
-            for (int64_t i = 0; i < dh_tensor_count(w); i++)
-                was[p][i] = (double)((const float *)dh_tensor_data(w))[i];
+            for (int64_t i = 0; i < dh_tensor_count(w); i++) was[p][i] = (double)at(w, i);
             dh_tensor_free(w);
         }
         assert_ok(dh_train_batch(f->net, xs, ys, NULL));
@@ -146,9 +144,8 @@ static void thawing_keeps_the_moments_of_others(void **state)
             assert_ok(dh_model_gradient(&g, f->net, names[p]));
             bool trained = p >= 2 || step >= 3;
             for (int64_t i = 0; i < dh_tensor_count(w); i++) {
-                if (trained) v[p][i] = v[p][i] / 2 + (double)((const float *)dh_tensor_data(g))[i];
-                assert_near((double)((const float *)dh_tensor_data(w))[i],
-                            was[p][i] - (trained ? v[p][i] / 10 : 0), 1e-6);
+                if (trained) v[p][i] = v[p][i] / 2 + (double)at(g, i);
+                assert_near((double)at(w, i), was[p][i] - (trained ? v[p][i] / 10 : 0), 1e-6);
             }
             dh_tensor_free(w);
             dh_tensor_free(g);

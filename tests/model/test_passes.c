@@ -59,13 +59,13 @@ static void evaluations_leave_the_last_update(void **state)
     assert_ok(dh_source_new(&s, three_batches));
     assert_ok(dh_model_parameter(&first, f->net, "dense1/weight"));
     float before[8];
-    memcpy(before, dh_tensor_data(first), sizeof before);
+    read_floats(before, first);
     assert_ok(dh_fit(f->net, .source = s, .quiet = true));
     assert_ok(dh_model_sha256(want, f->net));
-    memcpy(dh_tensor_data(first), before, sizeof before);
+    write_floats(first, before);
     dh_tensor_free(first);
     assert_ok(dh_model_parameter(&first, f->net, "dense1/bias"));
-    memset(dh_tensor_data(first), 0, 2 * sizeof(float));
+    write_floats(first, (const float[2]){0});
     dh_tensor_free(first);
     assert_ok(
         dh_fit(f->net, .source = s, .quiet = true,

@@ -92,7 +92,7 @@ static void set(const dh_model *net, const char *name, const float *values, int6
     dh_tensor *t;
     assert_ok(dh_model_parameter(&t, net, name));
     assert_int_equal(dh_tensor_count(t), count);
-    memcpy(dh_tensor_data(t), values, (size_t)count * sizeof *values);
+    write_floats(t, values);
     dh_tensor_free(t);
 }
 
@@ -161,7 +161,7 @@ static void gradients(void **state)
         expect_text(&c, 0, 10, 8, 0, "batch_normalization1/beta");
         expect_text(&c, 1, 10, 8, 0, "last/weight");
         assert_ok(dh_model_gradient(&g, net, "last/weight"));
-        for (int i = 0; i < 3; i++) low = fmin(low, (double)((float *)dh_tensor_data(g))[i]);
+        for (int i = 0; i < 3; i++) low = fmin(low, (double)at(g, i));
         (void)snprintf(text, sizeof text, "%.4g", low);
         expect_text(&c, 1, 62, 140, 0x404040, text);
         dh_tensor_free(g);

@@ -18,9 +18,8 @@ static bool same_parameter(const dh_model *a, const dh_model *b, const char *nam
     dh_tensor *x, *y;
     assert_ok(dh_model_parameter(&x, a, name));
     assert_ok(dh_model_parameter(&y, b, name));
-    size_t size = (size_t)dh_tensor_count(x) * sizeof(float);
-    bool same = dh_tensor_count(x) == dh_tensor_count(y) &&
-                !memcmp(dh_tensor_data(x), dh_tensor_data(y), size);
+    bool same = dh_tensor_count(x) == dh_tensor_count(y);
+    for (int64_t i = 0; same && i < dh_tensor_count(x); i++) same = at(x, i) == at(y, i);
     dh_tensor_free(x);
     dh_tensor_free(y);
     return same;

@@ -345,7 +345,7 @@ static float first_of(const dh_model *net, const char *parameter)
 {
     dh_tensor *t;
     assert_ok(dh_model_parameter(&t, net, parameter));
-    float value = *(const float *)dh_tensor_data(t);
+    float value = at(t, 0);
     dh_tensor_free(t);
     return value;
 }
