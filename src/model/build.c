@@ -281,7 +281,7 @@ static void unbuild(dh_model *m)
 {
     dh__net_retire(&m->net);
     dh__stages_free(m);
-    dh__slots_clear(&m->slots);
+    dh__slots_clear(&m->first.slots);
     dh__pass_clear(&m->epoch);
     dh__pass_clear(&m->once);
     m->last = NULL;

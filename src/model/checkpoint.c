@@ -48,7 +48,7 @@ static dh_status add_slots(dh__tensor_list *list, const dh_model *m, const dh__s
 {
     for (int k = 0; k < dh__optimizer_slots(&m->optimizer); k++) {
         char prefix[32];
-        void *data = dh__slots_address(&m->slots, m->net.store, k, s->offset);
+        void *data = dh__slots_address(&m->first.slots, m->net.store, k, s->offset);
         if (!data) continue;
         dh__format(prefix, sizeof prefix, DH_CHECKPOINT_SLOT "%d/", k);
         DH_TRY(add_name(list, prefix, s->name));
@@ -56,7 +56,7 @@ static dh_status add_slots(dh__tensor_list *list, const dh_model *m, const dh__s
         memcpy(v.shape, s->shape, sizeof v.shape);
         dh__view_pack(&v);
         v.data = data;
-        DH_TRY(dh__tensor_on(&list->tensors[list->count - 1], m->slots.arena[k], &v));
+        DH_TRY(dh__tensor_on(&list->tensors[list->count - 1], m->first.slots.arena[k], &v));
     }
     return DH_OK;
 }

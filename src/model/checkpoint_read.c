@@ -305,7 +305,7 @@ static dh_status reserve_slots(dh_model *m, const saved *s)
         if (i >= 0) wanted[i] = !store->segments[i]->state;
     }
     dh_status status =
-        dh__slots_reserve(&m->slots, store, dh__optimizer_slots(&m->optimizer), wanted);
+        dh__slots_reserve(&m->first.slots, store, dh__optimizer_slots(&m->optimizer), wanted);
     dh__free(wanted);
     return status;
 }

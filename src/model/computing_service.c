@@ -117,24 +117,24 @@ dh_status dh__model_place(dh_model *model, const dh_cs *cs)
     dh__params *store = model->net.store;
     DH_TRY(check(cs));
     DH_TRY(find_device(&device, cs));
-    if (device != store->device || device != model->arena->device) {
+    if (device != store->device || device != model->first.arena->device) {
         dh__arena *arena;
         if (device != store->device) DH_TRY(check_alone(model, device));
         DH_TRY(dh__arena_new(&arena, device));
         dh__stages_free(model); /* they lie in the old memory */
         dh_status status =
-            device == store->device ? DH_OK : dh__params_move(store, &model->slots, device);
+            device == store->device ? DH_OK : dh__params_move(store, &model->first.slots, device);
         if (status) {
             dh__arena_free(arena);
             return status;
         }
-        dh__arena_free(model->arena);
-        model->arena = arena;
+        dh__arena_free(model->first.arena);
+        model->first.arena = arena;
         model->forward_training = false;
         model->peak.asked = false;
     }
-    if (model->arena->fallback != (cs->fallback != NULL)) dh__stages_free(model);
-    model->arena->fallback = cs->fallback != NULL;
+    if (model->first.arena->fallback != (cs->fallback != NULL)) dh__stages_free(model);
+    model->first.arena->fallback = cs->fallback != NULL;
     model->cs = *cs;
     model->cs.device = device->name;
     model->cs.memory_name = model->cs.fallback = NULL;
@@ -187,5 +187,5 @@ dh_status(dh_model_to_fpga)(const dh_model_to_args *args)
 
 const char *dh_model_device(const dh_model *model)
 {
-    return model ? model->arena->device->name : NULL;
+    return model ? model->first.arena->device->name : NULL;
 }

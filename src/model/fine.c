@@ -189,7 +189,7 @@ dh_status dh_backward(dh_model *model, const dh_tensor *const *y, dh_result *res
     DH_TRY(outside_fit(model, "backward"));
     DH_NEED(y, "backward", "y");
     DH_REQUIRE(model->current && model->forward_training &&
-                   model->arena->owner == model->current->plan,
+                   model->first.arena->owner == model->current->plan,
                DH_ESTATE, "backward: call forward with training = true first");
     int before = dh__enter(model);
     dh_status status = backward(model, y, result);
@@ -240,7 +240,7 @@ dh_status dh_layer_output(dh_tensor **out, const dh_layer *layer)
     DH_NEED(layer, "layer_output", "layer");
     const dh_model *model = (const dh_model *)(const void *)layer->net;
     const dh__stage *s = model->current;
-    DH_REQUIRE(s && model->arena->owner == s->plan, DH_ESTATE,
+    DH_REQUIRE(s && model->first.arena->owner == s->plan, DH_ESTATE,
                "layer_output: layer \"%s\": no forward has run", layer->name);
     dh_value value = DH_NO_VALUE;
     for (int o = 0; o < model->output_count; o++)

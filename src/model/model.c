@@ -22,8 +22,9 @@ dh_model *(dh_model_new)(const dh_model_args *args)
         status = dh__params_new(&store, dh__cpu());
     if (!status) status = dh__net_init(&model->net, a.name, store);
     if (!status) dh__params_own(store);
+    if (!status) model->first.store = store;
     dh__params_release(store);
-    if (!status) status = dh__arena_new(&model->arena, dh__cpu());
+    if (!status) status = dh__arena_new(&model->first.arena, dh__cpu());
     if (!status) return model;
     dh_model_free(model);
     return NULL;
@@ -50,8 +51,8 @@ void dh_model_free(dh_model *model)
     if (store && store->gradients_of == model)
         store->gradients_of = store; /* no model's: the next one may get this address */
     dh__stages_free(model);
-    dh__arena_free(model->arena);
-    dh__slots_clear(&model->slots);
+    dh__arena_free(model->first.arena);
+    dh__slots_clear(&model->first.slots);
     if (store) dh__params_disown(store);
     dh__model_release(model);
 }

@@ -40,6 +40,15 @@ typedef struct dh__stage {
     struct dh__stage *next;
 } dh__stage;
 
+/* Where a model's steps run: parameters, what its optimiser keeps beside them, the memory of steps
+ * and their plans. */
+typedef struct dh__replica {
+    dh__params *store;
+    dh__slots slots;
+    dh__arena *arena;
+    dh__stage *stages;
+} dh__replica;
+
 typedef struct dh__goal { /* the loss of one output */
     const char *name;     /* borrowed from the table of losses; NULL: none, or a user's */
     dh_layer *fn_target, *fn_result;
@@ -71,23 +80,21 @@ struct dh_model {
     atomic_int references;         /* its owner's, and one a session */
     bool built, building, fitting; /* building, fitting: inside dh_build, dh_fit */
     dh_cs cs;
-    dh__arena *arena;
+    dh__replica first; /* on the model's own store */
     int input_count, output_count, keep_count, metric_count;
     dh_layer *input[DH_MAX_IO], *output[DH_MAX_IO], *keep[DH_MAX_IO];
     dh__goal goal[DH_MAX_IO];
     dh__model_metric metric[DH_MAX_METRICS];
     dh_optimizer optimizer;
-    dh__slots slots;
     dh__clip clip;
     int accumulate;
     bool keep_gradients;
     uint64_t seed;
     bool *frozen; /* by segment of the store, for the first frozen_count */
     int frozen_count;
-    int64_t updates; /* of the optimiser */
-    uint64_t steps;  /* training steps: position of the randomness */
-    int64_t epochs;  /* trained: stream of the next permutation */
-    dh__stage *stages;
+    int64_t updates;    /* of the optimiser */
+    uint64_t steps;     /* training steps: position of the randomness */
+    int64_t epochs;     /* trained: stream of the next permutation */
     dh__stage *current; /* holds the last forward's values */
     bool have_gradients, forward_training, need_targets;
     bool profile;       /* of the steps to come */
@@ -131,11 +138,11 @@ bool dh__updates_early(const dh_model *model);
 /* The plan for a key, made if there is none; resized to rows. */
 dh_status dh__stage_get(dh__stage **out, dh_model *model, const dh__key *key, int64_t rows);
 void dh__stages_free(dh_model *model);
-/* The same from a shelf of one's own, whose plans lie over the arena; keep is never dropped from
- * it. Of the model and its store nothing is changed, but memory for training is made. */
-dh_status dh__stage_from(dh__stage **out, dh__stage **shelf, const dh__stage *keep, dh_model *model,
-                         dh__arena *arena, const dh__key *key, int64_t rows);
-void dh__shelf_clear(dh__stage **shelf);
+/* The same at another place; keep is never dropped there. Of the model nothing is changed, but
+ * memory for training is made. */
+dh_status dh__stage_from(dh__stage **out, dh_model *model, dh__replica *at, const dh__stage *keep,
+                         const dh__key *key, int64_t rows);
+void dh__shelf_clear(dh__stage **stages);
 /* Builds without caching; level instead of the model's. */
 dh_status dh__stage_new(dh__stage **out, dh_model *model, const dh__key *key, dh__memory level);
 void dh__stage_free(dh__stage *stage);

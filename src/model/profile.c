@@ -7,7 +7,7 @@ dh_status dh_model_profile(dh_model *model, bool on)
     DH_NEED(model, "model_profile", "model");
     model->profile = on;
     if (on) model->peak.asked = false;
-    for (dh__stage *s = model->stages; s && on; s = s->next) dh__plan_forget(s->plan);
+    for (dh__stage *s = model->first.stages; s && on; s = s->next) dh__plan_forget(s->plan);
     return DH_OK;
 }
 
@@ -53,15 +53,15 @@ static void finish(dh__profile *p, int count)
 dh_status dh__profile_take(dh__profile *out, const dh_model *model, const bool *listed)
 {
     dh__profile p = {0};
-    for (const dh__stage *s = model->stages; s; s = s->next)
+    for (const dh__stage *s = model->first.stages; s; s = s->next)
         p.training |= s->key.mode == DH_TRAIN && s->plan->runs;
-    for (const dh__stage *s = model->stages; s; s = s->next)
+    for (const dh__stage *s = model->first.stages; s; s = s->next)
         if ((s->key.mode == DH_TRAIN) == p.training) p.steps += s->plan->runs;
     if (p.steps) {
         int count = model->net.count + 2;
         p.rows = dh__calloc((size_t)count, sizeof *p.rows);
         if (!p.rows) return DH_ENOMEM;
-        for (const dh__stage *s = model->stages; s; s = s->next)
+        for (const dh__stage *s = model->first.stages; s; s = s->next)
             if ((s->key.mode == DH_TRAIN) == p.training && s->plan->runs)
                 add_calls(&p, model, s->plan, listed);
         finish(&p, count);

@@ -186,7 +186,7 @@ dh__profiled dh__profiled_model(const dh_model *model)
 {
     return (dh__profiled){.model = model,
                           .name = "model",
-                          .stages = model->stages,
+                          .stages = model->first.stages,
                           .peak = model->peak.flops,
                           .threads = dh_model_threads(model)};
 }

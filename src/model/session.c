@@ -9,10 +9,10 @@
 #include "team.h"
 
 struct dh_session {
-    dh_model *model;            /* counted: it lives as long as its last session */
-    dh__storage *weights;       /* held, so that the store stays where it is */
-    dh__arena *arena;           /* of all plans here */
-    dh__stage *shelf, *largest; /* largest: the plan for batch rows, which stays */
+    dh_model *model;      /* counted: it lives as long as its last session */
+    dh__storage *weights; /* held, so that the store stays where it is */
+    dh__replica place;    /* over the model's store */
+    dh__stage *largest;   /* the plan for batch rows, which stays */
     int64_t batch;
     int threads;
     dh__peak peak; /* with these threads */
@@ -22,7 +22,7 @@ static dh__profiled profiled(const dh_session *s)
 {
     return (dh__profiled){.model = s->model,
                           .name = "session of model",
-                          .stages = s->shelf,
+                          .stages = s->place.stages,
                           .peak = s->peak.flops,
                           .threads = s->threads};
 }
@@ -33,7 +33,7 @@ static dh_status stage_for(dh__stage **out, dh_session *s, int64_t rows)
     memset(&key, 0, sizeof key);
     key.mode = DH_PREDICT;
     key.rows = rows;
-    DH_TRY(dh__stage_from(out, &s->shelf, s->largest, s->model, s->arena, &key, rows));
+    DH_TRY(dh__stage_from(out, s->model, &s->place, s->largest, &key, rows));
     (*out)->plan->profile = s->model->profile;
     return DH_OK;
 }
@@ -42,6 +42,7 @@ static void hold(dh_session *s, dh_model *model)
 {
     atomic_fetch_add(&model->references, 1);
     s->model = model;
+    s->place.store = model->net.store;
     s->weights = model->net.store->weights;
     pthread_mutex_lock(&model->net.store->derived_lock);
     dh__storage_retain(s->weights);
@@ -74,7 +75,7 @@ dh_status(dh_session_new)(const dh_session_args *args)
     s->batch = a.batch_size ? a.batch_size : 256;
     s->threads = a.threads ? a.threads : 1;
     hold(s, a.model);
-    dh_status status = dh__arena_new(&s->arena, a.model->arena->device);
+    dh_status status = dh__arena_new(&s->place.arena, a.model->first.arena->device);
     if (!status) status = make_plan(s);
     if (status) {
         dh_session_free(s);
@@ -89,8 +90,8 @@ void dh_session_free(dh_session *session)
     if (!session) return;
     const dh__profiled of = profiled(session);
     dh__profile_tell(&of);
-    dh__shelf_clear(&session->shelf);
-    dh__arena_free(session->arena);
+    dh__shelf_clear(&session->place.stages);
+    dh__arena_free(session->place.arena);
     pthread_mutex_lock(&session->model->net.store->derived_lock);
     atomic_fetch_sub(&session->model->net.store->readers, 1);
     dh__storage_release(session->weights);
@@ -148,7 +149,7 @@ static void predict_all(void *context)
 {
     prediction *p = context;
     dh_session *s = p->session;
-    if (s->model->profile) dh__peak_ask(&s->peak, s->arena->device);
+    if (s->model->profile) dh__peak_ask(&s->peak, s->place.arena->device);
     for (int64_t i = 0; i < p->data->count && !p->status; i += s->batch) {
         dh__stage *stage;
         int64_t left = p->data->count - i;

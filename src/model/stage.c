@@ -298,19 +298,19 @@ static void no_values(dh__stage *s)
     s->sample_weight = s->class_weight = s->loss = DH_NO_VALUE;
 }
 
-static dh_status new_stage(dh__stage **out, dh_model *model, dh__arena *arena, const dh__key *key,
-                           dh__memory level)
+static dh_status new_stage(dh__stage **out, dh_model *model, const dh__replica *at,
+                           const dh__key *key, dh__memory level)
 {
     making m = {.model = model};
     size_t layers = (size_t)model->net.count + 1;
     m.stage = dh__calloc(1, sizeof *m.stage);
     m.values = dh__alloc(layers * sizeof *m.values);
     m.wanted = dh__calloc(layers, sizeof *m.wanted);
-    m.train = dh__calloc((size_t)model->net.store->count + 1, sizeof *m.train);
+    m.train = dh__calloc((size_t)at->store->count + 1, sizeof *m.train);
     dh_status status = m.stage && m.values && m.wanted && m.train ? DH_OK : DH_ENOMEM;
-    if (!status) status = dh__graph_new(&m.graph, model->net.store);
+    if (!status) status = dh__graph_new(&m.graph, at->store);
     if (!status) {
-        m.graph->slots = &model->slots;
+        m.graph->slots = &at->slots;
         m.stage->key = *key;
         no_values(m.stage);
         for (size_t i = 0; i < layers; i++) m.values[i] = DH_NO_VALUE;
@@ -318,7 +318,7 @@ static dh_status new_stage(dh__stage **out, dh_model *model, dh__arena *arena, c
         if (status)
             dh__graph_free(m.graph);
         else
-            status = dh__plan_new(&m.stage->plan, m.graph, arena, level);
+            status = dh__plan_new(&m.stage->plan, m.graph, at->arena, level);
     }
     dh__free(m.values);
     dh__free(m.wanted);
@@ -332,7 +332,7 @@ static dh_status new_stage(dh__stage **out, dh_model *model, dh__arena *arena, c
 
 dh_status dh__stage_new(dh__stage **out, dh_model *model, const dh__key *key, dh__memory level)
 {
-    return new_stage(out, model, model->arena, key, level);
+    return new_stage(out, model, &model->first, key, level);
 }
 
 void dh__stage_free(dh__stage *stage)
@@ -342,18 +342,18 @@ void dh__stage_free(dh__stage *stage)
     dh__free(stage);
 }
 
-void dh__shelf_clear(dh__stage **shelf)
+void dh__shelf_clear(dh__stage **stages)
 {
-    while (*shelf) {
-        dh__stage *s = *shelf;
-        *shelf = s->next;
+    while (*stages) {
+        dh__stage *s = *stages;
+        *stages = s->next;
         dh__stage_free(s);
     }
 }
 
 void dh__stages_free(dh_model *model)
 {
-    dh__shelf_clear(&model->stages);
+    dh__shelf_clear(&model->first.stages);
     model->current = NULL;
 }
 
@@ -368,10 +368,10 @@ static bool serves(const dh__stage *s, const dh__key *key, int64_t rows)
 }
 
 /* A schedule of freezing or of rates per layer makes a plan for each of its states. */
-static void drop_oldest(dh__stage **shelf, const dh__stage *keep)
+static void drop_oldest(dh__stage **stages, const dh__stage *keep)
 {
     int count = 0;
-    dh__stage **at = shelf;
+    dh__stage **at = stages;
     for (; *at; at = &(*at)->next) {
         if (++count <= MOST_STAGES || *at == keep) continue;
         dh__stage *old = *at;
@@ -381,22 +381,22 @@ static void drop_oldest(dh__stage **shelf, const dh__stage *keep)
     }
 }
 
-static dh_status make_training_memory(dh_model *model, bool gradients)
+static dh_status make_training_memory(const dh_model *model, dh__replica *at, bool gradients)
 {
     bool *trained;
-    if (gradients) DH_TRY(dh__params_train(model->net.store));
+    if (gradients) DH_TRY(dh__params_train(at->store));
     DH_TRY(dh__model_trained(&trained, model));
-    dh_status status = dh__slots_reserve(&model->slots, model->net.store,
-                                         dh__optimizer_slots(&model->optimizer), trained);
+    dh_status status =
+        dh__slots_reserve(&at->slots, at->store, dh__optimizer_slots(&model->optimizer), trained);
     dh__free(trained);
     return status;
 }
 
-dh_status dh__stage_from(dh__stage **out, dh__stage **shelf, const dh__stage *keep, dh_model *model,
-                         dh__arena *arena, const dh__key *key, int64_t rows)
+dh_status dh__stage_from(dh__stage **out, dh_model *model, dh__replica *at, const dh__stage *keep,
+                         const dh__key *key, int64_t rows)
 {
     dh__key made = *key;
-    for (dh__stage *s = *shelf; s; s = s->next) {
+    for (dh__stage *s = at->stages; s; s = s->next) {
         if (!serves(s, key, rows)) continue;
         if (dh__plan_resize(s->plan, rows)) { /* then a plan at this size is wanted */
             dh_error_clear();
@@ -408,26 +408,26 @@ dh_status dh__stage_from(dh__stage **out, dh__stage **shelf, const dh__stage *ke
     }
     dh__stage *s;
     dh__memory level = (dh__memory)model->cs.memory;
-    if (key->mode == DH_TRAIN) DH_TRY(make_training_memory(model, !key->early));
-    DH_TRY(new_stage(&s, model, arena, &made, level));
+    if (key->mode == DH_TRAIN) DH_TRY(make_training_memory(model, at, !key->early));
+    DH_TRY(new_stage(&s, model, at, &made, level));
     if (dh__plan_resize(s->plan, rows)) { /* an op that cannot shrink */
         dh__stage_free(s);
         dh_error_clear();
         made.rows = rows;
-        DH_TRY(new_stage(&s, model, arena, &made, level));
+        DH_TRY(new_stage(&s, model, at, &made, level));
     }
     s->exact = made.rows != key->rows;
-    s->next = *shelf;
-    *shelf = s;
-    drop_oldest(shelf, keep);
+    s->next = at->stages;
+    at->stages = s;
+    drop_oldest(&at->stages, keep);
     *out = s;
     return DH_OK;
 }
 
 dh_status dh__stage_get(dh__stage **out, dh_model *model, const dh__key *key, int64_t rows)
 {
-    DH_TRY(dh__stage_from(out, &model->stages, model->current, model, model->arena, key, rows));
+    DH_TRY(dh__stage_from(out, model, &model->first, model->current, key, rows));
     (*out)->plan->profile = model->profile;
-    if (model->profile) dh__peak_ask(&model->peak, model->arena->device);
+    if (model->profile) dh__peak_ask(&model->peak, model->first.arena->device);
     return DH_OK;
 }

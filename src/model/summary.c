@@ -73,7 +73,7 @@ static dh_status count_slots(size_t *bytes, const dh_model *model)
 {
     bool *trained;
     DH_TRY(dh__model_trained(&trained, model));
-    int64_t elements = dh__slots_elements(&model->slots, model->net.store, trained);
+    int64_t elements = dh__slots_elements(&model->first.slots, model->net.store, trained);
     dh__free(trained);
     *bytes = (size_t)elements * sizeof(float) * (size_t)dh__optimizer_slots(&model->optimizer);
     return DH_OK;

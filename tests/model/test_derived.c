@@ -99,7 +99,7 @@ static void test_normalised(void **state)
     h = dh_dense(dh_global_average_pool(dh_relu(dh_batch_normalization(h))), 3);
     assert_ok(dh_build(net, h, .loss = "mse", .optimizer = dh_sgd(0.5f), .seed = 3));
     check(now, net, x);
-    for (const dh__stage *s = net->stages; s; s = s->next)
+    for (const dh__stage *s = net->first.stages; s; s = s->next)
         for (int i = 0; i < s->plan->graph->node_count; i++)
             assert_string_not_equal(s->plan->calls[i].call.op->name, "batch_norm");
     /* running statistics change before the parameters do */

@@ -100,7 +100,7 @@ static void frozen_layers_have_no_moments(void **state)
 {
     fixture *f = *state;
     dh_layer *first = dh_model_layer(f->net, "first");
-    const dh__slots *slots = &f->net->slots;
+    const dh__slots *slots = &f->net->first.slots;
     const int padded[] = {16, 16, 16, 16}; /* 3 x 5, 5; 5, 1 */
     size_t last = (size_t)(padded[2] + padded[3]) * sizeof(float), all = 2 * last;
     assert_int_equal(optimizer_bytes(f->net), all);

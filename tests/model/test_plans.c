@@ -12,7 +12,7 @@ static dh_tensor *random_rows(int64_t rows)
 static int count_plans(const dh_model *net)
 {
     int count = 0;
-    for (const dh__stage *s = net->stages; s; s = s->next) count++;
+    for (const dh__stage *s = net->first.stages; s; s = s->next) count++;
     return count;
 }
 

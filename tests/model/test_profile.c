@@ -106,7 +106,7 @@ static void without_it_there_are_no_times(void **state)
     assert_false(has_times(net));
     fit(net, 1);
     assert_false(has_times(net));
-    for (const dh__stage *s = net->stages; s; s = s->next) { /* and no clock was read */
+    for (const dh__stage *s = net->first.stages; s; s = s->next) { /* and no clock was read */
         assert_int_equal(s->plan->runs, 0);
         for (int i = 0; i < s->plan->graph->node_count; i++)
             assert_true(s->plan->calls[i].spent.seconds == 0);

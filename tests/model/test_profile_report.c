@@ -187,7 +187,7 @@ static void a_trace_is_a_timeline(void **state)
     fit(net, 1);
     assert_ok(dh_profile_trace(net, path));
     int calls = 0;
-    for (const dh__stage *s = net->stages; s; s = s->next)
+    for (const dh__stage *s = net->first.stages; s; s = s->next)
         for (int i = 0; i < s->plan->graph->node_count && s->plan->runs; i++)
             calls += s->plan->calls[i].impl != NULL;
     assert_true(calls > 8);
