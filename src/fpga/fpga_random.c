@@ -7,8 +7,7 @@
 static dh__cl_launch begin(const dh_call *call, const char *kernel)
 {
     const dh_view *views[] = {&call->out[0], &call->in[0]};
-    uint64_t stream = call->stream + (call->step->position >> 24);
-    uint64_t first = call->step->position << 40;
+    uint64_t stream, first = dh__random_first(call, &stream);
     dh__cl_launch l = dh__cl_begin(call, "random", kernel, "-DX=%s%s",
                                    dh_dtype_name(call->in[0].dtype), dh__cl_packed(2, views));
     dh__cl_view(&l, views[0]);
@@ -20,9 +19,11 @@ static dh__cl_launch begin(const dh_call *call, const char *kernel)
     return l;
 }
 
+/* Of four words, the first and the last in part. */
 static int64_t blocks_of(const dh_call *call)
 {
-    return (dh__view_count(&call->in[0]) + 3) / 4;
+    uint64_t stream, first = dh__random_first(call, &stream);
+    return (dh__view_count(&call->in[0]) + (int64_t)(first % 4) + 3) / 4;
 }
 
 static dh_status dropout_run(const dh_call *call)

@@ -85,4 +85,13 @@ float dh__f16_to_f32(uint16_t x);
 
 dh_device *dh__cpu(void);
 
+/* Where in which stream a random op finds the word of its first element (dh_step). */
+static inline uint64_t dh__random_first(const dh_call *call, uint64_t *stream)
+{
+    const dh_view *x = &call->in[0];
+    int64_t row = x->ndim && x->shape[0] ? dh__view_count(x) / x->shape[0] : 0;
+    *stream = call->stream + (call->step->position >> 24);
+    return (call->step->position << 40) + (uint64_t)(row * call->step->row);
+}
+
 #endif

@@ -6,7 +6,8 @@
 
 #include "conform.h"
 
-const dh_step conform_step = {.seed = 1234, .position = 3, .update = 2, .learning_rate = 0.1f};
+const dh_step conform_step = {
+    .seed = 1234, .position = 3, .row = 5, .update = 2, .learning_rate = 0.1f};
 
 /* --- subjects --- */
 

@@ -134,6 +134,13 @@ static uint32_t philox_word(uint64_t seed, uint64_t stream, uint64_t position)
     return c[position % 4];
 }
 
+/* The number of element i in the whole batch. */
+static uint64_t in_batch(const ref_call *c, int64_t i)
+{
+    int64_t rows = c->in[0].ndim ? c->in[0].shape[0] : 0;
+    return (uint64_t)(i + (rows ? c->step->row * (c->in[0].count / rows) : 0));
+}
+
 /* Box and Muller 1958: elements 2 k and 2 k + 1 are one pair. */
 static void run_noise(const ref_call *c)
 {
@@ -141,11 +148,11 @@ static void run_noise(const ref_call *c)
     ref_new(&c->out[0], c->in[0].ndim, c->in[0].shape);
     for (int64_t i = 0; i < c->in[0].count; i++) {
         uint64_t p = c->step->position, stream = c->stream + p / (1 << 24);
-        uint64_t pair = p % (1 << 24) * (1ull << 40) + (uint64_t)i / 2 * 2;
+        uint64_t e = in_batch(c, i), pair = p % (1 << 24) * (1ull << 40) + e / 2 * 2;
         double u0 = (double)(philox_word(c->step->seed, stream, pair) >> 8) / 16777216.0;
         double u1 = (double)(philox_word(c->step->seed, stream, pair + 1) >> 8) / 16777216.0;
         double r = sqrt(-2 * log(1 - u0)), t = 2 * acos(-1) * u1;
-        c->out[0].data[i] = c->in[0].data[i] + stddev * r * (i % 2 ? sin(t) : cos(t));
+        c->out[0].data[i] = c->in[0].data[i] + stddev * r * (e % 2 ? sin(t) : cos(t));
     }
 }
 
@@ -154,7 +161,7 @@ static void run_dropout(const ref_call *c)
     double rate = ((const dh_dropout_attr *)c->attr)->rate;
     ref_new(&c->out[0], c->in[0].ndim, c->in[0].shape);
     for (int64_t i = 0; i < c->in[0].count; i++) {
-        uint64_t p = c->step->position, position = p % (1 << 24) * (1ull << 40) + (uint64_t)i;
+        uint64_t p = c->step->position, position = p % (1 << 24) * (1ull << 40) + in_batch(c, i);
         uint64_t stream = c->stream + p / (1 << 24);
         double u = (double)(philox_word(c->step->seed, stream, position) >> 8) / 16777216.0;
         c->out[0].data[i] = u >= rate ? c->in[0].data[i] / (1 - rate) : 0;

@@ -27,8 +27,9 @@ typedef struct dh_view {
 typedef struct dh_step {
     uint64_t seed;     /* of the run's randomness */
     uint64_t position; /* training steps done since the seed was set: p. Random ops draw element i
-                          at position (p mod 2^24) * 2^40 + i of the stream with number stream +
-                          p / 2^24, so that no two steps share a word */
+                          of the batch at position (p mod 2^24) * 2^40 + i of the stream with number
+                          stream + p / 2^24, so that no two steps share a word */
+    int64_t row;       /* of the batch, that comes first: where a part of it is computed */
     int64_t update;    /* optimiser updates so far, this one included: 1 for the first */
     float learning_rate;
 } dh_step;

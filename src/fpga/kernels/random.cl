@@ -25,8 +25,11 @@ kernel void dropout(OUT(T, y), IN(T, x), long n, ulong seed, ulong stream, ulong
     EACH(b)
     uint4 c = philox(seed, stream, first / 4 + b);
     uint words[4] = {c.x, c.y, c.z, c.w};
-    for (long k = 0; k < 4 && 4 * b + k < n; k++)
-        STORE(X, y, 4 * b + k, words[k] >> 8 >= threshold ? LOAD(X, x, 4 * b + k) * scale : 0);
+    for (long k = 0; k < 4; k++) {
+        long e = 4 * b + k - (long)(first % 4);
+        if (e >= 0 && e < n)
+            STORE(X, y, e, words[k] >> 8 >= threshold ? LOAD(X, x, e) * scale : 0);
+    }
 }
 #endif
 
@@ -38,10 +41,12 @@ kernel void noise(OUT(T, y), IN(T, x), long n, ulong seed, ulong stream, ulong f
     uint4 c = philox(seed, stream, first / 4 + b);
     uint words[4] = {c.x, c.y, c.z, c.w};
     const A unit = (A)(1.0f / 16777216.0f), turn = (A)6.283185307179586;
-    for (long k = 0; k < 4 && 4 * b + k < n; k++) {
+    for (long k = 0; k < 4; k++) {
+        long e = 4 * b + k - (long)(first % 4);
+        if (e < 0 || e >= n) continue;
         A u0 = (A)(words[k & 2] >> 8) * unit, t = turn * ((A)(words[k | 1] >> 8) * unit);
         A z = sqrt(-2 * log(1 - u0)) * (k & 1 ? sin(t) : cos(t));
-        STORE(X, y, 4 * b + k, (A)LOAD(X, x, 4 * b + k) + stddev * z);
+        STORE(X, y, e, (A)LOAD(X, x, e) + stddev * z);
     }
 }
 #endif

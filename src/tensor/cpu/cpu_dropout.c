@@ -22,9 +22,10 @@ typedef struct drop {
 static drop drop_of(const dh_call *call)
 {
     double rate = ((const dh_dropout_attr *)call->attr)->rate;
+    uint64_t stream, first = dh__random_first(call, &stream);
     return (drop){.call = call,
-                  .stream = call->stream + (call->step->position >> 24),
-                  .first = call->step->position << 40,
+                  .stream = stream,
+                  .first = first,
                   .threshold = (uint32_t)ceil(rate * 16777216.0),
                   .scale = rate < 1 ? (float)(1 / (1 - rate)) : 0,
                   .count = dh__view_count(&call->in[0])};
@@ -50,6 +51,13 @@ static void packed_tasks(void *context, int64_t begin, int64_t end)
     const drop *d = context;
     const float *x = d->call->in[0].data;
     float *y = d->call->out[0].data;
+    uint32_t words[4];
+    int64_t odd =
+        -(int64_t)(d->first + (uint64_t)begin) & 3; /* until a block of the stream begins */
+    if (odd > end - begin) odd = end - begin;
+    dh__random_words(d->call->step->seed, d->stream, d->first + (uint64_t)begin, words, odd);
+    for (int64_t k = 0; k < odd; k++, begin++)
+        y[begin] = words[k] >> 8 >= d->threshold ? x[begin] * d->scale : 0;
     dropout_table()->run(y + begin, x + begin, end - begin, d->call->step->seed, d->stream,
                          d->first + (uint64_t)begin, d->threshold, d->scale);
 }

@@ -13,7 +13,7 @@ static void add_noise(void *context, int64_t begin, int64_t end)
     const dh_step *step = call->step;
     const dh_view *x = &call->in[0], *y = &call->out[0];
     double stddev = ((const dh_noise_attr *)call->attr)->stddev, z[BLOCK];
-    uint64_t stream = call->stream + (step->position >> 24), first = step->position << 40;
+    uint64_t stream, first = dh__random_first(call, &stream);
     for (int64_t i = begin; i < end; i += BLOCK) {
         int64_t n = end - i < BLOCK ? end - i : BLOCK;
         dh__random_normal(step->seed, stream, first + (uint64_t)i, z, n);
