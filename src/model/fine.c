@@ -29,29 +29,35 @@ static dh_status outside_fit(const dh_model *model, const char *who)
     return DH_OK;
 }
 
-static dh_status one_batch(dh_model *model, const dh_tensor *const *x, const dh_tensor *const *y,
-                           dh_result *result, dh__mode mode, const char *who)
+static dh_status train_batch(dh_model *model, const dh_tensor *const *x, const dh_tensor *const *y)
+{
+    dh__data data;
+    dh__key key;
+    DH_TRY(take(&data, model, x, y, true, "train_batch"));
+    dh__data_key(&key, &data, model, DH_TRAIN, data.count);
+    key.early = dh__updates_early(model);
+    const dh__batch batch = {&data, NULL, 0, data.count};
+    DH_TRY(dh__train_step(model, &key, &batch, true, (double)model->optimizer.learning_rate,
+                          &model->once));
+    model->last_rows = data.count;
+    return DH_OK;
+}
+
+static dh_status eval_batch(dh_model *model, const dh_tensor *const *x, const dh_tensor *const *y)
 {
     dh__data data;
     dh__key key;
     dh__stage *stage;
-    DH_TRY(take(&data, model, x, y, true, who));
-    dh__data_key(&key, &data, model, mode, data.count);
-    key.early = mode == DH_TRAIN && dh__updates_early(model);
+    DH_TRY(take(&data, model, x, y, true, "eval_batch"));
+    dh__data_key(&key, &data, model, DH_EVAL, data.count);
     DH_TRY(dh__stage_get(&stage, model, &key, data.count));
     DH_TRY(dh__feed(stage, model, &data, NULL, 0, data.count, true, true));
-    if (mode == DH_TRAIN) {
-        DH_TRY(dh__run_train(model, stage, true, (double)model->optimizer.learning_rate));
-    } else {
-        model->current = stage;
-        model->forward_training = false;
-        DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_LOSS));
-    }
+    model->current = stage;
+    model->forward_training = false;
+    DH_TRY(dh__plan_run(stage->plan, DH_FORWARD, DH_LOSS));
     model->last_rows = data.count;
     dh__pass_begin(model, &model->once);
-    DH_TRY(dh__pass_add(model, &model->once, stage));
-    report(model, result);
-    return DH_OK;
+    return dh__pass_add(model, &model->once, stage);
 }
 
 dh_status dh_train_batch(dh_model *model, const dh_tensor *const *x, const dh_tensor *const *y,
@@ -60,7 +66,8 @@ dh_status dh_train_batch(dh_model *model, const dh_tensor *const *x, const dh_te
     DH_TRY(dh__ready(model, true, "train_batch"));
     DH_TRY(outside_fit(model, "train_batch"));
     int before = dh__enter(model);
-    dh_status status = one_batch(model, x, y, result, DH_TRAIN, "train_batch");
+    dh_status status = train_batch(model, x, y);
+    if (!status) report(model, result);
     dh__leave(before);
     return dh__from("train_batch", status);
 }
@@ -70,7 +77,8 @@ dh_status dh_eval_batch(dh_model *model, const dh_tensor *const *x, const dh_ten
 {
     DH_TRY(dh__ready(model, true, "eval_batch"));
     int before = dh__enter(model);
-    dh_status status = one_batch(model, x, y, result, DH_EVAL, "eval_batch");
+    dh_status status = eval_batch(model, x, y);
+    if (!status) report(model, result);
     dh__leave(before);
     return dh__from("eval_batch", status);
 }
@@ -200,11 +208,10 @@ dh_status dh_backward(dh_model *model, const dh_tensor *const *y, dh_result *res
 /* By the plan of the last backward, or one like it that heeds what has been set since. */
 static dh_status update(dh_model *model)
 {
-    dh__stage *stage;
     dh__key key = model->gradients_of;
     key.freeze = dh__freeze_key(model);
-    DH_TRY(dh__stage_get(&stage, model, &key, model->gradient_rows));
-    return dh__run_update(model, stage, (double)model->optimizer.learning_rate);
+    return dh__train_update(model, &key, model->gradient_rows,
+                            (double)model->optimizer.learning_rate);
 }
 
 dh_status dh_update(dh_model *model)

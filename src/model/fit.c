@@ -49,9 +49,9 @@ static dh_status train_rows(epoch_run *e)
 {
     fitting *f = e->f;
     dh_model *m = f->model;
-    dh__stage *stage;
     dh__key *key = &e->key;
     const dh__rows *r = &e->rows;
+    const dh__batch batch = {&e->data, r->order, r->begin, r->count};
     int64_t step = f->event.step - 1, group = group_of(m, step, f->event.steps);
     f->rate = f->event.learning_rate;
     dh__data_key(key, &e->data, m, DH_TRAIN, f->data.train.bound);
@@ -60,12 +60,9 @@ static dh_status train_rows(epoch_run *e)
     key->early = dh__updates_early(m);
     e->updated = (step + 1) % m->accumulate == 0 || step + 1 == f->event.steps;
     e->size = r->count;
-    DH_TRY(dh__stage_get(&stage, m, key, r->count));
-    DH_TRY(dh__feed(stage, m, &e->data, r->order, r->begin, r->count, true, true));
-    dh_status status = dh__run_train(m, stage, e->updated, f->rate);
+    dh_status status = dh__train_step(m, key, &batch, e->updated, f->rate, &m->epoch);
     if (status) dh_error_prefix("epoch %d, step %lld", f->event.epoch, (long long)f->event.step);
     DH_TRY(status);
-    DH_TRY(dh__pass_add(m, &m->epoch, stage));
     dh__progress_step(&e->progress, m, f->event.step, f->data.train.waited);
     return DH_OK;
 }
@@ -150,10 +147,8 @@ static dh_status run_steps(epoch_run *e)
 static dh_status update_rest(epoch_run *e)
 {
     dh_model *m = e->f->model;
-    dh__stage *stage;
     e->key.freeze = dh__freeze_key(m);
-    DH_TRY(dh__stage_get(&stage, m, &e->key, e->size));
-    return dh__run_update(m, stage, e->f->rate);
+    return dh__train_update(m, &e->key, e->size, e->f->rate);
 }
 
 static void steps_session(void *context)

@@ -174,18 +174,28 @@ void dh__pass_result(const dh_model *model, const dh__pass *pass, dh_result *out
 void dh__pass_clear(dh__pass *pass);
 /* Loss of the last run; DH_ENUMERIC naming the layer when it is not finite. */
 dh_status dh__check_loss(dh_model *model, dh__stage *stage);
-/* DH_ESTATE where gradients that are to be added to, or applied, are no longer the model's. */
-dh_status dh__own_gradients(const dh_model *model, bool needed);
-/* DH_ESTATE where they are another model's; those that dh_zero_grads left are nobody's. */
-dh_status dh__show_gradients(const dh_model *model);
-dh_status dh__run_train(dh_model *model, dh__stage *stage, bool update, double learning_rate);
-/* By the gradients that the stage, or one like it, has made. */
-dh_status dh__run_update(dh_model *model, dh__stage *stage, double learning_rate);
 dh_status dh__ready(const dh_model *model, bool needs_loss, const char *who);
 
 /* Every public call that computes is between these: the model's thread count holds inside. */
 int dh__enter(const dh_model *model);
 void dh__leave(int before);
+
+/* --- step.c --- */
+typedef struct dh__batch { /* rows of data as dh__feed takes them */
+    const dh__data *data;
+    const int64_t *order;
+    int64_t begin, rows;
+} dh__batch;
+/* DH_ESTATE where gradients that are to be added to, or applied, are no longer the model's. */
+dh_status dh__own_gradients(const dh_model *model, bool needed);
+/* DH_ESTATE where they are another model's; those that dh_zero_grads left are nobody's. */
+dh_status dh__show_gradients(const dh_model *model);
+/* A step of training by the key's plan, with an update or without. Its figures are added to pass,
+ * or become those of model->once. */
+dh_status dh__train_step(dh_model *model, const dh__key *key, const dh__batch *batch, bool update,
+                         double learning_rate, dh__pass *pass);
+/* The update alone, by the gradients that steps of such a key have made. */
+dh_status dh__train_update(dh_model *model, const dh__key *key, int64_t rows, double learning_rate);
 
 /* --- session.c --- */
 /* A forward of the stage's rows of data, from begin, into the same rows of outs; those that are

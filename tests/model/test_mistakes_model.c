@@ -162,8 +162,8 @@ static void running(void **state)
     CALL(dh_fit(p.net, NULL, y), "fit: x is NULL");
     CALL(dh_fit(p.net, x, NULL), "fit: y of output \"out\" is NULL");
     CALL(dh_fit(p.net, wide, y), "fit: input \"in\" takes [N, 4], x is [6, 5]");
-    CALL(dh_fit(p.net, x, wide),
-         "fit: loss \"cross_entropy\": target is [6, 5] of f32, the prediction is [6, 3]");
+    CALL(dh_fit(p.net, x, wide), "fit: epoch 1, step 1: loss \"cross_entropy\": target is [6, 5] "
+                                 "of f32, the prediction is [6, 3]");
     CALL(dh_fit(p.net, scalar, y), "fit: input \"in\" takes [N, 4], x is []");
     CALL(dh_fit(p.net, x, scalar), "fit: y of output \"out\" has 0 rows, x has 6");
     CALL(dh_fit(p.net, zero_rows, y), "fit: y of output \"out\" has 6 rows, x has 0");
