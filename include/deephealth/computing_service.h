@@ -31,7 +31,8 @@ typedef struct dh_cs_cpu_args {
         *memory;  /* "full_mem" keeps activations (default); "mid_mem" computes cheap ones again in
                      backward; "low_mem" whole segments; both keep no gradients of whole steps (see
                      keep_gradients of dh_build). Results are the same bit for bit */
-    int replicas; /* logical devices that share a batch; 1 (the default) */
+    int replicas; /* logical devices that share each batch of training; 1 (the default) to 64 */
+    int lsb;      /* as of dh_cs_gpu */
 } dh_cs_cpu_args;
 /* dh_cs_cpu(.threads = 2, .memory = "low_mem") */
 DH_API dh_cs dh_cs_cpu(const dh_cs_cpu_args *args);
@@ -39,10 +40,11 @@ DH_API dh_cs dh_cs_cpu(const dh_cs_cpu_args *args);
 typedef struct dh_cs_devices_args {
     size_t struct_size;
     int mask[DH_MAX_DEVICES]; /* {1, 0, 1}: the first and the third device; default the first */
-    int lsb;                  /* batches between two averages of several devices' parameters; 1 (the
-                                 default) averages their gradients in each */
+    int lsb;                  /* local synchronisation batches: how many each replica trains alone
+                                 before all are averaged; 1 (the default): gradients are, in each */
     const char *memory;       /* as of dh_cs_cpu */
-    int replicas;             /* logical devices that share a batch; 1 (the default) */
+    int replicas;             /* logical devices that share each batch of training, in turn on the
+                                 mask's devices; default one on each */
     const char *fallback;     /* "cpu": the CPU runs what the device has no implementation for, and
                                  dh_summary shows where; default NULL: the build fails */
 } dh_cs_devices_args;

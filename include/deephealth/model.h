@@ -87,7 +87,7 @@ typedef struct dh_model_to_cpu_args { /* as of dh_cs_cpu */
     dh_model *model;
     int threads;
     const char *memory;
-    int replicas;
+    int replicas, lsb;
 } dh_model_to_cpu_args;
 /* To the CPU. */
 DH_API DH_NODISCARD dh_status dh_model_to_cpu(const dh_model_to_cpu_args *args);
@@ -100,7 +100,7 @@ typedef struct dh_model_to_args { /* as of dh_cs_gpu and dh_cs_fpga */
     int replicas;
     const char *fallback;
 } dh_model_to_args;
-/* To one of what dh_cs_gpu and dh_cs_fpga mean. */
+/* To what dh_cs_gpu and dh_cs_fpga mean. */
 DH_API DH_NODISCARD dh_status dh_model_to_gpu(const dh_model_to_args *args);
 DH_API DH_NODISCARD dh_status dh_model_to_fpga(const dh_model_to_args *args);
 /* The device that it computes on, "cpu"; of one that is not built where its parameters are.

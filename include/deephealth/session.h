@@ -19,7 +19,8 @@ extern "C" {
  * predictions the model may be trained and loaded: the next prediction sees the new weights.
  * While there are sessions, dh_build of the model is DH_ESTATE, as is a build that adds parameters
  * to its store. dh_model_free may come first: what the sessions need goes with the last of them,
- * and weights that all of them read packed are then kept in that form alone, mostly half the memory.
+ * and weights that all of them read packed are then kept in that form alone, mostly half the
+ * memory.
  */
 typedef struct dh_session dh_session;
 

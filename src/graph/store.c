@@ -196,21 +196,28 @@ dh_status dh__params_train(dh__params *store)
 
 /* --- moving --- */
 
+dh_status dh__storage_copy(dh__storage *to, const dh__storage *from)
+{
+    dh_device *device = to->device;
+    size_t size = from->size;
+    if (from->device == device) return device->copy(device, to->data, from->data, size);
+    if (from->device->host) return device->copy_in(device, to->data, from->data, size);
+    if (device->host) return from->device->copy_out(from->device, to->data, from->data, size);
+    void *host = dh__alloc(size);
+    if (!host) return DH_ENOMEM;
+    dh_status status = from->device->copy_out(from->device, host, from->data, size);
+    if (!status) status = device->copy_in(device, to->data, host, size);
+    dh__free(host);
+    return status;
+}
+
 /* A storage of the same bytes on another device; NULL stays NULL. */
 static dh_status duplicate(dh__storage **out, const dh__storage *from, dh_device *device)
 {
     *out = NULL;
     if (!from) return DH_OK;
     DH_TRY(dh__storage_new(out, device, from->size));
-    if (from->device->host) return device->copy_in(device, (*out)->data, from->data, from->size);
-    if (device->host)
-        return from->device->copy_out(from->device, (*out)->data, from->data, from->size);
-    void *host = dh__alloc(from->size);
-    if (!host) return DH_ENOMEM;
-    dh_status status = from->device->copy_out(from->device, host, from->data, from->size);
-    if (!status) status = device->copy_in(device, (*out)->data, host, from->size);
-    dh__free(host);
-    return status;
+    return dh__storage_copy(*out, from);
 }
 
 dh_status dh__params_move(dh__params *store, dh__slots *slots, dh_device *device)
@@ -229,6 +236,50 @@ dh_status dh__params_move(dh__params *store, dh__slots *slots, dh_device *device
     store->device = device;
     store->layout++;
     store->generation++;
+    return DH_OK;
+}
+
+/* --- clones --- */
+
+dh_status dh__params_clone(dh__params **out, const dh__params *from, dh_device *device)
+{
+    dh__params *s;
+    int index;
+    DH_TRY(dh__params_new(&s, device));
+    dh_status status = DH_OK;
+    for (int i = 0; i < from->count && !status; i++) {
+        status = dh__params_declare(s, &index, from->segments[i], from->segments[i]->name);
+        if (!status) s->segments[index]->reads = 0;
+        if (!status) s->segments[index]->given_up = false;
+    }
+    for (int k = 0; k < 2 && !status; k++)
+        status = enlarge(s, k ? &s->states : &s->weights, 0, from->allocated[k]);
+    if (status) {
+        dh__params_release(s);
+        return status;
+    }
+    for (int k = 0; k < 2; k++) s->allocated[k] = from->allocated[k];
+    *out = s;
+    return DH_OK;
+}
+
+bool dh__params_alike(const dh__params *clone, const dh__params *of)
+{
+    return clone && clone->count == of->count &&
+           !memcmp(clone->allocated, of->allocated, sizeof of->allocated);
+}
+
+void dh__params_follow_rates(dh__params *clone, const dh__params *of)
+{
+    for (int i = 0; i < of->count; i++) clone->segments[i]->lr_scale = of->segments[i]->lr_scale;
+}
+
+dh_status dh__params_follow(dh__params *clone, const dh__params *of)
+{
+    dh__params_follow_rates(clone, of);
+    DH_TRY(dh__storage_copy(clone->weights, of->weights));
+    DH_TRY(dh__storage_copy(clone->states, of->states));
+    clone->generation++;
     return DH_OK;
 }
 

@@ -93,12 +93,23 @@ typedef struct dh__slots {
     int count;   /* segments that at knows */
 } dh__slots;
 
-/* Slots [0, count) for the segments with wanted[i], beside those that have them already; zeroed
- * when new. Weights that lie behind each other have slots that do. */
 /* Takes all memory of the store, and the slots that one model has beside it, to another device. No
  * plan of theirs must be left. DH_ESTATE while tensors on it are held; after a failure all is where
  * it was. */
 dh_status dh__params_move(dh__params *store, dh__slots *slots, dh_device *device);
+/* The same bytes; sizes agree, devices need not. */
+dh_status dh__storage_copy(dh__storage *to, const dh__storage *from);
+
+/* A store with the same segments, of no values yet, on a device. */
+dh_status dh__params_clone(dh__params **out, const dh__params *from, dh_device *device);
+/* Whether the segments and what is laid out of them are still the same. */
+bool dh__params_alike(const dh__params *clone, const dh__params *of);
+/* A clone gets the weights and states, and the rates. */
+dh_status dh__params_follow(dh__params *clone, const dh__params *of);
+void dh__params_follow_rates(dh__params *clone, const dh__params *of);
+
+/* Slots [0, count) for the segments with wanted[i], beside those that have them already; zeroed
+ * when new. Weights that lie behind each other have slots that do. */
 dh_status dh__slots_reserve(dh__slots *slots, dh__params *store, int count, const bool *wanted);
 /* Elements that an arena would have then. */
 int64_t dh__slots_elements(const dh__slots *slots, const dh__params *store, const bool *wanted);

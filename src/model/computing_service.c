@@ -19,6 +19,7 @@ dh_cs(dh_cs_cpu)(const dh_cs_cpu_args *args)
     dh_cs cs = service("cpu", a.memory);
     cs.threads = a.threads;
     cs.replicas = a.replicas;
+    cs.lsb = a.lsb;
     return cs;
 }
 
@@ -46,34 +47,46 @@ dh_cs(dh_cs_fpga)(const dh_cs_devices_args *args)
 
 /* --- checking --- */
 
-/* Index of the device that the mask chooses; 0 for an empty one. */
-static dh_status masked(int *index, const dh_cs *cs)
+/* What a computing service comes to. */
+typedef struct chosen {
+    dh_device *device[DH_MAX_DEVICES];
+    int count, replicas;
+} chosen;
+
+static dh_status add_device(chosen *out, const char *driver, int index)
 {
-    int count, chosen = 0;
-    *index = 0;
+    char name[64];
+    dh__format(name, sizeof name, "%s:%d", driver, index);
+    return dh_device_get(&out->device[out->count++], index ? name : driver);
+}
+
+static dh_status add_masked(chosen *out, const dh_cs *cs, const char *driver)
+{
+    int count;
     for (int i = 0; i < DH_MAX_DEVICES; i++) {
         DH_REQUIRE(cs->mask[i] == 0 || cs->mask[i] == 1, DH_EINVAL,
                    "device mask[%d] is %d, must be 0 or 1", i, cs->mask[i]);
         if (!cs->mask[i]) continue;
-        DH_TRY(dh_driver_devices(&count, cs->device));
+        DH_TRY(dh_driver_devices(&count, driver));
         DH_REQUIRE(i < count, DH_ENOTFOUND, "device mask[%d] is 1, there %s %d %s device%s", i,
-                   count == 1 ? "is" : "are", count, cs->device, count == 1 ? "" : "s");
-        if (!chosen++) *index = i;
+                   count == 1 ? "is" : "are", count, driver, count == 1 ? "" : "s");
+        DH_TRY(add_device(out, driver, i));
     }
-    DH_REQUIRE(chosen <= 1, DH_EUNSUPPORTED,
-               "device mask chooses %d devices; a model computes on 1", chosen);
-    return DH_OK;
+    return out->count ? DH_OK : add_device(out, driver, 0);
 }
 
-static dh_status find_device(dh_device **out, const dh_cs *cs)
+static dh_status choose(chosen *out, const dh_cs *cs)
 {
-    char name[64];
-    int index;
     const char *device = cs->device ? cs->device : "cpu";
-    if (strchr(device, ':')) return dh_device_get(out, device);
-    DH_TRY(masked(&index, cs));
-    dh__format(name, sizeof name, "%s:%d", device, index);
-    return dh_device_get(out, index ? name : device);
+    out->count = 0;
+    if (strchr(device, ':'))
+        DH_TRY(dh_device_get(&out->device[out->count++], device));
+    else
+        DH_TRY(add_masked(out, cs, device));
+    out->replicas = cs->replicas ? cs->replicas : out->count;
+    DH_REQUIRE(out->replicas >= out->count, DH_EINVAL,
+               "device replicas is %d, the mask chooses %d devices", cs->replicas, out->count);
+    return DH_OK;
 }
 
 static dh_status check(const dh_cs *cs)
@@ -84,8 +97,8 @@ static dh_status check(const dh_cs *cs)
                level, dh__suggest_choices(hint, sizeof hint, level, memory_levels));
     DH_REQUIRE(cs->threads >= 0 && cs->threads <= 4096, DH_EINVAL,
                "device threads is %d, must be in [0, 4096]", cs->threads);
-    DH_REQUIRE(cs->replicas >= 0 && cs->replicas <= 1, DH_EUNSUPPORTED,
-               "device replicas is %d; a model computes on 1 device", cs->replicas);
+    DH_REQUIRE(cs->replicas >= 0 && cs->replicas <= DH_MAX_REPLICAS, DH_EINVAL,
+               "device replicas is %d, must be in [0, %d]", cs->replicas, DH_MAX_REPLICAS);
     DH_REQUIRE(cs->lsb >= 0, DH_EINVAL, "device lsb is %d, must be at least 0", cs->lsb);
     DH_REQUIRE(!cs->fallback || !strcmp(cs->fallback, "cpu"), DH_ENAME,
                "device fallback is \"%s\", must be \"cpu\"", cs->fallback);
@@ -111,32 +124,49 @@ static dh_status check_alone(const dh_model *model, const dh_device *to)
     return DH_OK;
 }
 
+/* The model's own place. */
+static dh_status move_first(dh_model *model, dh_device *device)
+{
+    dh__params *store = model->net.store;
+    dh__arena *arena;
+    if (device == store->device && device == model->first.arena->device) return DH_OK;
+    if (device != store->device) DH_TRY(check_alone(model, device));
+    DH_TRY(dh__arena_new(&arena, device));
+    dh__stages_free(model); /* they lie in the old memory */
+    dh_status status =
+        device == store->device ? DH_OK : dh__params_move(store, &model->first.slots, device);
+    if (status) {
+        dh__arena_free(arena);
+        return status;
+    }
+    dh__arena_free(model->first.arena);
+    model->first.arena = arena;
+    model->forward_training = false;
+    model->peak.asked = false;
+    return DH_OK;
+}
+
 dh_status dh__model_place(dh_model *model, const dh_cs *cs)
 {
-    dh_device *device;
-    dh__params *store = model->net.store;
+    chosen c;
+    dh__replicas *replicas;
+    bool fallback = cs->fallback != NULL;
     DH_TRY(check(cs));
-    DH_TRY(find_device(&device, cs));
-    if (device != store->device || device != model->first.arena->device) {
-        dh__arena *arena;
-        if (device != store->device) DH_TRY(check_alone(model, device));
-        DH_TRY(dh__arena_new(&arena, device));
-        dh__stages_free(model); /* they lie in the old memory */
-        dh_status status =
-            device == store->device ? DH_OK : dh__params_move(store, &model->first.slots, device);
-        if (status) {
-            dh__arena_free(arena);
-            return status;
-        }
-        dh__arena_free(model->first.arena);
-        model->first.arena = arena;
-        model->forward_training = false;
-        model->peak.asked = false;
+    DH_TRY(choose(&c, cs));
+    DH_TRY(dh__settle(model));
+    DH_TRY(dh__replicas_new(&replicas, c.replicas, cs->lsb, c.count, c.device, fallback));
+    dh_status status = move_first(model, c.device[0]);
+    if (status) {
+        dh__replicas_free(replicas);
+        return status;
     }
-    if (model->first.arena->fallback != (cs->fallback != NULL)) dh__stages_free(model);
-    model->first.arena->fallback = cs->fallback != NULL;
+    dh__replicas_free(model->replicas);
+    model->replicas = replicas;
+    if (model->first.arena->fallback != fallback) dh__stages_free(model);
+    model->first.arena->fallback = fallback;
     model->cs = *cs;
-    model->cs.device = device->name;
+    model->cs.device = c.device[0]->name;
+    model->cs.replicas = c.replicas;
     model->cs.memory_name = model->cs.fallback = NULL;
     return DH_OK;
 }
@@ -157,7 +187,7 @@ dh_status(dh_model_to_cpu)(const dh_model_to_cpu_args *args)
     dh_model_to_cpu_args a;
     DH_TRY(dh__args(&a, sizeof a, args, "model_to_cpu"));
     return dh__named(dh_model_to_device(a.model, dh_cs_cpu(.threads = a.threads, .memory = a.memory,
-                                                           .replicas = a.replicas)),
+                                                           .replicas = a.replicas, .lsb = a.lsb)),
                      "model_to_device", "model_to_cpu");
 }
 

@@ -74,6 +74,7 @@ dh_status dh__evaluate(dh_model *model, dh__feeder *f, dh_result *out, const cha
 {
     double start = dh__now();
     evaluation e = {.model = model, .feeder = f, .who = who};
+    DH_TRY(dh__settle(model));
     DH_TRY(dh__feeder_begin(f, 0, 0));
     dh__pass_begin(model, &model->once);
     dh_status status = evaluate(&e);
@@ -178,7 +179,8 @@ dh_status(dh_predict)(const dh_predict_args *args)
     dh__data_take(&data, a.x, NULL, a.xs, none);
     DH_TRY(dh__data_check(&data, a.model, false, "predict"));
     int before = dh__enter(a.model);
-    dh_status status = predict_all(outs, a.model, &data, a.batch_size ? a.batch_size : 256);
+    dh_status status = dh__settle(a.model);
+    if (!status) status = predict_all(outs, a.model, &data, a.batch_size ? a.batch_size : 256);
     dh__leave(before);
     for (int o = 0; o < DH_MAX_IO; o++) {
         if (!status && a.outs && o < a.model->output_count)

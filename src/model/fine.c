@@ -77,7 +77,8 @@ dh_status dh_eval_batch(dh_model *model, const dh_tensor *const *x, const dh_ten
 {
     DH_TRY(dh__ready(model, true, "eval_batch"));
     int before = dh__enter(model);
-    dh_status status = eval_batch(model, x, y);
+    dh_status status = dh__settle(model);
+    if (!status) status = eval_batch(model, x, y);
     if (!status) report(model, result);
     dh__leave(before);
     return dh__from("eval_batch", status);
@@ -129,7 +130,8 @@ dh_status dh_forward(dh_model *model, const dh_tensor *const *x, bool training)
 {
     DH_TRY(dh__ready(model, training, "forward"));
     int before = dh__enter(model);
-    dh_status status = forward(model, x, training);
+    dh_status status = dh__settle(model);
+    if (!status) status = forward(model, x, training);
     dh__leave(before);
     return dh__from("forward", status);
 }
@@ -208,10 +210,11 @@ dh_status dh_backward(dh_model *model, const dh_tensor *const *y, dh_result *res
 /* By the plan of the last backward, or one like it that heeds what has been set since. */
 static dh_status update(dh_model *model)
 {
+    dh__stage *stage;
     dh__key key = model->gradients_of;
     key.freeze = dh__freeze_key(model);
-    return dh__train_update(model, &key, model->gradient_rows,
-                            (double)model->optimizer.learning_rate);
+    DH_TRY(dh__stage_get(&stage, model, &key, model->gradient_rows));
+    return dh__update_first(model, stage, (double)model->optimizer.learning_rate);
 }
 
 dh_status dh_update(dh_model *model)

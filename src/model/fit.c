@@ -71,6 +71,7 @@ static dh_status train_rows(epoch_run *e)
 static dh_status save(fitting *f, int epoch, int64_t step)
 {
     dh__checkpoint *c = &f->checkpoint;
+    DH_TRY(dh__settle(f->model));
     c->epoch = epoch;
     c->step = step;
     c->total_step = f->event.total_step;
@@ -173,6 +174,7 @@ static dh_status train_epoch(epoch_run *e)
     dh__rows_clear(&e->rows);
     DH_TRY(e->status);
     if (e->size && !e->updated && !f->event.stop) DH_TRY(update_rest(e));
+    DH_TRY(dh__settle(m));
     e->result->seconds = dh__now() - e->progress.start;
     dh__pass_result(m, &m->epoch, e->result);
     if (m->epoch.samples) m->epochs++; /* none was stopped before its first step */

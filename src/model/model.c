@@ -50,6 +50,7 @@ void dh_model_free(dh_model *model)
     dh__params *store = model->net.store;
     if (store && store->gradients_of == model)
         store->gradients_of = store; /* no model's: the next one may get this address */
+    dh__replicas_free(model->replicas);
     dh__stages_free(model);
     dh__arena_free(model->first.arena);
     dh__slots_clear(&model->first.slots);
@@ -180,6 +181,7 @@ dh_status dh_model_parameter(dh_tensor **out, const dh_model *model, const char 
     int i;
     DH_NEED(out, "model_parameter", "out");
     DH_TRY(find_parameter(&i, model, name, "model_parameter"));
+    DH_TRY(dh__from("model_parameter", dh__settle(model)));
     model->net.store->generation++; /* it can be written to */
     return dh__from("model_parameter", dh__params_tensor(out, model->net.store, i, DH_HOME_WEIGHT));
 }
@@ -263,6 +265,7 @@ dh_status dh_model_sha256(char hex[65], const dh_model *model)
 {
     DH_NEED(hex, "model_sha256", "hex");
     DH_TRY(dh__ready(model, false, "model_sha256"));
+    DH_TRY(dh__from("model_sha256", dh__settle(model)));
     const dh__params *store = model->net.store;
     int *list, count;
     DH_TRY(dh__from("model_sha256", dh__model_segments(&list, &count, model)));

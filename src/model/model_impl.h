@@ -5,6 +5,7 @@
 #define DH_MODEL_IMPL_H
 
 #include <deephealth/model.h>
+#include <deephealth/sys/comm.h>
 
 #include "objective.h"
 #include "plan.h"
@@ -18,6 +19,7 @@ typedef struct dh__key {
     bool add;                         /* gradients are added to what is there */
     bool early;                       /* weights are updated amid backward, gradients not kept */
     bool sample_weight, class_weight; /* losses of samples are multiplied by what is fed */
+    bool share;                       /* the gradient is multiplied by what is fed */
     int group;                        /* batches whose gradients are averaged; 0 is 1 */
     uint64_t freeze;                  /* dh__freeze_key: what is trained, and how fast */
     struct {
@@ -35,6 +37,7 @@ typedef struct dh__stage {
     dh_value input[DH_MAX_IO], target[DH_MAX_IO];
     dh_value sample_weight; /* [N], of all outputs */
     dh_value class_weight;  /* [N], of the first */
+    dh_value share;
     dh_value output[DH_MAX_IO], keep[DH_MAX_IO];
     dh_value loss, losses[DH_MAX_IO], metric[DH_MAX_METRICS];
     struct dh__stage *next;
@@ -47,7 +50,20 @@ typedef struct dh__replica {
     dh__slots slots;
     dh__arena *arena;
     dh__stage *stages;
+    int64_t fresh, seen; /* rows it was trained on since the last update; since all were made one */
 } dh__replica;
+
+#define DH_MAX_REPLICAS 64
+
+typedef struct dh__replicas {
+    int count;         /* with the first, which is the model's own */
+    dh__replica *more; /* the others */
+    dh_comm *comm;
+    int lsb;
+    int batches;         /* since all were made one; with lsb 1 they always are */
+    bool alike;          /* nobody else changed the first one's parameters since this generation */
+    uint64_t generation; /* of its store */
+} dh__replicas;
 
 typedef struct dh__goal { /* the loss of one output */
     const char *name;     /* borrowed from the table of losses; NULL: none, or a user's */
@@ -80,7 +96,8 @@ struct dh_model {
     atomic_int references;         /* its owner's, and one a session */
     bool built, building, fitting; /* building, fitting: inside dh_build, dh_fit */
     dh_cs cs;
-    dh__replica first; /* on the model's own store */
+    dh__replica first;      /* on the model's own store */
+    dh__replicas *replicas; /* NULL: there is only the first */
     int input_count, output_count, keep_count, metric_count;
     dh_layer *input[DH_MAX_IO], *output[DH_MAX_IO], *keep[DH_MAX_IO];
     dh__goal goal[DH_MAX_IO];
@@ -196,6 +213,25 @@ dh_status dh__train_step(dh_model *model, const dh__key *key, const dh__batch *b
                          double learning_rate, dh__pass *pass);
 /* The update alone, by the gradients that steps of such a key have made. */
 dh_status dh__train_update(dh_model *model, const dh__key *key, int64_t rows, double learning_rate);
+/* The same at the model's own place alone. */
+dh_status dh__update_first(dh_model *model, dh__stage *stage, double learning_rate);
+
+/* --- replicas.c --- */
+/* *out stays NULL for 1. They have no memory yet. Replica i is on device i % device_count. */
+dh_status dh__replicas_new(dh__replicas **out, int count, int lsb, int device_count,
+                           dh_device *const *devices, bool fallback);
+void dh__replicas_free(dh__replicas *replicas);
+int dh__replica_count(const dh_model *model);
+dh__replica *dh__replica_at(dh_model *model, int index);
+/* Others get what the first one has, where that was changed by anything but steps; memory and
+ * parameters are made. */
+dh_status dh__replicas_follow(dh_model *model);
+void dh__replicas_agree(dh_model *model); /* notes that they have */
+dh_status dh__replicas_sum_gradients(dh_model *model);
+dh_status dh__replicas_mean_states(dh_model *model); /* running statistics */
+dh_status dh__replicas_mean(dh_model *model);        /* all that training changes */
+/* That, where they have gone apart: before anybody reads the model's parameters. */
+dh_status dh__settle(const dh_model *model);
 
 /* --- session.c --- */
 /* A forward of the stage's rows of data, from begin, into the same rows of outs; those that are

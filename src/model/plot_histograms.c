@@ -144,6 +144,7 @@ static dh_status plot(const dh_model *model, const char *path, bool gradients)
     dh__canvas canvas;
     grid g = {0};
     int *list, count;
+    DH_TRY(dh__settle(model));
     DH_TRY(dh__model_segments(&list, &count, model));
     dh_status status = choose(list, &count, model, gradients);
     if (!status) status = fit_grid(&g, count);

@@ -66,6 +66,7 @@ dh_status(dh_session_new)(const dh_session_args *args)
     DH_TRY(dh__args(&a, sizeof a, args, "session_new"));
     DH_NEED(a.out, "session_new", "out");
     DH_TRY(dh__ready(a.model, false, "session_new"));
+    DH_TRY(dh__from("session_new", dh__settle(a.model)));
     DH_REQUIRE(a.batch_size >= 0, DH_EINVAL, "session_new: batch_size is %d, must be at least 1",
                a.batch_size);
     DH_REQUIRE(a.threads >= 0 && a.threads <= 4096, DH_EINVAL,

@@ -72,6 +72,7 @@ static void add_inputs(making *m)
         m->stage->sample_weight = dh__graph_input(m->graph, DH_F32, 1, &key->rows);
     if (key->class_weight)
         m->stage->class_weight = dh__graph_input(m->graph, DH_F32, 1, &key->rows);
+    if (key->share) m->stage->share = dh__graph_input(m->graph, DH_F32, 0, NULL);
 }
 
 static void keep(making *m, dh_value *slot, dh_value value)
@@ -249,7 +250,8 @@ static dh_status add_training(making *m)
         dh_value total = m->stage->loss;
         dh_fill_attr one = {1.0 / (m->stage->key.group > 1 ? m->stage->key.group : 1)};
         g->phase = DH_BACKWARD;
-        dh_value seed = dh_emit1(&g->emitter, DH_OP_FILL_LIKE, &one, total);
+        dh_value seed = m->stage->share;
+        if (seed == DH_NO_VALUE) seed = dh_emit1(&g->emitter, DH_OP_FILL_LIKE, &one, total);
         for (int i = 0; i < n; i++) {
             wrt[i] = dh__graph_segment(g, segments[i], DH_HOME_WEIGHT, 0);
             m->train[segments[i]] = true;
@@ -295,7 +297,7 @@ static void no_values(dh__stage *s)
     for (int i = 0; i < DH_MAX_IO; i++)
         s->input[i] = s->target[i] = s->output[i] = s->keep[i] = s->losses[i] = DH_NO_VALUE;
     for (int i = 0; i < DH_MAX_METRICS; i++) s->metric[i] = DH_NO_VALUE;
-    s->sample_weight = s->class_weight = s->loss = DH_NO_VALUE;
+    s->sample_weight = s->class_weight = s->share = s->loss = DH_NO_VALUE;
 }
 
 static dh_status new_stage(dh__stage **out, dh_model *model, const dh__replica *at,

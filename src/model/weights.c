@@ -11,6 +11,7 @@ dh_status dh_save_weights(const dh_model *model, const char *path)
 {
     DH_NEED(path, "save_weights", "path");
     DH_TRY(dh__ready(model, false, "save_weights"));
+    DH_TRY(dh__from("save_weights", dh__settle(model)));
     const dh__params *store = model->net.store;
     int *list, count;
     DH_TRY(dh__from("save_weights", dh__model_segments(&list, &count, model)));
@@ -230,6 +231,7 @@ dh_status(dh_load_weights)(const dh_load_weights_args *args)
     dh_safetensors *file;
     DH_TRY(dh__args(&a, sizeof a, args, "load_weights"));
     DH_TRY(dh__ready(a.model, false, "load_weights"));
+    DH_TRY(dh__from("load_weights", dh__settle(a.model)));
     DH_NEED(a.path, "load_weights", "path");
     DH_TRY(check_patterns(a.only));
     wanted w = {.store = a.model->net.store, .only = a.only};

@@ -195,7 +195,9 @@ static void what_is_not_there_is_told(void **state)
     assert_ok(dh_model_to_device(net, cs));
     assert_string_equal(dh_model_device(net), "fake:1");
     cs.mask[0] = 1;
-    assert_error(dh_model_to_device(net, cs), DH_EUNSUPPORTED, "chooses 2 devices");
+    cs.replicas = 1;
+    assert_error(dh_model_to_device(net, cs), DH_EINVAL, "replicas is 1", "chooses 2 devices");
+    cs.replicas = 0;
     cs.mask[0] = 2;
     assert_error(dh_model_to_device(net, cs), DH_EINVAL, "mask[0] is 2", "0 or 1");
     cs.mask[0] = 0;
@@ -212,6 +214,48 @@ static void what_is_not_there_is_told(void **state)
     assert_string_equal(dh_model_device(net), "fake:1");
     assert_null(dh_model_device(NULL));
     dh_model_free(net);
+}
+
+/* --- several --- */
+
+/* Two devices that share batches: the bits of two replicas on one device; and between averages no
+ * more copies than the batch and the figures of both. */
+static void two_devices_share_a_batch(void **state)
+{
+    (void)state;
+    for (int lsb = 1; lsb < 4; lsb += 2) {
+        figures here, there;
+        dh_cs cs = on("fake:1");
+        cs.lsb = lsb;
+        cs.replicas = 2;
+        dh_model *net = network(cs, "cross_entropy");
+        use(&here, net);
+        dh_model_free(net);
+        cs.device = "fake";
+        cs.mask[0] = cs.mask[1] = 1;
+        net = network(cs, "cross_entropy");
+        use(&there, net);
+        assert_string_equal(here.sha, there.sha);
+        assert_true(here.loss == there.loss && here.evaluated == there.evaluated);
+        dh_model_free(net);
+    }
+    dh_tensor *x, *y;
+    make_blobs(&x, &y, 8, WIDE, 3, 5);
+    const dh_tensor *xs[] = {x, NULL}, *ys[] = {y, NULL};
+    dh_cs cs = on("fake");
+    cs.mask[0] = cs.mask[1] = 1;
+    cs.lsb = 1000;
+    dh_model *net = network(cs, "mse");
+    for (int i = 0; i < 3; i++) {
+        fake.bytes_in = fake.bytes_out = 0;
+        assert_ok(dh_train_batch(net, xs, ys, NULL));
+        if (!i) continue; /* the second one gets its parameters */
+        assert_int_equal(fake.bytes_in, 8 * (WIDE + 3) * sizeof(float));
+        assert_int_equal(fake.bytes_out, 2 * 5 * sizeof(float));
+    }
+    dh_model_free(net);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
 }
 
 /* --- the CPU steps in where it is asked to --- */
@@ -270,13 +314,62 @@ static void a_step_copies_the_batch_and_the_figures(void **state)
 
 /* --- failures --- */
 
-static dh_status build_and_train(dh_model **net, const dh_tensor *x, const dh_tensor *y)
+#define PARAMETERS 4
+#define LARGEST    64
+
+typedef struct steps { /* parameters before the first step, and after each */
+    float values[8][PARAMETERS][LARGEST];
+    int count;
+} steps;
+
+static void note_parameters(float values[PARAMETERS][LARGEST], const dh_model *net)
+{
+    assert_int_equal(dh_model_parameter_count(net), PARAMETERS);
+    memset(values, 0, sizeof(float) * PARAMETERS * LARGEST);
+    for (int i = 0; i < PARAMETERS; i++) {
+        dh_tensor *t;
+        assert_ok(dh_model_parameter(&t, net, dh_model_parameter_name(net, i)));
+        assert_in_range(dh_tensor_count(t), 1, LARGEST);
+        read_floats(values[i], t);
+        dh_tensor_free(t);
+    }
+}
+
+static dh_status note_step(dh_callback *callback, dh_event *e)
+{
+    steps *s = callback->payload;
+    assert_in_range(s->count, 0, 7);
+    note_parameters(s->values[s->count++], e->model);
+    return DH_OK;
+}
+
+static dh_status build_and_train(dh_model **net, const dh_tensor *x, const dh_tensor *y, dh_cs cs,
+                                 steps *note)
 {
     dh_layer *in = dh_input(*net, {WIDE});
     dh_layer *out = dh_softmax(dh_dense(dh_relu(dh_dense(in, 7)), 3));
-    DH_TRY(dh_build(*net, out, .loss = "cross_entropy", .metrics = {"mse"}, .device = on("fake"),
+    DH_TRY(dh_build(*net, out, .loss = "cross_entropy", .metrics = {"mse"}, .device = cs,
                     .optimizer = dh_sgd(0.05f, .momentum = 0.9f)));
-    return dh_fit(*net, x, y, .batch_size = 8, .epochs = 1, .quiet = true);
+    dh_callback call = {0};
+    if (note)
+        call = (dh_callback){
+            .call = note_step, .payload = note, .moments = DH_FIT_BEGIN | DH_STEP_END};
+    return dh_fit(*net, x, y, .batch_size = 8, .epochs = 1, .quiet = true, .callbacks = {call});
+}
+
+/* All of one step, but that some have the next update already where that failed midway. */
+static bool is_good_step(const steps *s, const dh_model *net)
+{
+    float now[PARAMETERS][LARGEST];
+    note_parameters(now, net);
+    for (int k = 0; k < s->count; k++) {
+        bool good = true;
+        for (int i = 0; i < PARAMETERS; i++)
+            good &= !memcmp(now[i], s->values[k][i], sizeof now[i]) ||
+                    (k + 1 < s->count && !memcmp(now[i], s->values[k + 1][i], sizeof now[i]));
+        if (good) return true;
+    }
+    return false;
 }
 
 static bool device_failed(dh_status status)
@@ -285,25 +378,32 @@ static bool device_failed(dh_status status)
 }
 
 /* lost: every call after the first failure fails as well. */
-static void fail_each(bool lost)
+static void fail_each(bool lost, dh_cs cs)
 {
     dh_tensor *x, *y;
     make_blobs(&x, &y, ROWS, WIDE, 3, 5);
     dh_memory_stats before, after;
+    steps good = {.count = 0};
+    dh_model *whole = dh_model_new("net");
+    assert_ok(build_and_train(&whole, x, y, cs, &good));
+    assert_int_equal(good.count, 4);
+    dh_model_free(whole);
     int64_t n = 1;
     for (bool done = false; !done; n++) {
         dh_get_memory_stats(&before);
         dh_model *net = dh_model_new("net");
         fake.lost = lost;
         fake.fail_at = n;
-        dh_status status = build_and_train(&net, x, y);
+        dh_status status = build_and_train(&net, x, y, cs, NULL);
         done = status == DH_OK;
         if (!done && !device_failed(status))
             fail_msg("call %lld: %s", (long long)n, dh_error_text());
         if (!done && !lost && net && dh_model_device(net) &&
             !strcmp(dh_model_device(net), "fake:0"))
-            if (!dh_model_to_cpu(net)) /* its last good step is there, and it goes on */
+            if (!dh_model_to_cpu(net)) { /* its last good step is there, and it goes on */
+                assert_true(cs.lsb > 1 || is_good_step(&good, net));
                 assert_ok(dh_fit(net, x, y, .batch_size = 8, .epochs = 1, .quiet = true));
+            }
         fake.fail_at = -1;
         fake.lost = false;
         dh_model_free(net);
@@ -320,13 +420,24 @@ static void fail_each(bool lost)
 static void each_call_of_the_device_fails(void **state)
 {
     (void)state;
-    fail_each(false);
+    fail_each(false, on("fake"));
+}
+
+static void each_call_of_two_devices_fails(void **state)
+{
+    (void)state;
+    for (int lsb = 1; lsb < 3; lsb++) {
+        dh_cs cs = on("fake");
+        cs.mask[0] = cs.mask[1] = 1;
+        cs.lsb = lsb;
+        fail_each(false, cs);
+    }
 }
 
 static void the_device_is_lost(void **state)
 {
     (void)state;
-    fail_each(true);
+    fail_each(true, on("fake"));
 }
 
 static void its_memory_is_too_small(void **state)
@@ -338,7 +449,7 @@ static void its_memory_is_too_small(void **state)
     for (size_t memory = 64; !fits; memory += 97) {
         dh_model *net = dh_model_new("net");
         fake.memory = memory;
-        dh_status status = build_and_train(&net, x, y);
+        dh_status status = build_and_train(&net, x, y, on("fake"), NULL);
         fits = status == DH_OK;
         if (!fits) expect_error(status, DH_ENOMEM, (const char *const[]){"bytes asked", NULL});
         dh_model_free(net);
@@ -455,9 +566,11 @@ int main(void)
         cmocka_unit_test_teardown(who_holds_its_memory_keeps_it_there, clean),
         cmocka_unit_test_teardown(models_that_share_go_together, clean),
         cmocka_unit_test_teardown(what_is_not_there_is_told, clean),
+        cmocka_unit_test_teardown(two_devices_share_a_batch, clean),
         cmocka_unit_test_teardown(the_cpu_runs_what_the_device_lacks, clean),
         cmocka_unit_test_teardown(a_step_copies_the_batch_and_the_figures, clean),
         cmocka_unit_test_teardown(each_call_of_the_device_fails, clean),
+        cmocka_unit_test_teardown(each_call_of_two_devices_fails, clean),
         cmocka_unit_test_teardown(the_device_is_lost, clean),
         cmocka_unit_test_teardown(its_memory_is_too_small, clean),
         cmocka_unit_test_setup_teardown(files_hold_the_same, set_up, tear_down),

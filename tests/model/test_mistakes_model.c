@@ -123,8 +123,8 @@ static void building(void **state)
          "build: no memory level \"lowmem\", did you mean \"low_mem\"?");
     CALL(dh_build(p.net, out, .device = dh_cs_cpu(.threads = -1)),
          "build: device threads is -1, must be in [0, 4096]");
-    CALL(dh_build(p.net, out, .device = dh_cs_cpu(.replicas = 2)),
-         "build: device replicas is 2; a model computes on 1 device");
+    CALL(dh_build(p.net, out, .device = dh_cs_cpu(.replicas = 65)),
+         "build: device replicas is 65, must be in [0, 64]");
     CALL(dh_build(p.net, out, .device = {.device = "cuda:7"}),
          "build: device_get: no device \"cuda:7\"; known: cpu, opencl");
     none_wrong();
