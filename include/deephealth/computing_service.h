@@ -55,6 +55,15 @@ DH_API dh_cs dh_cs_gpu(const dh_cs_devices_args *args);
 /* The same of OpenCL devices: FPGAs, and what else the OpenCL platforms offer. */
 DH_API dh_cs dh_cs_fpga(const dh_cs_devices_args *args);
 
+/* What a YAML file says (docs/devices.md tells its keys):
+ *     device: opencl
+ *     mask: [1, 0, 1]
+ *     memory: low_mem
+ * Errors name file and line: DH_EINVAL for a wrong value, DH_ENAME for a key or device that is not
+ * known, DH_EFORMAT for what is not such a file, DH_EMISSING for hosts, which need MPI, and without
+ * libyaml. Whether the devices are there is asked when a model is built. */
+DH_API DH_NODISCARD dh_status dh_cs_load(dh_cs *out, const char *path);
+
 #ifdef __cplusplus
 }
 #endif

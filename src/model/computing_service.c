@@ -4,11 +4,9 @@
 
 #include "model_impl.h"
 
-static const char memory_levels[] = "full_mem|mid_mem|low_mem";
-
 static dh_cs service(const char *device, const char *memory)
 {
-    int level = memory && *memory ? dh__choice_index(memory_levels, memory) : 0;
+    int level = memory && *memory ? dh__choice_index(DH__MEMORY_LEVELS, memory) : 0;
     return (dh_cs){.device = device, .memory = level, .memory_name = memory};
 }
 
@@ -57,7 +55,8 @@ static dh_status add_device(chosen *out, const char *driver, int index)
 {
     char name[64];
     dh__format(name, sizeof name, "%s:%d", driver, index);
-    return dh_device_get(&out->device[out->count++], index ? name : driver);
+    return dh__named(dh_device_get(&out->device[out->count++], index ? name : driver), "device_get",
+                     "device");
 }
 
 static dh_status add_masked(chosen *out, const dh_cs *cs, const char *driver)
@@ -67,7 +66,7 @@ static dh_status add_masked(chosen *out, const dh_cs *cs, const char *driver)
         DH_REQUIRE(cs->mask[i] == 0 || cs->mask[i] == 1, DH_EINVAL,
                    "device mask[%d] is %d, must be 0 or 1", i, cs->mask[i]);
         if (!cs->mask[i]) continue;
-        DH_TRY(dh_driver_devices(&count, driver));
+        DH_TRY(dh__named(dh_driver_devices(&count, driver), "driver_devices", "device"));
         DH_REQUIRE(i < count, DH_ENOTFOUND, "device mask[%d] is 1, there %s %d %s device%s", i,
                    count == 1 ? "is" : "are", count, driver, count == 1 ? "" : "s");
         DH_TRY(add_device(out, driver, i));
@@ -80,7 +79,8 @@ static dh_status choose(chosen *out, const dh_cs *cs)
     const char *device = cs->device ? cs->device : "cpu";
     out->count = 0;
     if (strchr(device, ':'))
-        DH_TRY(dh_device_get(&out->device[out->count++], device));
+        DH_TRY(
+            dh__named(dh_device_get(&out->device[out->count++], device), "device_get", "device"));
     else
         DH_TRY(add_masked(out, cs, device));
     out->replicas = cs->replicas ? cs->replicas : out->count;
@@ -94,7 +94,7 @@ static dh_status check(const dh_cs *cs)
     char hint[96];
     const char *level = cs->memory_name ? cs->memory_name : "?";
     DH_REQUIRE(cs->memory >= 0 && cs->memory <= DH_LOW_MEM, DH_ENAME, "no memory level \"%s\"%s",
-               level, dh__suggest_choices(hint, sizeof hint, level, memory_levels));
+               level, dh__suggest_choices(hint, sizeof hint, level, DH__MEMORY_LEVELS));
     DH_REQUIRE(cs->threads >= 0 && cs->threads <= 4096, DH_EINVAL,
                "device threads is %d, must be in [0, 4096]", cs->threads);
     DH_REQUIRE(cs->replicas >= 0 && cs->replicas <= DH_MAX_REPLICAS, DH_EINVAL,

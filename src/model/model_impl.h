@@ -131,6 +131,7 @@ struct dh_model {
 void dh__model_release(dh_model *model);
 
 /* --- computing_service.c --- */
+#define DH__MEMORY_LEVELS "full_mem|mid_mem|low_mem" /* as of dh__memory */
 /* Checks a computing service and brings the model's memory to its device. After a failure all is
  * where it was. */
 dh_status dh__model_place(dh_model *model, const dh_cs *cs);

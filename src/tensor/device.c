@@ -92,7 +92,7 @@ static dh_status find_device(const dh_driver **driver, int *index, const char *n
                    dh__parse_int64(colon + 1, strlen(colon + 1), &number) && number <= INT_MAX);
     DH_REQUIRE(fits, DH_ENAME, "device_get: no device \"%s\": behind ':' must be a number", name);
     int count = 0;
-    DH_TRY((*driver)->count(&count));
+    DH_TRY(dh__from("device_get", (*driver)->count(&count)));
     DH_REQUIRE(number < count, DH_ENOTFOUND, "device_get: no device \"%s\": there %s %d of %s",
                name, count == 1 ? "is" : "are", count, (*driver)->name);
     *index = (int)number;
@@ -105,7 +105,7 @@ dh_status dh_device_get(dh_device **out, const char *name)
     int index;
     DH_NEED(out, "device_get", "out");
     DH_TRY(find_device(&driver, &index, name));
-    return driver->open(out, index);
+    return dh__from("device_get", driver->open(out, index));
 }
 
 static dh_status named_driver(const dh_driver **out, const char *name, const char *who)

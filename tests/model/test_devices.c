@@ -208,7 +208,8 @@ static void what_is_not_there_is_told(void **state)
     assert_error(dh_model_to_device(net, cs), DH_ENAME, "fallback is \"gpu\"", "\"cpu\"");
     assert_error(dh_model_to_device(net, on("fake:2")), DH_ENOTFOUND, "fake:2", "2 of fake");
     assert_error(dh_model_to_device(net, on("flake")), DH_ENAME, "flake", "fake");
-    assert_error(dh_model_to_gpu(net, {1}), DH_ENAME, "model_to_gpu: ", "cuda");
+    assert_error(dh_model_to_gpu(net, {1}), DH_EMISSING, "model_to_gpu: device: cuda: ", "no CUDA");
+    assert_error(dh_model_to_gpu(net), DH_EMISSING, "model_to_gpu: ", "cuda: ", "no CUDA");
     assert_error(dh_model_to_cpu(net, .memory = "most"), DH_ENAME, "model_to_cpu: ", "most");
     assert_error(dh_model_to_cpu(NULL), DH_EINVAL, "model_to_cpu: ", "model is NULL");
     assert_string_equal(dh_model_device(net), "fake:1");

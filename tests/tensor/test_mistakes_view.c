@@ -27,7 +27,7 @@ static void copies(void **state)
            dh_tensor_cast(&out, f_3, DH_DTYPE_DEFAULT));
     EXPECT(DH_EINVAL, "tensor_to_device: out is NULL", dh_tensor_to_device(NULL, f_3, "cpu"));
     EXPECT(DH_EINVAL, "tensor_to_device: x is NULL", dh_tensor_to_device(&out, NULL, "cpu"));
-    EXPECT(DH_ENAME, "tensor_to_device: no device \"fpga:0\"; known: cpu, opencl",
+    EXPECT(DH_ENAME, "tensor_to_device: no device \"fpga:0\"; known: cpu, cuda, opencl",
            dh_tensor_to_device(&out, f_3, "fpga:0"));
     none_wrong();
 }
