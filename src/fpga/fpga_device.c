@@ -20,10 +20,11 @@ const dh_impl *const *dh__fpga_impls(const dh_device *device, int op)
 
 const char *dh__fpga_lacks(int op)
 {
+    static const char *const reasons[DH_OP_COUNT] = {
+#define DH_LACKS(ID, reason) [DH_OP_##ID] = reason,
+#include "lacks.def"
+#undef DH_LACKS
+    };
     if (op < 0 || op >= DH_OP_COUNT || impls[op]) return NULL;
-    switch (op) {
-    case DH_OP_INVERSE:
-    case DH_OP_DET: return "matrices are decomposed on the CPU only";
-    default: return "it has no kernel yet";
-    }
+    return reasons[op] ? reasons[op] : "it has no kernel yet";
 }

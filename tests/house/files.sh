@@ -23,5 +23,8 @@ hits=$(grep -n '#pragma omp\|omp\.h' $(find src -name '*.[ch]' ! -name team.c))
 [ -z "$hits" ] || say "OpenMP outside base/team.c: $hits"
 hits=$(grep -nE '(^|[^_a-zA-Z.>])(malloc|calloc|realloc|strdup)\(' $(find src -name '*.[ch]' ! -name memory.c) | grep -v '^\S*: *\*')
 [ -z "$hits" ] || say "memory that passes by base/memory.c: $hits"
+hits=$(grep -il 'opencl' -r src include --include='*.[ch]' --include='*.def' |
+       grep -vE '^src/fpga/|^src/model/(computing_service|service_file)\.c$|^include/deephealth/computing_service\.h$')
+[ -z "$hits" ] || say "files that name OpenCL, outside its room and the computing service: $hits"
 [ $bad = 0 ] && echo "$(wc -w <<<"$files") files keep the rules"
 exit $bad

@@ -24,6 +24,13 @@ static const support matrix[DH_OP_COUNT] = {
 #undef DH_OP
 };
 
+static const char *const lacks[] = {
+    [DH_OP_COUNT] = NULL,
+#define DH_LACKS(ID, reason) [DH_OP_##ID] = reason,
+#include "lacks.def"
+#undef DH_LACKS
+};
+
 /* Headings, each before the op that opens its part of ops.def. */
 static const struct {
     int first;
@@ -204,8 +211,11 @@ static void print_op(int id)
         printf("yes");
     else
         cell(op->no_grad ? op->no_grad : "no");
-    printf(" | %s | %s | %s | %s |\n", op->onnx ? op->onnx : "", mark(matrix[id].cpu),
+    printf(" | %s | %s | %s | %s", op->onnx ? op->onnx : "", mark(matrix[id].cpu),
            mark(matrix[id].cuda), mark(matrix[id].fpga));
+    if (!strcmp(mark(matrix[id].fpga), "no"))
+        printf(": %s", lacks[id] ? lacks[id] : "it has no kernel yet");
+    printf(" |\n");
 }
 
 static void print_ops(void)
@@ -224,7 +234,8 @@ static void print_ops(void)
            "2]`.\n"
            "- **gradient** says why there is none, where there is none.\n"
            "- **ONNX** is the operator with the same meaning, where one is.\n"
-           "- **cpu, cuda, fpga** tell which devices have it.\n");
+           "- **cpu, cuda, fpga** tell which devices have it; what can be told of the machine at "
+           "hand, `examples/devices`\n  prints. There are no CUDA devices yet.\n");
     for (int id = 0, part = 0; id < DH_OP_COUNT; id++) {
         if (part < (int)(sizeof parts / sizeof *parts) && parts[part].first == id) {
             printf("\n## %s\n\n%s| op | inputs | outputs | dtypes | attributes | gradient | ONNX "

@@ -205,6 +205,14 @@ done
 refuse 'train-images-idx3-ubyte.gz' env DEEPHEALTH_DATA="$work/damaged" "$programs/mnist_mlp" "${few[@]}"
 refuse '--curve' "$programs/mnist_train_batch" --curve "$work/c.png"
 
+# What there is to compute with: the CPU always, with every op.
+"$programs/devices" --ops >"$work/out" 2>"$work/err" && [ ! -s "$work/err" ] || say "devices: $(cat "$work/err")"
+grep -qE '^  cpu: .*, [0-9]+ units?, [0-9.]+ GB' "$work/out" || say "devices tells no CPU: $(head -5 "$work/out")"
+grep -qE '^  cpu has ([0-9]+) of \1 ops$' "$work/out" || say "devices: the CPU lacks ops"
+grep -qE '^conv +yes ' "$work/out" || say "devices --ops does not list conv"
+[ "$device" = cpu ] || grep -q "^  $device:0: " "$work/out" || say "devices does not list $device:0"
+"$programs/devices" --all >"$work/out" 2>"$work/err" && say "devices --all did not fail"
+
 # Nets of the zoo, timed: two steps each, and a report with what was measured.
 while read -r net params how; do
   # shellcheck disable=SC2086
