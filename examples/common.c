@@ -126,6 +126,9 @@ bool example_parse(example_options *o, int argc, char **argv, int *exit_code)
         {"--threads", "N", "0: all cores", .number = &o->threads},
         {"--device", "NAME", "where it computes", .text = &o->device},
         {"--memory", "LEVEL", "full_mem, mid_mem or low_mem", .text = &o->memory},
+        {"--replicas", "N", "that share each batch", .number = &o->replicas},
+        {"--fallback", "NAME", "cpu: it runs what the device lacks", .text = &o->fallback},
+        {"--service", "FILE", "all that in YAML, instead of these options", .text = &o->service},
         {"--json", "FILE", "report of the run", .text = &o->json},
         {"--save", "FILE", "trained weights, safetensors", .text = &o->save},
         {"--weights", "FILE", "weights to begin with, safetensors", .text = &o->weights,
@@ -139,14 +142,22 @@ bool example_parse(example_options *o, int argc, char **argv, int *exit_code)
         {"--quiet", "", "no progress", .flag = &o->quiet},
     };
     *exit_code = 2;
-    return example_parse_list(o->name, all, sizeof all / sizeof *all, argc, argv, exit_code) &&
-           check_checkpoint(o);
+    if (!example_parse_list(o->name, all, sizeof all / sizeof *all, argc, argv, exit_code) ||
+        !check_checkpoint(o))
+        return false;
+    if (o->service && dh_cs_load(&o->loaded, o->service)) {
+        dh_perror(o->name);
+        return false;
+    }
+    return true;
 }
 
 dh_cs example_device(const example_options *o)
 {
-    dh_cs cs = dh_cs_cpu(.threads = o->threads, .memory = o->memory);
+    if (o->service) return o->loaded;
+    dh_cs cs = dh_cs_cpu(.threads = o->threads, .memory = o->memory, .replicas = o->replicas);
     cs.device = o->device;
+    cs.fallback = o->fallback;
     return cs;
 }
 

@@ -10,7 +10,9 @@ typedef struct example_options {
     const char *name, *data, *memory, *device, *json, *save, *curve;
     const char *weights, *picture; /* NULL: it reads, it draws none, and has no such option */
     int epochs, batch_size;        /* epochs 0: it does not train */
-    int threads, samples;
+    const char *fallback, *service;
+    int threads, replicas, samples;
+    dh_cs loaded; /* from service */
     unsigned long long seed;
     bool fits; /* it trains with dh_fit, so has --curve, --checkpoint and their like */
     const char *checkpoint;

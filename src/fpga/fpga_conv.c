@@ -403,11 +403,11 @@ static dh_status each_run(const dh_call *call)
     return dh__cl_each(&l, dh__view_count(y));
 }
 
-static const dh_impl tiled = {
+const dh_impl dh__fpga_tiled = {
     .name = "tiled", .refuse = tiled_refuse, .scratch = tiled_scratch, .run = tiled_run};
-static const dh_impl each = {
+const dh_impl dh__fpga_each = {
     .name = "elements", .refuse = dh__cl_refuse, .scratch = each_scratch, .run = each_run};
-const dh_impl *const dh_fpga_conv[] = {&tiled, &each, NULL};
-const dh_impl *const dh_fpga_conv_dx[] = {&tiled, &each, NULL};
-const dh_impl *const dh_fpga_conv_dw[] = {&tiled, &each, NULL};
-const dh_impl *const dh_fpga_conv_transpose[] = {&tiled, &each, NULL};
+const dh_impl *const dh_fpga_conv[] = {&dh__fpga_tiled, &dh__fpga_stream, &dh__fpga_each, NULL};
+const dh_impl *const dh_fpga_conv_dx[] = {&dh__fpga_tiled, &dh__fpga_each, NULL};
+const dh_impl *const dh_fpga_conv_dw[] = {&dh__fpga_tiled, &dh__fpga_each, NULL};
+const dh_impl *const dh_fpga_conv_transpose[] = {&dh__fpga_tiled, &dh__fpga_each, NULL};

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which ops the device has, and why it lacks the others. */
+#include <stdlib.h>
+
 #include "fpga_ops.h"
 
 #define KNOWN_YES(name) dh_fpga_##name
@@ -14,8 +16,14 @@ static const dh_impl *const *const impls[DH_OP_COUNT] = {
 
 const dh_impl *const *dh__fpga_impls(const dh_device *device, int op)
 {
-    DH_UNUSED(device);
-    return op >= 0 && op < DH_OP_COUNT ? impls[op] : NULL;
+    static const dh_impl *const stream_first[] = {&dh__fpga_stream, &dh__fpga_tiled, &dh__fpga_each,
+                                                  NULL};
+    static const dh_impl *const stream_only[] = {&dh__fpga_stream, NULL};
+    const dh__cl_device *d = device->state;
+    if (op < 0 || op >= DH_OP_COUNT) return NULL;
+    if (d->binary) return op == DH_OP_CONV && d->stream.cpi ? stream_only : NULL;
+    bool streams = d->type & CL_DEVICE_TYPE_ACCELERATOR || getenv("DEEPHEALTH_STREAM");
+    return op == DH_OP_CONV && streams ? stream_first : impls[op];
 }
 
 const char *dh__fpga_lacks(int op)

@@ -10,6 +10,9 @@
 #include "ops.def"
 #undef DH_OP
 
+/* Of convolutions; the streaming one comes first where the device is made for it. */
+extern const dh_impl dh__fpga_tiled, dh__fpga_stream, dh__fpga_each;
+
 const dh_impl *const *dh__fpga_impls(const dh_device *device, int op);
 const char *dh__fpga_lacks(int op);
 

@@ -66,6 +66,11 @@ typedef struct dh__cl_kernel { /* in a program of its own; it lives as long as t
     char key[]; /* source, name and options */
 } dh__cl_kernel;
 
+/* How much of a convolution the streaming kernel takes at a time (kernels/stream.cl). */
+typedef struct dh__stream_build {
+    int cpi, cpo, rows, width; /* 0: there is none */
+} dh__stream_build;
+
 typedef struct dh__cl_device {
     dh_device device;
     char name[32];
@@ -78,6 +83,7 @@ typedef struct dh__cl_device {
     cl_uint units;
     size_t work_group; /* most work items of one */
     bool f64, fma;     /* it has doubles; it multiplies and adds at once */
+    bool compiler;     /* else all kernels come from a binary */
     /* once it is opened: */
     pthread_mutex_t lock; /* of all below, and of setting a kernel's arguments and queueing it */
     cl_context context;
@@ -85,8 +91,10 @@ typedef struct dh__cl_device {
     dh__cl_block *blocks; /* by address */
     size_t block_count, block_room, used;
     dh__cl_kernel *kernels;
-    cl_mem trouble; /* a dh__cl_trouble */
-    bool doubtful;  /* a kernel that may complain was launched since it was read */
+    cl_program binary;       /* of DEEPHEALTH_XCLBIN, which then has all kernels; or NULL */
+    dh__stream_build stream; /* of the binary */
+    cl_mem trouble;          /* a dh__cl_trouble */
+    bool doubtful;           /* a kernel that may complain was launched since it was read */
     bool opened;
 } dh__cl_device;
 
@@ -127,6 +135,9 @@ typedef struct dh__cl_launch {
     cl_uint argument;
     dh_status status;
 } dh__cl_launch;
+
+/* Loads what DEEPHEALTH_XCLBIN names, made offline for this card (docs/fpga.md). */
+dh_status dh__cl_load_offline(dh__cl_device *device);
 
 /* " -DPACKED" where all views are packed, else nothing. */
 const char *dh__cl_packed(int count, const dh_view *const *views);

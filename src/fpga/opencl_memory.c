@@ -35,6 +35,13 @@ static dh_status open_locked(dh__cl_device *d)
         (void)d->cl->clReleaseContext(d->context);
         return dh__cl_fail(d, "clCreateBuffer", error);
     }
+    dh_status status = dh__cl_load_offline(d);
+    if (status) {
+        (void)d->cl->clReleaseMemObject(d->trouble);
+        (void)d->cl->clReleaseCommandQueue(d->queue);
+        (void)d->cl->clReleaseContext(d->context);
+        return status;
+    }
     d->opened = true;
     return DH_OK;
 }

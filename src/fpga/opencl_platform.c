@@ -49,7 +49,7 @@ static void add_device(const dh__cl_functions *cl, cl_platform_id platform, cl_d
 {
     dh__cl_device *d = &found[found_count];
     cl_ulong f64 = 0, f32 = 0;
-    cl_bool available = CL_FALSE;
+    cl_bool available = CL_FALSE, compiler = CL_FALSE;
     *d = (dh__cl_device){.cl = cl, .platform = platform, .id = id};
     ask(d, CL_DEVICE_AVAILABLE, &available, sizeof available);
     if (!available) return;
@@ -60,6 +60,8 @@ static void add_device(const dh__cl_functions *cl, cl_platform_id platform, cl_d
     ask(d, CL_DEVICE_MAX_WORK_GROUP_SIZE, &d->work_group, sizeof d->work_group);
     ask(d, CL_DEVICE_DOUBLE_FP_CONFIG, &f64, sizeof f64);
     ask(d, CL_DEVICE_SINGLE_FP_CONFIG, &f32, sizeof f32);
+    ask(d, CL_DEVICE_COMPILER_AVAILABLE, &compiler, sizeof compiler);
+    d->compiler = compiler;
     d->f64 = f64 != 0;
     d->fma = (f32 & CL_FP_FMA) != 0;
     limit_memory(d);

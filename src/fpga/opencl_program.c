@@ -151,16 +151,68 @@ static dh_status build(cl_program *out, dh__cl_device *d, const char *source, co
     return DH_OK;
 }
 
+/* --- made offline --- */
+
+/* Finds "conv_stream_8x8_128x1024" among the names of the kernels, which ';' separates. */
+static void find_stream(dh__cl_device *d)
+{
+    static const char prefix[] = "conv_stream_";
+    char names[1024] = "";
+    d->stream = (dh__stream_build){0};
+    if (d->cl->clGetProgramInfo(d->binary, CL_PROGRAM_KERNEL_NAMES, sizeof names - 1, names,
+                                NULL) != CL_SUCCESS)
+        return;
+    const char *at = strstr(names, prefix);
+    long n[4] = {0};
+    if (at) at += sizeof prefix - 1;
+    for (int i = 0; at && i < 4; i++) {
+        char *end;
+        n[i] = strtol(at, &end, 10);
+        if (end == at || n[i] < 1 || n[i] > 65536) return;
+        at = end + (*end == 'x' || *end == '_');
+    }
+    d->stream = (dh__stream_build){(int)n[0], (int)n[1], (int)n[2], (int)n[3]};
+}
+
+dh_status dh__cl_load_offline(dh__cl_device *d)
+{
+    const char *path = getenv("DEEPHEALTH_XCLBIN");
+    dh__bytes file;
+    cl_int error = CL_SUCCESS, each = CL_SUCCESS;
+    DH_REQUIRE(d->compiler || (path && *path), DH_EMISSING,
+               "%s: %s has no compiler of its own; name its .xclbin in DEEPHEALTH_XCLBIN", d->name,
+               d->hardware);
+    if (!path || !*path) return DH_OK;
+    dh_status status = dh__file_read(&file, path);
+    if (status) dh_error_prefix("%s: DEEPHEALTH_XCLBIN", d->name);
+    DH_TRY(status);
+    const unsigned char *bytes = file.data;
+    size_t size = file.size;
+    cl_program program =
+        d->cl->clCreateProgramWithBinary(d->context, 1, &d->id, &size, &bytes, &each, &error);
+    if (program && error == CL_SUCCESS && each == CL_SUCCESS)
+        error = d->cl->clBuildProgram(program, 1, &d->id, "", NULL, NULL);
+    dh__bytes_free(&file);
+    if (error == CL_SUCCESS && each == CL_SUCCESS && program) {
+        d->binary = program;
+        find_stream(d);
+        return DH_OK;
+    }
+    if (program) (void)d->cl->clReleaseProgram(program);
+    return dh_fail(DH_EDEVICE, "%s: DEEPHEALTH_XCLBIN \"%s\" is not for this card, %s: %s", d->name,
+                   path, d->hardware, dh__cl_error_name(error == CL_SUCCESS ? each : error));
+}
+
 static dh_status make(dh__cl_kernel **out, dh__cl_device *d, const char *source, const char *name,
                       const char *options, const char *key)
 {
     cl_int error = CL_SUCCESS;
     cl_program program = NULL;
-    DH_TRY(build(&program, d, source, options));
+    if (!d->binary) DH_TRY(build(&program, d, source, options));
     dh__cl_kernel *k = dh__alloc_for_good(sizeof *k + strlen(key) + 1);
-    if (k) k->kernel = d->cl->clCreateKernel(program, name, &error);
+    if (k) k->kernel = d->cl->clCreateKernel(d->binary ? d->binary : program, name, &error);
     if (!k || error != CL_SUCCESS) {
-        (void)d->cl->clReleaseProgram(program);
+        if (program) (void)d->cl->clReleaseProgram(program);
         return k ? dh__cl_fail(d, name, error) : DH_ENOMEM;
     }
     memcpy(k->key, key, strlen(key) + 1);

@@ -130,9 +130,12 @@ static dh_status refused_by_all(dh_device *device, int op, const dh_call *call)
     const dh_impl *const *list = device->impls(device, op);
     char reasons[512] = "";
     size_t at = 0;
-    if (!list)
+    if (!list) {
+        const char *why = device->driver->lacks(op);
         return dh_fail(DH_EUNSUPPORTED, "%s: device \"%s\" does not have this op: %s",
-                       call->op->name, device->name, device->driver->lacks(op));
+                       call->op->name, device->name,
+                       why ? why : "other devices of its kind do, its own kernels don't");
+    }
     for (; *list && at < sizeof reasons; list++) {
         const char *why = refusal(*list, call);
         if (why)

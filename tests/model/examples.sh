@@ -105,7 +105,7 @@ for example in mnist_mlp mnist_train_batch sessions; do
   done
 
   "$programs/$example" --help >"$work/out" 2>"$work/err" || say "$example --help: exit code $?"
-  for option in --data --samples --epochs --batch-size --seed --threads --device --memory --json --save; do
+  for option in --data --samples --epochs --batch-size --seed --threads --device --memory --replicas --fallback --service --json --save; do
     grep -q -- "$option" "$work/out" || say "$example --help does not tell about $option"
   done
   [ -s "$work/err" ] && say "$example --help writes to stderr"
@@ -204,6 +204,21 @@ for name in "$work"/damaged/mnist/*; do
 done
 refuse 'train-images-idx3-ubyte.gz' env DEEPHEALTH_DATA="$work/damaged" "$programs/mnist_mlp" "${few[@]}"
 refuse '--curve' "$programs/mnist_train_batch" --curve "$work/c.png"
+
+# A computing service from a file, and replicas, whose losses are those of one device to some digits.
+echo "threads: 2
+memory: mid_mem
+device: $device
+replicas: 3" >service.yaml
+"${run[@]}" --epochs 1 --service service.yaml >out 2>err || say "mnist_mlp --service: $(cat err)"
+flatten report.json >service.flat && expect service.flat device "\"$device(:0)?\""
+"${run[@]}" --epochs 1 --replicas 3 >out 2>err || say "mnist_mlp --replicas: $(cat err)"
+flatten report.json >replicas.flat && "${run[@]}" --epochs 1 >out 2>err && flatten report.json >one.flat
+for other in service replicas; do
+  paste one.flat $other.flat | awk '/loss/ && ($2 - $4) ^ 2 > 1e-8 * $2 ^ 2' | grep -q . && say "mnist_mlp: $other has other losses"
+done
+echo "memory: lowmem" >service.yaml
+refuse 'service.yaml:1' "${run[@]}" --service service.yaml
 
 # What there is to compute with: the CPU always, with every op.
 "$programs/devices" --ops >"$work/out" 2>"$work/err" && [ ! -s "$work/err" ] || say "devices: $(cat "$work/err")"
