@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Writes the pages that are made from tables, docs/ops.md, docs/layers.md and docs/zoo.md.
+# Writes the pages that are made from tables, docs/ops.md, layers.md, zoo.md and streaming.md.
 #   --check [PROGRAM]   changes nothing; fails where a page differs from what PROGRAM (a built gen_ops) prints
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -23,7 +23,7 @@ fi
 fresh=$(mktemp)
 trap 'rm -f "$fresh"' EXIT
 stale=0
-for page in ops layers zoo; do
+for page in ops layers zoo streaming; do
   "$program" "$page" >"$fresh"
   if [ $check = no ]; then
     cp "$fresh" "docs/$page.md"

@@ -84,6 +84,7 @@ typedef struct dh__cl_device {
     size_t work_group; /* most work items of one */
     bool f64, fma;     /* it has doubles; it multiplies and adds at once */
     bool compiler;     /* else all kernels come from a binary */
+    bool xilinx;       /* XRT's extension tells in which bank of memory a buffer lies */
     /* once it is opened: */
     pthread_mutex_t lock; /* of all below, and of setting a kernel's arguments and queueing it */
     cl_context context;

@@ -2,6 +2,7 @@
 /* Memory of an OpenCL device. A buffer has no address, and a tensor has one that views shift: so
  * each buffer gets addresses of this process that are reserved for it and cannot be touched, and a
  * kernel gets the buffer and how far into it an address lies. */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -98,6 +99,28 @@ static dh_status make_room(dh__cl_device *d)
     return DH_OK;
 }
 
+/* What XRT's cl_ext_xilinx.h declares: a bank's number and that it is one. */
+typedef struct xilinx_memory {
+    unsigned flags;
+    void *object, *parameters;
+} xilinx_memory;
+#define XILINX_EXTENSION (1u << 31) /* of a buffer's flags */
+#define XILINX_TOPOLOGY  (1u << 31)
+
+/* On a Xilinx card in the bank that DEEPHEALTH_FPGA_BANK names; where it names none, XRT chooses it
+ * by the first kernel that a buffer is given to. */
+static cl_mem make_buffer(dh__cl_device *d, size_t size, cl_int *error)
+{
+    const char *text = getenv("DEEPHEALTH_FPGA_BANK");
+    int64_t bank;
+    if (!d->xilinx || !text || !dh__parse_int64(text, strlen(text), &bank) || bank < 0 ||
+        bank > 255)
+        return d->cl->clCreateBuffer(d->context, CL_MEM_READ_WRITE, size, NULL, error);
+    xilinx_memory place = {.flags = (unsigned)bank | XILINX_TOPOLOGY};
+    return d->cl->clCreateBuffer(d->context, CL_MEM_READ_WRITE | (cl_mem_flags)XILINX_EXTENSION,
+                                 size, &place, error);
+}
+
 static dh_status add_block(dh__cl_device *d, void **out, size_t size)
 {
     cl_int error;
@@ -108,7 +131,7 @@ static dh_status add_block(dh__cl_device *d, void **out, size_t size)
     DH_TRY(make_room(d));
     void *address = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     DH_REQUIRE(address != MAP_FAILED, DH_ENOMEM, "%s: no addresses for %zu bytes", d->name, size);
-    cl_mem memory = d->cl->clCreateBuffer(d->context, CL_MEM_READ_WRITE, size, NULL, &error);
+    cl_mem memory = make_buffer(d, size, &error);
     if (error != CL_SUCCESS) {
         (void)munmap(address, size);
         return dh__cl_fail(d, "clCreateBuffer", error);

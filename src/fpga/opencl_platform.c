@@ -26,6 +26,7 @@ static void add_names(dh__cl_device *d)
     if (d->cl->clGetPlatformInfo(d->platform, CL_PLATFORM_NAME, sizeof platform - 1, platform,
                                  NULL) != CL_SUCCESS)
         platform[0] = 0;
+    d->xilinx = strstr(platform, "Xilinx") != NULL;
     dh__format(d->software, sizeof d->software, "%s, %s, driver %s", version, platform, driver);
 }
 

@@ -6,6 +6,7 @@
 #define STREAM_MODEL_H
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 

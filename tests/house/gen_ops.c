@@ -11,6 +11,7 @@
 #include <deephealth/inspection.h>
 #include <deephealth/zoo.h>
 
+#include "gen_streaming.h"
 #include "layer_defs.h"
 #include "ops.h"
 
@@ -359,7 +360,9 @@ int main(int argc, char **argv)
         print_layers();
     else if (argc == 2 && !strcmp(argv[1], "zoo"))
         print_zoo();
+    else if (argc == 2 && !strcmp(argv[1], "streaming"))
+        print_streaming();
     else
-        return fprintf(stderr, "usage: %s ops|layers|zoo\n", argv[0]), 2;
+        return fprintf(stderr, "usage: %s ops|layers|zoo|streaming\n", argv[0]), 2;
     return ferror(stdout) ? 1 : 0;
 }
