@@ -146,6 +146,9 @@ dh_status dh__graph_recompute(dh__graph *graph, dh__memory level, int segments);
  * the most memory, if that takes at most *flops, which it is then less. done: there was one. */
 dh_status dh__graph_split_peak(dh__graph *copy, const dh__plan *plan, double *flops, bool *done);
 
+/* The node where the plan needs the most memory; -1 where memory lacks for finding out. */
+int dh__plan_peak(const dh__plan *plan, size_t *bytes);
+
 /* --- memory_plan.c --- */
 /* Fills slots (views, in-place, lifetimes, offsets) and the arena's size. */
 dh_status dh__plan_memory(dh__plan *plan);

@@ -42,6 +42,16 @@ static int find_peak(const dh__plan *plan, double *in_use)
     return peak;
 }
 
+int dh__plan_peak(const dh__plan *plan, size_t *bytes)
+{
+    double *in_use = dh__calloc((size_t)plan->graph->node_count + 1, sizeof *in_use);
+    if (!in_use) return -1;
+    int peak = find_peak(plan, in_use);
+    *bytes = (size_t)in_use[peak];
+    dh__free(in_use);
+    return peak;
+}
+
 static void note_uses(split *s)
 {
     const dh__graph *g = s->graph;

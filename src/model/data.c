@@ -243,7 +243,7 @@ dh_status dh__feed(dh__stage *stage, const dh_model *model, const dh__data *data
                    const int64_t *order, int64_t begin, int64_t rows, bool inputs, bool targets)
 {
     dh__plan *plan = stage->plan;
-    DH_TRY(dh__plan_bind(plan));
+    DH_TRY(dh__explain_shortage(dh__plan_bind(plan), model, stage));
     if (inputs) plan->arena->owner = NULL; /* what a forward left there is no more */
     for (int i = 0; inputs && i < model->input_count; i++)
         DH_TRY(feed_tensor(plan, stage->input[i], data->x[i], order, begin, rows));

@@ -152,6 +152,7 @@ uint64_t dh__freeze_key(const dh_model *model);
 /* Whether whole steps at its level of memory update each weight as soon as its gradient is there.
  */
 bool dh__updates_early(const dh_model *model);
+bool dh__would_update_early(const dh_model *model, dh__memory level); /* at another */
 
 /* The plan for a key, made if there is none; resized to rows. */
 dh_status dh__stage_get(dh__stage **out, dh_model *model, const dh__key *key, int64_t rows);
@@ -164,6 +165,11 @@ void dh__shelf_clear(dh__stage **stages);
 /* Builds without caching; level instead of the model's. */
 dh_status dh__stage_new(dh__stage **out, dh_model *model, const dh__key *key, dh__memory level);
 void dh__stage_free(dh__stage *stage);
+
+/* --- shortage.c --- */
+/* Where a plan finds no memory on its device: the error tells where the step needs it, and which
+ * memory level would fit. */
+dh_status dh__explain_shortage(dh_status status, const dh_model *model, const dh__stage *stage);
 
 /* --- data.c: batches from tensors --- */
 typedef struct dh__data { /* checked arguments: x one an input, y one an output (or none) */

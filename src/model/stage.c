@@ -25,10 +25,14 @@ bool dh__trainable(const dh_model *model, int segment)
 
 bool dh__updates_early(const dh_model *model)
 {
+    return dh__would_update_early(model, (dh__memory)model->cs.memory);
+}
+
+bool dh__would_update_early(const dh_model *model, dh__memory level)
+{
     const dh__clip *c = &model->clip;
-    return (dh__memory)model->cs.memory >= DH_MID_MEM && !model->keep_gradients &&
-           model->accumulate <= 1 && model->cs.replicas <= 1 &&
-           !(c->value > 0 || c->norm > 0 || c->global_norm > 0);
+    return level >= DH_MID_MEM && !model->keep_gradients && model->accumulate <= 1 &&
+           model->cs.replicas <= 1 && !(c->value > 0 || c->norm > 0 || c->global_norm > 0);
 }
 
 uint64_t dh__freeze_key(const dh_model *model)
@@ -386,11 +390,14 @@ static void drop_oldest(dh__stage **stages, const dh__stage *keep)
 static dh_status make_training_memory(const dh_model *model, dh__replica *at, bool gradients)
 {
     bool *trained;
-    if (gradients) DH_TRY(dh__params_train(at->store));
+    dh_status grads = gradients ? dh__params_train(at->store) : DH_OK;
+    if (grads) dh_error_prefix("gradients");
+    DH_TRY(grads);
     DH_TRY(dh__model_trained(&trained, model));
     dh_status status =
         dh__slots_reserve(&at->slots, at->store, dh__optimizer_slots(&model->optimizer), trained);
     dh__free(trained);
+    if (status) dh_error_prefix("moments of the optimizer");
     return status;
 }
 

@@ -461,6 +461,46 @@ static void its_memory_is_too_small(void **state)
     dh_tensor_free(y);
 }
 
+/* A step that does not fit names the layer where, what was asked and is free, and a level that
+ * would fit; at that level the model goes on. */
+static void a_level_that_fits_is_named(void **state)
+{
+    (void)state;
+    static const char *const levels[] = {"mid_mem", "low_mem"};
+    dh_tensor *x, *y;
+    int named[2] = {0};
+    bool fits = false;
+    make_blobs(&x, &y, 64, 16, 3, 5);
+    const dh_tensor *xs[] = {x, NULL}, *ys[] = {y, NULL};
+    for (size_t memory = 20000; !fits; memory += 1500) {
+        dh_model *net = dh_model_new("net");
+        dh_layer *h = dh_input(net, {16});
+        for (int i = 0; i < 6; i++) h = dh_sigmoid(dh_batch_normalization(dh_dense(h, 24)));
+        fake.memory = memory;
+        assert_ok(dh_build(net, dh_softmax(dh_dense(h, 3)), .loss = "cross_entropy",
+                           .device = on("fake")));
+        dh_status status = dh_train_batch(net, xs, ys, NULL);
+        fits = status == DH_OK;
+        const char *would = fits ? NULL : strstr(dh_error_text(), "would fit");
+        if (!fits) assert_int_equal(status, DH_ENOMEM);
+        for (int i = 0; i < 2 && would; i++) {
+            if (!strstr(dh_error_text(), levels[i])) continue;
+            named[i]++;
+            assert_error(status, DH_ENOMEM, "train_batch: fake:0: ", " bytes asked, ", " are free",
+                         "a step of 64 rows needs ", "\" needs the most, ");
+            dh_cs cs = on("fake");
+            cs.memory = 1 + i;
+            assert_ok(dh_model_to_device(net, cs));
+            assert_ok(dh_train_batch(net, xs, ys, NULL));
+        }
+        dh_model_free(net);
+        assert_true(memory < 1000000);
+    }
+    assert_true(named[0] > 0 && named[1] > 0);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+}
+
 /* --- files --- */
 
 static void files_hold_the_same(void **state)
@@ -574,6 +614,7 @@ int main(void)
         cmocka_unit_test_teardown(each_call_of_two_devices_fails, clean),
         cmocka_unit_test_teardown(the_device_is_lost, clean),
         cmocka_unit_test_teardown(its_memory_is_too_small, clean),
+        cmocka_unit_test_teardown(a_level_that_fits_is_named, clean),
         cmocka_unit_test_setup_teardown(files_hold_the_same, set_up, tear_down),
         cmocka_unit_test_teardown(elements_are_read_and_written, clean),
         cmocka_unit_test_teardown(tensors_are_there_too, clean),

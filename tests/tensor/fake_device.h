@@ -201,6 +201,7 @@ static inline dh_status fake_describe(dh_device_info *out, int index)
     out->hardware = "none";
     out->software = "a test";
     out->memory = fake.memory;
+    out->memory_free = fake.memory ? fake.memory - fake.used : 0;
     out->units = 1;
     return DH_OK;
 }
