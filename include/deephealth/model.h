@@ -80,7 +80,9 @@ DH_API DH_NODISCARD dh_status dh_build(const dh_build_args *args);
 /* Takes a built model, with its parameters and all that training keeps, to another computing
  * service; its steps go on there. DH_ESTATE in fit, while sessions or tensors on its parameters are
  * held, and where another model shares them; errors of devices as of dh_build. After a failure it
- * is where it was. dh_model_to_cpu(net), dh_model_to_fpga(net, {0, 1}) */
+ * is where it was. From a device that has disappeared it comes to the CPU with the parameters last
+ * copied to the host, at the latest at the end of fit's last epoch, which a warning tells.
+ * dh_model_to_cpu(net), dh_model_to_fpga(net, {0, 1}) */
 DH_API DH_NODISCARD dh_status dh_model_to_device(dh_model *model, dh_cs device);
 typedef struct dh_model_to_cpu_args { /* as of dh_cs_cpu */
     size_t struct_size;

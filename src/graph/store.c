@@ -283,6 +283,24 @@ dh_status dh__params_follow(dh__params *clone, const dh__params *of)
     return DH_OK;
 }
 
+dh_status dh__params_replace(dh__params *store, dh__slots *slots, dh__params *clone)
+{
+    DH_TRY(check_released(store));
+    dh__storage *weights = store->weights, *states = store->states;
+    store->weights = clone->weights;
+    store->states = clone->states;
+    clone->weights = weights;
+    clone->states = states;
+    dh__storage_release(store->grads);
+    store->grads = NULL;
+    store->gradients_of = NULL;
+    dh__slots_clear(slots);
+    store->device = clone->device;
+    store->layout++;
+    store->generation++;
+    return DH_OK;
+}
+
 /* --- slots --- */
 
 static bool has_slots(const dh__slots *slots, int segment)

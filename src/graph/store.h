@@ -106,6 +106,9 @@ dh_status dh__params_clone(dh__params **out, const dh__params *from, dh_device *
 bool dh__params_alike(const dh__params *clone, const dh__params *of);
 /* A clone gets the weights and states, and the rates. */
 dh_status dh__params_follow(dh__params *clone, const dh__params *of);
+/* Weights and states of a clone take the place of the store's own, on the clone's device; gradients
+ * and slots are gone. DH_ESTATE while tensors on them are held. */
+dh_status dh__params_replace(dh__params *store, dh__slots *slots, dh__params *clone);
 void dh__params_follow_rates(dh__params *clone, const dh__params *of);
 
 /* Slots [0, count) for the segments with wanted[i], beside those that have them already; zeroed

@@ -348,6 +348,7 @@ dh_status(dh_build)(const dh_build_args *args)
         int before = dh__enter(m);
         status = allocate(m);
         if (!status) status = try_graph(m);
+        if (!status) status = dh__rescue_keep(m);
         dh__leave(before);
     }
     for (int i = layers; i < m->net.count; i++) m->net.layers[i]->of_build = true;

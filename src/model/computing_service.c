@@ -135,6 +135,9 @@ static dh_status move_first(dh_model *model, dh_device *device)
     dh__stages_free(model); /* they lie in the old memory */
     dh_status status =
         device == store->device ? DH_OK : dh__params_move(store, &model->first.slots, device);
+    if (status == DH_EDEVICE) /* once more, for it may have been a hiccup */
+        status = dh__params_move(store, &model->first.slots, device);
+    if (status && device->host) status = dh__rescue(model, status);
     if (status) {
         dh__arena_free(arena);
         return status;
@@ -153,7 +156,8 @@ dh_status dh__model_place(dh_model *model, const dh_cs *cs)
     bool fallback = cs->fallback != NULL;
     DH_TRY(check(cs));
     DH_TRY(choose(&c, cs));
-    DH_TRY(dh__settle(model));
+    dh_status settled = dh__settle(model);
+    if (settled != DH_EDEVICE || !c.device[0]->host) DH_TRY(settled);
     DH_TRY(dh__replicas_new(&replicas, c.replicas, cs->lsb, c.count, c.device, fallback));
     dh_status status = move_first(model, c.device[0]);
     if (status) {
@@ -178,6 +182,7 @@ dh_status dh_model_to_device(dh_model *model, dh_cs device)
                model->net.name);
     int level = model->cs.memory;
     dh_status status = dh__model_place(model, &device);
+    if (!status) status = dh__rescue_keep(model);
     if (!status && level != model->cs.memory) dh__stages_free(model);
     return dh__from("model_to_device", status);
 }

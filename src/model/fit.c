@@ -136,6 +136,7 @@ static dh_status run_steps(epoch_run *e)
         else
             train_session(e);
         DH_TRY(e->status);
+        DH_TRY(dh__rescue_keep_amid(e->f->model));
         DH_TRY(end_step(e));
         DH_TRY(save_amid(e));
         if (e->f->event.stop) return DH_OK;
@@ -175,6 +176,7 @@ static dh_status train_epoch(epoch_run *e)
     DH_TRY(e->status);
     if (e->size && !e->updated && !f->event.stop) DH_TRY(update_rest(e));
     DH_TRY(dh__settle(m));
+    DH_TRY(dh__rescue_keep(m));
     e->result->seconds = dh__now() - e->progress.start;
     dh__pass_result(m, &m->epoch, e->result);
     if (m->epoch.samples) m->epochs++; /* none was stopped before its first step */

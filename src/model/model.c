@@ -50,6 +50,7 @@ void dh_model_free(dh_model *model)
     dh__params *store = model->net.store;
     if (store && store->gradients_of == model)
         store->gradients_of = store; /* no model's: the next one may get this address */
+    dh__rescue_drop(model);
     dh__replicas_free(model->replicas);
     dh__stages_free(model);
     dh__arena_free(model->first.arena);

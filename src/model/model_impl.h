@@ -86,6 +86,13 @@ typedef struct dh__pass {
     int count[DH_MAX_METRICS];
 } dh__pass;
 
+typedef struct dh__lifeboat { /* of a model that is not on the host */
+    dh__params *kept;         /* on the host, as they were after so many steps */
+    bool sound;
+    uint64_t steps;
+    double when, took; /* seconds: dh__now() then; of copying */
+} dh__lifeboat;
+
 typedef struct dh__peak {
     bool asked;   /* since the profile or the device began */
     double flops; /* a second, multiply-adds in registers; 0: not known */
@@ -98,6 +105,7 @@ struct dh_model {
     dh_cs cs;
     dh__replica first;      /* on the model's own store */
     dh__replicas *replicas; /* NULL: there is only the first */
+    dh__lifeboat rescue;
     int input_count, output_count, keep_count, metric_count;
     dh_layer *input[DH_MAX_IO], *output[DH_MAX_IO], *keep[DH_MAX_IO];
     dh__goal goal[DH_MAX_IO];
@@ -165,6 +173,15 @@ void dh__shelf_clear(dh__stage **stages);
 /* Builds without caching; level instead of the model's. */
 dh_status dh__stage_new(dh__stage **out, dh_model *model, const dh__key *key, dh__memory level);
 void dh__stage_free(dh__stage *stage);
+
+/* --- rescue.c --- */
+/* Copies the parameters to the host, where they are elsewhere. */
+dh_status dh__rescue_keep(dh_model *model);
+dh_status dh__rescue_keep_amid(dh_model *model); /* where it is time */
+void dh__rescue_drop(dh_model *model);
+/* On the model's way to the host, which has failed: that goes on with what was kept, if the device
+ * has failed and there is something. */
+dh_status dh__rescue(dh_model *model, dh_status lost);
 
 /* --- shortage.c --- */
 /* Where a plan finds no memory on its device: the error tells where the step needs it, and which

@@ -241,6 +241,7 @@ dh_status(dh_load_weights)(const dh_load_weights_args *args)
     if (!status) status = check(&w, file, &a);
     if (!status) status = copy_all(&w, file);
     if (!status) a.model->net.store->generation++;
+    if (!status) status = dh__rescue_keep(a.model);
     dh__free(w.list);
     dh_safetensors_free(file);
     return dh__from("load_weights", status);

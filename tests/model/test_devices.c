@@ -390,6 +390,7 @@ static void fail_each(bool lost, dh_cs cs)
     assert_int_equal(good.count, 4);
     dh_model_free(whole);
     int64_t n = 1;
+    int was_rescued = 0;
     for (bool done = false; !done; n++) {
         dh_get_memory_stats(&before);
         dh_model *net = dh_model_new("net");
@@ -399,12 +400,12 @@ static void fail_each(bool lost, dh_cs cs)
         done = status == DH_OK;
         if (!done && !device_failed(status))
             fail_msg("call %lld: %s", (long long)n, dh_error_text());
-        if (!done && !lost && net && dh_model_device(net) &&
-            !strcmp(dh_model_device(net), "fake:0"))
+        if (!done && net && dh_model_device(net) && !strcmp(dh_model_device(net), "fake:0"))
             if (!dh_model_to_cpu(net)) { /* its last good step is there, and it goes on */
                 assert_true(cs.lsb > 1 || is_good_step(&good, net));
                 assert_ok(dh_fit(net, x, y, .batch_size = 8, .epochs = 1, .quiet = true));
             }
+        was_rescued += !done && lost && net && !strcmp(dh_model_device(net), "cpu");
         fake.fail_at = -1;
         fake.lost = false;
         dh_model_free(net);
@@ -414,6 +415,7 @@ static void fail_each(bool lost, dh_cs cs)
         assert_true(n < 100000);
     }
     assert_true(n > 50);
+    assert_true(was_rescued > 20 || !lost);
     dh_tensor_free(x);
     dh_tensor_free(y);
 }
@@ -438,7 +440,45 @@ static void each_call_of_two_devices_fails(void **state)
 static void the_device_is_lost(void **state)
 {
     (void)state;
+    dh_set_log_level(DH_LOG_ERROR); /* each loss is a warning */
     fail_each(true, on("fake"));
+    dh_set_log_level(DH_LOG_INFO);
+}
+
+/* What a lost device leaves is the end of the last epoch, and of what was loaded since. */
+static void what_is_kept_is_the_last_epochs(void **state)
+{
+    fixture *f = *state;
+    char sha[65], now[65], path[256];
+    dh_tensor *x, *y;
+    make_blobs(&x, &y, ROWS, WIDE, 3, 5);
+    const dh_tensor *xs[] = {x, NULL}, *ys[] = {y, NULL};
+    snprintf(path, sizeof path, "%s/kept.safetensors", f->dir);
+    for (int loads = 0; loads < 2; loads++) {
+        dh_model *net = network(on("fake"), "mse");
+        epoch(net, x, y);
+        if (loads) {
+            dh_model *other = network(on("cpu"), "mse");
+            assert_ok(dh_save_weights(other, path));
+            assert_ok(dh_load_weights(net, path));
+            dh_model_free(other);
+        }
+        assert_ok(dh_model_sha256(sha, net));
+        fake.fail_at = 9;
+        fake.lost = true;
+        assert_error(dh_fit(net, x, y, .epochs = 1, .quiet = true), DH_EDEVICE,
+                     "as the test wants");
+        assert_int_equal(dh_model_to_device(net, on("fake:1")), DH_EDEVICE);
+        assert_ok(dh_model_to_cpu(net));
+        assert_ok(dh_model_sha256(now, net));
+        assert_string_equal(sha, now);
+        assert_ok(dh_train_batch(net, xs, ys, NULL));
+        fake.fail_at = -1;
+        fake.lost = false;
+        dh_model_free(net);
+    }
+    dh_tensor_free(x);
+    dh_tensor_free(y);
 }
 
 static void its_memory_is_too_small(void **state)
@@ -616,6 +656,7 @@ int main(void)
         cmocka_unit_test_teardown(its_memory_is_too_small, clean),
         cmocka_unit_test_teardown(a_level_that_fits_is_named, clean),
         cmocka_unit_test_setup_teardown(files_hold_the_same, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_kept_is_the_last_epochs, set_up, tear_down),
         cmocka_unit_test_teardown(elements_are_read_and_written, clean),
         cmocka_unit_test_teardown(tensors_are_there_too, clean),
     };
