@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# What a card without a compiler does: its kernels come from a file. Arguments: the folder of the examples. PoCL's binary of the
-# streaming convolution stands in for an .xclbin. Convolutions then run on the device, the rest on the CPU where that is asked
-# for; files that are missing, damaged or without kernels are told.
+# Cards, for which PoCL stands in. Arguments: the folder of the examples. One without a compiler, whose kernels come from a file:
+# PoCL's binary of the streaming convolution is the .xclbin; convolutions then run on the device, the rest on the CPU where that
+# is asked for; files that are missing, damaged or without kernels are told. Then two cards that share batches.
 set -uo pipefail
 programs=$(cd "$1" && pwd)
 work=$(mktemp -d)
@@ -18,6 +18,7 @@ say() { echo "$@" >&2; bad=1; }
 export DEEPHEALTH_DATA=$work/nowhere https_proxy=http://127.0.0.1:9 HTTPS_PROXY=http://127.0.0.1:9
 run=("$programs/cifar10_conv" --samples 20 --batch-size 10 --epochs 1 --quiet --seed 7 --json report.json)
 loss() { grep -o '"loss": *[0-9.e+-]*' report.json | head -1 | sed 's/.*: *//'; }
+hash() { grep -o '"params_sha256": "[0-9a-f]*"' report.json; }
 near() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a > 0 && b > 0 && (a - b) ^ 2 < 1e-8 * b ^ 2) }'; }
 
 "${run[@]}" >out 2>err || say "on the CPU: $(cat err)"
@@ -45,5 +46,26 @@ head -c 3000 /dev/urandom >other.xclbin
 DEEPHEALTH_XCLBIN=$work/other.xclbin refuse 'other.xclbin" is not for this card' "${run[@]}" --device opencl
 : >empty.xclbin
 DEEPHEALTH_XCLBIN=$work/empty.xclbin refuse 'empty.xclbin" is not for this card' "${run[@]}" --device opencl
-[ $bad = 0 ] && echo "kernels come from files"
+unset DEEPHEALTH_XCLBIN
+
+export POCL_DEVICES="pthread pthread"
+if "$programs/devices" | grep -q '^  opencl:1: '; then
+  run=("$programs/mnist_mlp" --samples 1000 --epochs 1 --quiet --seed 7 --json report.json)
+  "${run[@]}" --device opencl >out 2>err || say "one card: $(cat err)"
+  want=$(loss)
+  for mask in '[0, 1]' '[1, 1]'; do
+    printf 'device: opencl\nmask: %s\n' "$mask" >service.yaml
+    "${run[@]}" --service service.yaml >out 2>err || say "cards $mask: $(cat err)"
+    near "$(loss)" "$want" || say "cards $mask: the loss is $(loss), must be $want"
+  done
+  together=$(hash)
+  printf 'device: opencl\nmask: [1, 1]\nlsb: 3\n' >service.yaml
+  "${run[@]}" --service service.yaml >out 2>err || say "two cards, lsb 3: $(cat err)"
+  [ "$(hash)" != "$together" ] || say "two cards with lsb 3 train as with lsb 1"
+  printf 'device: opencl\nmask: [1, 0, 1]\n' >service.yaml
+  refuse 'mask[2] is 1, there are 2 opencl devices' "${run[@]}" --service service.yaml
+else
+  say "PoCL does not give two devices"
+fi
+[ $bad = 0 ] && echo "cards do what is asked of them"
 exit $bad
