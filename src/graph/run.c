@@ -19,12 +19,14 @@ static dh_status run_plain(dh__step_call *c, const dh_call *call)
     return c->impl->run(call);
 }
 
-/* call: the step's, or a part of that. */
+/* call: the step's, or a part of that. Another device is waited for, node by node. */
 static dh_status run_timed(dh__step_call *c, const dh_call *call)
 {
     dh__spent *s = &c->spent;
+    dh_device *device = call->device;
     double began = dh__now();
     dh_status status = c->impl->run(call);
+    if (!status && !device->host) status = device->wait(device);
     double seconds = dh__now() - began;
     if (s->last <= 0) s->began = began;
     s->last += seconds;
