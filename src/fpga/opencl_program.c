@@ -209,13 +209,16 @@ static dh_status make(dh__cl_kernel **out, dh__cl_device *d, const char *source,
     cl_int error = CL_SUCCESS;
     cl_program program = NULL;
     if (!d->binary) DH_TRY(build(&program, d, source, options));
-    dh__cl_kernel *k = dh__alloc_for_good(sizeof *k + strlen(key) + 1);
-    if (k) k->kernel = d->cl->clCreateKernel(d->binary ? d->binary : program, name, &error);
-    if (!k || error != CL_SUCCESS) {
+    cl_kernel kernel = d->cl->clCreateKernel(d->binary ? d->binary : program, name, &error);
+    dh__cl_kernel *k = NULL;
+    if (error == CL_SUCCESS) k = dh__alloc_for_good(sizeof *k + strlen(key) + 1);
+    if (!k) {
+        if (kernel) (void)d->cl->clReleaseKernel(kernel);
         if (program) (void)d->cl->clReleaseProgram(program);
-        return k ? dh__cl_fail(d, name, error) : DH_ENOMEM;
+        return error == CL_SUCCESS ? DH_ENOMEM : dh__cl_fail(d, name, error);
     }
     memcpy(k->key, key, strlen(key) + 1);
+    k->kernel = kernel;
     k->program = program;
     *out = k;
     return DH_OK;
