@@ -213,9 +213,9 @@ static dh_status unfold(const dh_call *call, const sides *s, const plan *p, cons
     for (int i = 0; i < 3; i++) dh__cl_int(&l, steps[i]);
     dh__cl_int(&l, first);
     dh__cl_int(&l, columns);
-    dh__cl_int(&l, depth);
-    int64_t items = p->dw ? (depth + BATCH - 1) / BATCH : depth;
-    if (p->dw) dh__cl_int(&l, items);
+    int64_t items = p->dw ? (depth + BATCH - 1) / BATCH : depth / taps_of(s);
+    if (p->dw) dh__cl_int(&l, depth);
+    dh__cl_int(&l, items);
     return dh__cl_each(&l, (columns + width - 1) / width * items);
 }
 

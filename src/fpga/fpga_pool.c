@@ -82,9 +82,31 @@ static dh_status pool_run(const dh_call *call)
     return dh__cl_each(&l, items_of(&p, y, p.w.out[2], call->op != &dh_op_avg_pool_dx));
 }
 
+/* Does no element lie in two windows? */
+static bool are_apart(const dh__pool *p)
+{
+    for (int i = 0; i < 3; i++)
+        if (p->w.stride[i] <= (p->w.size[i] - 1) * p->w.dilation[i]) return false;
+    return !p->adaptive;
+}
+
 static size_t winners_bytes(const dh_call *call)
 {
-    return (size_t)dh__view_count(&call->in[0]) * sizeof(cl_int);
+    dh__pool p = pool_of(call);
+    return are_apart(&p) ? 0 : (size_t)dh__view_count(&call->in[0]) * sizeof(cl_int);
+}
+
+/* Each window gives its gradient to its maximum. */
+static dh_status give_apart(const dh_call *call, const dh__pool *p)
+{
+    const dh_view *dx = &call->out[0], *dy = &call->in[0];
+    DH_TRY(dh__cl_fill(call, dx, 0));
+    dh__cl_launch l = begin_pool(call, p, "give");
+    dh__cl_view(&l, dx);
+    dh__cl_view(&l, dy);
+    dh__cl_view(&l, &call->in[1]);
+    give_windows(&l, p);
+    return dh__cl_each(&l, items_of(p, dy, p->w.out[2], true));
 }
 
 /* Which element of each window gets its gradient; then each element adds up what it gets. */
@@ -94,6 +116,7 @@ static dh_status max_pool_dx_run(const dh_call *call)
     const dh_view *dx = &call->out[0], *dy = &call->in[0];
     dh__cl_launch l;
     if (!dh__view_count(dx)) return DH_OK;
+    if (are_apart(&p)) return give_apart(call, &p);
     if (dh__view_count(dy)) {
         l = begin_pool(call, &p, "winners");
         dh__cl_data(&l, call->scratch, sizeof(cl_int));

@@ -7,84 +7,116 @@
 typedef CAT(T_, X) T;
 #define COLUMNS (VECTORS * LANES)
 
+/* count numbers that lie one after the other, vectors of them where nothing is converted; the last
+ * vector may take some a second time. */
+#define WHOLE_VECTORS(N)                                                                       \
+    if (count >= N) {                                                                          \
+        for (long c = 0; c + N < count; c += N)                                                \
+            CAT(vstore, N)(CAT(vload, N)(0, (global const F *)x + c), 0, to + c);              \
+        CAT(vstore, N)(CAT(vload, N)(0, (global const F *)x + count - N), 0, to + count - N);  \
+        return;                                                                                \
+    }
+static inline void take(global F *to, global const T *x, long count)
+{
+    if (sizeof(T) == sizeof(F)) {
+        WHOLE_VECTORS(8)
+        WHOLE_VECTORS(4)
+    }
+    for (long c = 0; c < count; c++) to[c] = CAT(load_, X)(x, c);
+}
+
 #define SOURCE                                                                                 \
     global F *to, long to0, global const T *x, long x0, windows w, long image, long channel,   \
         long step0, long step1, long step2
 
-#ifdef K_pack_small
-/* For the small side: columns are its positions from first_column on, depths (channel, k). Row by row
- * of the positions. */
-kernel void pack_small(SOURCE, long first_column, long column_count, long depth, long count)
+/* A work item packs a panel's columns of one channel for all taps: their rows one after the other,
+ * each cut into runs of one row of x. Columns behind the last are zeros. */
+#define PANEL                                                                                  \
+    EACH(i)                                                                                    \
+    long channel_of = i % channels, first = i / channels * COLUMNS, taps = area_of(w.size);    \
+    long j = first + first_column, left = min((long)COLUMNS, column_count - first);            \
+    x += x0 + channel_of * channel;                                                            \
+    to += to0 + i * taps * COLUMNS;                                                            \
+    if (left < COLUMNS)                                                                        \
+        for (long t = 0; t < taps; t++)                                                        \
+            for (long c = left; c < COLUMNS; c++) to[t * COLUMNS + c] = 0;
+
+/* On to the next row of images shaped so. */
+static inline void next_row(long *n, long *p, const long *shape)
 {
-    EACH(i)
-    long d = i % depth, column = i / depth * COLUMNS, k[3], p[3];
-    long area = area_of(w.out), taps = area_of(w.size);
-    long j = column + first_column, left = min((long)COLUMNS, column_count - column);
-    unravel(k, d % taps, w.size);
-    unravel(p, j % area, w.out);
-    x += x0 + d / taps * channel;
-    to += to0 + i * COLUMNS;
-    for (int c = (int)left; c < COLUMNS; c++) to[c] = 0;
-    for (long n = j / area, run; left > 0; left -= run, to += run, p[2] = 0) {
-        long a = p[0] * w.stride[0] + k[0] * w.dilation[0] - w.begin[0];
-        long b = p[1] * w.stride[1] + k[1] * w.dilation[1] - w.begin[1];
-        long c = p[2] * w.stride[2] + k[2] * w.dilation[2] - w.begin[2], from = 0, end = 0;
+    p[2] = 0;
+    if (++p[1] < shape[1]) return;
+    p[1] = 0;
+    if (++p[0] < shape[0]) return;
+    p[0] = 0;
+    ++*n;
+}
+
+#define TAPS(k)                                       \
+    for (long k##0 = 0; k##0 < w.size[0]; k##0++)     \
+        for (long k##1 = 0; k##1 < w.size[1]; k##1++) \
+            for (long k##2 = 0; k##2 < w.size[2]; k##2++, line += COLUMNS)
+
+#ifdef K_pack_small
+/* For the small side: columns are its positions from first_column on, depths (channel, tap). */
+kernel void pack_small(SOURCE, long first_column, long column_count, long channels, long count)
+{
+    PANEL
+    long p[3], n = j / area_of(w.out), step = w.stride[2] * step2;
+    unravel(p, j % area_of(w.out), w.out);
+    for (long run; left > 0; left -= run, to += run, next_row(&n, p, w.out)) {
+        global F *line = to;
         run = min(left, w.out[2] - p[2]);
-        if (a >= 0 && a < w.in[0] && b >= 0 && b < w.in[1])
-            inside(&w, 2, p[2], k[2], run, &from, &end);
-        long step = w.stride[2] * step2, at = n * image + a * step0 + b * step1 + c * step2;
-        for (long q = 0; q < from; q++) to[q] = 0;
-        if (step == 1)
-            for (long q = from; q < end; q++) to[q] = CAT(load_, X)(x, at + q);
-        else
-            for (long q = from; q < end; q++) to[q] = CAT(load_, X)(x, at + q * step);
-        for (long q = end; q < run; q++) to[q] = 0;
-        if (++p[1] == w.out[1]) {
-            p[1] = 0;
-            if (++p[0] == w.out[0]) {
-                p[0] = 0;
-                n++;
-            }
+        TAPS(k) {
+            long a = p[0] * w.stride[0] + k0 * w.dilation[0] - w.begin[0];
+            long b = p[1] * w.stride[1] + k1 * w.dilation[1] - w.begin[1];
+            long c = p[2] * w.stride[2] + k2 * w.dilation[2] - w.begin[2], from = 0, end = 0;
+            if (a >= 0 && a < w.in[0] && b >= 0 && b < w.in[1])
+                inside(&w, 2, p[2], k2, run, &from, &end);
+            long at = n * image + a * step0 + b * step1 + c * step2;
+            for (long q = 0; q < from; q++) line[q] = 0;
+            if (step == 1)
+                take(line + from, x + at + from, end - from);
+            else
+                for (long q = from; q < end; q++) line[q] = CAT(load_, X)(x, at + q * step);
+            for (long q = end; q < run; q++) line[q] = 0;
         }
     }
 }
 #endif
 
 #ifdef K_pack_large
-/* For the large side: columns are its elements, depths (channel of the small side, k). Row by row of
- * the elements. */
-kernel void pack_large(SOURCE, long first_column, long column_count, long depth, long count)
+/* For the large side: columns are its elements, depths (channel of the small side, tap). */
+kernel void pack_large(SOURCE, long first_column, long column_count, long channels, long count)
 {
-    EACH(i)
-    long d = i % depth, column = i / depth * COLUMNS, k[3], at[3];
-    long area = area_of(w.in), taps = area_of(w.size);
-    long j = column + first_column, left = min((long)COLUMNS, column_count - column);
-    unravel(k, d % taps, w.size);
-    unravel(at, j % area, w.in);
-    x += x0 + d / taps * channel;
-    to += to0 + i * COLUMNS;
-    for (int c = 0; c < COLUMNS; c++) to[c] = 0;
-    for (long n = j / area, run; left > 0; left -= run, to += run, at[2] = 0) {
-        long a = at[0] + w.begin[0] - k[0] * w.dilation[0];
-        long b = at[1] + w.begin[1] - k[1] * w.dilation[1];
-        long c = at[2] + w.begin[2] - k[2] * w.dilation[2], stride = w.stride[2];
+    PANEL
+    long at[3], n = j / area_of(w.in), stride = w.stride[2];
+    unravel(at, j % area_of(w.in), w.in);
+    for (long run; left > 0; left -= run, to += run, next_row(&n, at, w.in)) {
+        global F *line = to;
         run = min(left, w.in[2] - at[2]);
-        bool rows = a >= 0 && b >= 0 && a % w.stride[0] == 0 && b % w.stride[1] == 0 &&
-                    a / w.stride[0] < w.out[0] && b / w.stride[1] < w.out[1];
-        /* c + q = p stride, p within the row of positions */
-        long from, end;
-        aligned(c, stride, run, w.out[2], &from, &end);
-        long row = n * image + a / w.stride[0] * step0 + b / w.stride[1] * step1;
-        if (rows && stride == 1 && step2 == 1)
-            for (long p = from; p < end; p++) to[p - c] = CAT(load_, X)(x, row + p);
-        else if (rows)
-            for (long p = from; p < end; p++)
-                to[p * stride - c] = CAT(load_, X)(x, row + p * step2);
-        if (++at[1] == w.in[1]) {
-            at[1] = 0;
-            if (++at[0] == w.in[0]) {
-                at[0] = 0;
-                n++;
+        TAPS(k) {
+            long a = at[0] + w.begin[0] - k0 * w.dilation[0];
+            long b = at[1] + w.begin[1] - k1 * w.dilation[1];
+            long c = at[2] + w.begin[2] - k2 * w.dilation[2], from = 0, end = 0, row = 0;
+            if (divides(w.stride[0], &a, w.out[0]) && divides(w.stride[1], &b, w.out[1])) {
+                /* c + q = p stride, p within the row of positions */
+                aligned(c, stride, run, w.out[2], &from, &end);
+                row = n * image + a * step0 + b * step1;
+            }
+            if (stride == 1) {
+                long begin = from < end ? from - c : 0, past = from < end ? end - c : 0;
+                for (long q = 0; q < begin; q++) line[q] = 0;
+                if (step2 == 1)
+                    take(line + begin, x + row + c + begin, past - begin);
+                else
+                    for (long q = begin; q < past; q++)
+                        line[q] = CAT(load_, X)(x, row + (c + q) * step2);
+                for (long q = past; q < run; q++) line[q] = 0;
+            } else {
+                for (long q = 0; q < run; q++) line[q] = 0;
+                for (long p = from; p < end; p++)
+                    line[p * stride - c] = CAT(load_, X)(x, row + p * step2);
             }
         }
     }

@@ -98,6 +98,8 @@ static inline bool covers(span s, long at)
                 inside(&w, 2, begin, k2, run, &from, &to);                                     \
                 if (step == 1)                                                                 \
                     for (long c = from; c < to; c++) BODY(1)                                   \
+                else if (step == 2)                                                            \
+                    for (long c = from; c < to; c++) BODY(2)                                   \
                 else                                                                           \
                     for (long c = from; c < to; c++) BODY(step)                                \
             }                                                                                  \
@@ -161,8 +163,16 @@ kernel void avg_pool(OUT(T, y), IN(T, x), windows w, long count_pads, long count
 #endif
 
 #ifdef K_winners
+#define GIVE(i, e) winner[winner0 + (i)] = e
 /* The element of each window that is its maximum, the first of equals or of NaNs. */
-kernel void winners(global int *to_all, long to0, IN(T, x), windows w, long count_pads, long count)
+kernel void winners(global int *winner, long winner0, IN(T, x), windows w, long count_pads,
+                    long count)
+#elif defined K_give
+#define GIVE(i, e) if ((e) >= 0) STORE(X, dx, plane * area_of(w.in) + (e), LOAD(X, dy, i))
+/* Each window's gradient to that element, where no element lies in two windows. */
+kernel void give(OUT(T, dx), IN(T, dy), IN(T, x), windows w, long count)
+#endif
+#ifdef GIVE
 {
     EACH(i)
 #ifdef ADAPTIVE
@@ -177,7 +187,7 @@ kernel void winners(global int *to_all, long to0, IN(T, x), windows w, long coun
             best = v;
         }
     })
-    to_all[to0 + i] = (int)first;
+    GIVE(i, (int)first);
 #else
     F best[RUN];
     int first[RUN];
@@ -194,7 +204,7 @@ kernel void winners(global int *to_all, long to0, IN(T, x), windows w, long coun
         first[c] = wins ? (int)(e + c * (step)) : first[c];                                    \
     }
     SLIDE(FIRST)
-    for (long c = 0; c < run; c++) to_all[to0 + line * w.out[2] + begin + c] = first[c];
+    for (long c = 0; c < run; c++) GIVE(line * w.out[2] + begin + c, first[c]);
 #endif
 }
 #endif

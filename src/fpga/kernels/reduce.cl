@@ -60,10 +60,16 @@ kernel void pieces(global S *partial, long partial0, IN(T, kept), view gone, lon
     long each = length / piece_count, from = each * (i % piece_count), to = from + each;
     long base = AT(kept, i / piece_count);
     if (i % piece_count == piece_count - 1) to = length;
+    long line = gone.ndim ? gone.shape[gone.ndim - 1] : 1;
+    long step = gone.ndim ? gone.stride[gone.ndim - 1] : 0;
     S s = CAT(START_, OP);
-    for (long k = from; k < to; k++) {
-        S v = (S)element(kept, base + line_at(&gone, k));
-        s = CAT(FOLD_, OP)(s, v);
+    for (long k = from, run; k < to; k += run) {
+        long at = base + line_at(&gone, k);
+        run = min(to - k, line - k % line);
+        for (long q = 0; q < run; q++) {
+            S v = (S)element(kept, at + q * step);
+            s = CAT(FOLD_, OP)(s, v);
+        }
     }
     partial[partial0 + i] = s;
 }
