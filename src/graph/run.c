@@ -4,7 +4,6 @@
 
 #include "float_mode.h"
 #include "plan.h"
-#include "team.h"
 
 static double bytes_of(const dh_view *views, int count)
 {
@@ -106,7 +105,7 @@ dh_status dh__plan_run(dh__plan *plan, dh__phase first, dh__phase last)
     uint64_t before = dh__float_mode_get();
     dh__float_mode_set(dh__float_mode_fast());
     pin(plan, s.begin, s.end);
-    dh__team_session(run_stretch, &s);
+    dh__device_session(plan->arena->device, run_stretch, &s);
     unpin(plan, s.begin, s.end);
     dh__float_mode_set(before);
     if (last >= DH_COMMIT) plan->graph->store->generation++;

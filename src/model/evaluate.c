@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "feeder.h"
-#include "team.h"
 
 typedef struct evaluation {
     dh_model *model;
@@ -56,13 +55,14 @@ static void all_batches(void *context)
 /* In one session of the team, unless something of the user's runs between batches. */
 static dh_status evaluate(evaluation *e)
 {
+    const dh_device *device = e->model->first.arena->device;
     if (e->feeder->source->at_once) {
-        dh__team_session(all_batches, e);
+        dh__device_session(device, all_batches, e);
         return e->status;
     }
     DH_TRY(fetch(e));
     while (e->rows.count > 0) {
-        dh__team_session(one_batch, e);
+        dh__device_session(device, one_batch, e);
         DH_TRY(e->status);
         dh__rows_clear(&e->rows);
         DH_TRY(fetch(e));
@@ -160,7 +160,7 @@ static void predict_session(void *context)
 static dh_status predict_all(dh_tensor **outs, dh_model *m, const dh__data *data, int64_t batch)
 {
     prediction p = {outs, m, data, batch, DH_OK};
-    dh__team_session(predict_session, &p);
+    dh__device_session(m->first.arena->device, predict_session, &p);
     return p.status;
 }
 

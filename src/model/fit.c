@@ -4,7 +4,6 @@
 
 #include "callback_impl.h"
 #include "checkpoint.h"
-#include "team.h"
 
 typedef struct fitting {
     dh_model *model;
@@ -128,11 +127,12 @@ static dh_status end_step(epoch_run *e)
 
 static dh_status run_steps(epoch_run *e)
 {
+    const dh_device *device = e->f->model->first.arena->device;
     bool more;
     DH_TRY(begin_step(e, &more));
     while (more) {
         if (e->f->breaks)
-            dh__team_session(train_session, e);
+            dh__device_session(device, train_session, e);
         else
             train_session(e);
         DH_TRY(e->status);
@@ -171,7 +171,7 @@ static dh_status train_epoch(epoch_run *e)
     if (f->breaks)
         e->status = run_steps(e);
     else
-        dh__team_session(steps_session, e);
+        dh__device_session(m->first.arena->device, steps_session, e);
     dh__rows_clear(&e->rows);
     DH_TRY(e->status);
     if (e->size && !e->updated && !f->event.stop) DH_TRY(update_rest(e));

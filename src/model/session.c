@@ -180,7 +180,7 @@ dh_status(dh_session_predict)(const dh_session_predict_args *args)
     DH_TRY(dh__data_check(&data, model, false, "session_predict"));
     prediction p = {.session = a.session, .data = &data, .outs = outs};
     int before = dh__team_limit(a.session->threads);
-    dh__team_session(predict_all, &p);
+    dh__device_session(a.session->place.arena->device, predict_all, &p);
     dh__team_limit(before);
     for (int o = 0; o < model->output_count; o++) {
         if (!p.status && a.outs)

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "team.h"
 #include "tensor_impl.h"
 
 #define MOST_DRIVERS 16
@@ -177,6 +178,14 @@ void dh__view_extent(const dh_view *view, size_t *before, size_t *size)
     }
     *before = (size_t)low * dh_dtype_size(view->dtype);
     *size = dh__view_count(view) ? *before + (size_t)high * dh_dtype_size(view->dtype) : 0;
+}
+
+void dh__device_session(const dh_device *device, void (*body)(void *context), void *context)
+{
+    if (device->host)
+        dh__team_session(body, context);
+    else
+        body(context);
 }
 
 dh_status dh__host_view(dh_view *out, void **block, dh_device *device, const dh_view *view)

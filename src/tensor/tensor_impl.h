@@ -40,6 +40,10 @@ extern const dh_driver dh__cpu_driver;
  * in *block, which dh__free frees. */
 dh_status dh__host_view(dh_view *out, void **block, dh_device *device, const dh_view *view);
 
+/* dh__team_session where the device is the host; beside another one the team does not stand by,
+ * as its processors may be what computes there. */
+void dh__device_session(const dh_device *device, void (*body)(void *context), void *context);
+
 /* Of all its elements in memory: bytes, and how many of them lie before the element of index 0. */
 void dh__view_extent(const dh_view *view, size_t *before, size_t *size);
 
