@@ -14,7 +14,7 @@ typedef struct bench {
     const dh_zoo_entry *entry;
     int classes, batch, steps, seconds, threads;
     bool train, infer;
-    const char *memory, *json;
+    const char *memory, *device, *json;
     dh_model *net; /* NULL once the session alone needs it */
     dh_layer *end;
     dh_work_report work;
@@ -67,6 +67,7 @@ static bool parse(bench *b, int argc, char **argv, int *code)
         {"--seconds", "N", "at least so long", .number = &b->seconds},
         {"--classes", "N", "of the output", .number = &b->classes, .least = 1},
         {"--threads", "N", "0: all cores", .number = &b->threads},
+        {"--device", "NAME", "where it computes", .text = &b->device},
         {"--memory", "LEVEL", "full_mem, mid_mem or low_mem", .text = &b->memory},
         {"--json", "FILE", "report of the run, one line", .text = &b->json},
     };
@@ -115,9 +116,10 @@ static dh_status prepare(bench *b)
     if (status) return status;
     b->start_rss = example_rss_bytes(false);
     const char *loss = b->classes == 1 ? "binary_cross_entropy" : "cross_entropy";
+    dh_cs service = dh_cs_cpu(.threads = b->threads, .memory = b->memory);
+    service.device = b->device;
     status = dh_build(b->net, b->end, .loss = b->train ? loss : NULL, .seed = 1,
-                      .optimizer = dh_sgd(0.01f, .momentum = 0.9f),
-                      .device = dh_cs_cpu(.threads = b->threads, .memory = b->memory));
+                      .optimizer = dh_sgd(0.01f, .momentum = 0.9f), .device = service);
     if (!status) status = describe(b);
     if (status || b->train) return status;
     status = dh_session_new(&b->session, b->net, .batch_size = b->batch, .threads = b->threads);
@@ -198,9 +200,9 @@ static bool report(const bench *b)
     size_t activations =
         memory.plan_bytes - memory.parameter_bytes - memory.gradient_bytes - memory.optimizer_bytes;
     printf("%s %s, batch %d: median %.3f ms of %d steps, %.1f GFLOP/s, %lld parameters, "
-           "%d threads, %s, peak %.0f MB\n",
+           "%s, %d threads, %s, peak %.0f MB\n",
            b->entry->name, mode(b), b->batch, median, b->count, gflops,
-           (long long)b->work.trainable, b->threads, dh_isa(), 1e-6 * (double)peak);
+           (long long)b->work.trainable, b->device, b->threads, dh_isa(), 1e-6 * (double)peak);
     if (!b->json) return true;
     FILE *f = fopen(b->json, "w");
     bool written =
@@ -209,15 +211,17 @@ static bool report(const bench *b)
                      "\"output\": [%d",
                      b->entry->name, mode(b), b->batch, b->classes, b->batch) > 0;
     for (int i = 1; written && i < b->ndim; i++) written = fprintf(f, ", %lld", b->shape[i]) > 0;
-    written = written && fprintf(f,
-                                 "], \"memory\": \"%s\", \"steps\": %d, \"median_ms\": %.6g, "
-                                 "\"min_ms\": %.6g, \"max_ms\": %.6g, \"gflops\": %.6g, "
-                                 "\"peak_rss_bytes\": %lld, \"start_rss_bytes\": %lld, "
-                                 "\"activation_bytes\": %zu, \"params\": "
-                                 "%lld, \"threads\": %d, \"isa\": \"%s\"}\n",
-                                 b->memory, b->count, median, b->times[0], b->times[b->count - 1],
-                                 gflops, peak, b->start_rss, activations,
-                                 (long long)b->work.trainable, b->threads, dh_isa()) > 0;
+    written =
+        written &&
+        fprintf(f,
+                "], \"device\": \"%s\", \"memory\": \"%s\", \"steps\": %d, \"median_ms\": %.6g, "
+                "\"min_ms\": %.6g, \"max_ms\": %.6g, \"gflops\": %.6g, "
+                "\"peak_rss_bytes\": %lld, \"start_rss_bytes\": %lld, "
+                "\"activation_bytes\": %zu, \"params\": "
+                "%lld, \"threads\": %d, \"isa\": \"%s\"}\n",
+                b->device, b->memory, b->count, median, b->times[0], b->times[b->count - 1], gflops,
+                peak, b->start_rss, activations, (long long)b->work.trainable, b->threads,
+                dh_isa()) > 0;
     if (f && !fclose(f) && written) return true;
     fprintf(stderr, "bench_net: %s: %s\n", b->json, strerror(errno));
     return false;
@@ -225,7 +229,7 @@ static bool report(const bench *b)
 
 int main(int argc, char **argv)
 {
-    bench b = {.batch = 1, .steps = 10, .seconds = 2, .memory = "full_mem"};
+    bench b = {.batch = 1, .steps = 10, .seconds = 2, .memory = "full_mem", .device = "cpu"};
     int code;
     if (!parse(&b, argc, argv, &code)) return code;
     dh_status status = prepare(&b);
