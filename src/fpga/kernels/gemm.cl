@@ -16,23 +16,23 @@ typedef CAT(T_, X) T;
 #endif
 
 /* Panels of width lines: element (line, k) of matrix m lies at batch(m) + lines(line) + depths(k). */
-#define PACK(name, WIDTH)                                                                        \
-    kernel void name(global F *to, long to0, global const T *x, long x0, view batch, view lines, \
-                     view depths, long line_count, long first_depth, long depth, long panels, long count)          \
-    {                                                                                            \
-        EACH(i)                                                                                  \
-        long k = i % depth, first = i / depth % panels * WIDTH;                                  \
-        x += x0 + line_at(&batch, i / depth / panels) + line_at(&depths, first_depth + k);                     \
-        to += to0 + i * WIDTH;                                                                   \
-        if (lines.ndim == 1 && first + WIDTH <= line_count) {                                    \
-            long step = lines.stride[0];                                                         \
-            for (int w = 0; w < WIDTH; w++) to[w] = CAT(load_, X)(x, (first + w) * step);        \
-        } else {                                                                                 \
-            for (int w = 0; w < WIDTH; w++)                                                      \
-                to[w] = first + w < line_count                                                   \
-                            ? (F)CAT(load_, X)(x, line_at(&lines, first + w))                    \
-                            : (F)0;                                                              \
-        }                                                                                        \
+#define PACK(name, WIDTH)                                                                         \
+    kernel void name(global F *to, long to0, global const T *x, long x0, view batch, view lines,  \
+                     view depths, long line_count, long first_depth, long depth, long panels,     \
+                     long count)                                                                  \
+    {                                                                                             \
+        EACH(i)                                                                                   \
+        long k = i % depth, panel = i / depth, first = panel % panels * WIDTH;                    \
+        long step = lines.ndim == 1 ? lines.stride[0] : 0;                                        \
+        bool whole = lines.ndim == 1 && first + WIDTH <= line_count;                              \
+        x += x0 + line_at(&batch, panel / panels) + line_at(&depths, first_depth + k);            \
+        to += to0 + i * WIDTH;                                                                    \
+        if (whole)                                                                                \
+            for (int w = 0; w < WIDTH; w++) to[w] = CAT(load_, X)(x, (first + w) * step);         \
+        else                                                                                      \
+            for (int w = 0; w < WIDTH; w++)                                                       \
+                to[w] = first + w < line_count ? (F)CAT(load_, X)(x, line_at(&lines, first + w))  \
+                                               : (F)0;                                            \
     }
 #ifdef K_pack_left
 PACK(pack_left, ROWS)
