@@ -98,6 +98,11 @@ LEVELS = {f"memory_{level.net}_{level.batch}_{level.memory}": level for level in
     Level("vgg16", 8, "mid_mem", 0.92, 1.15), Level("vgg16", 8, "low_mem", 0.5, 1.4),
     Level("unet", 4, "mid_mem", 0.8, 1.15), Level("unet", 4, "low_mem", 0.5, 1.4))}
 
+# training on an OpenCL device: times the CPU's own time
+Pair = collections.namedtuple("Pair", "net batch time")
+OPENCL = {f"opencl_{pair.net}_train_{pair.batch}": pair for pair in (
+    Pair("mlp", 100, 4), Pair("mnist_conv", 100, 4), Pair("resnet18_cifar", 100, None))}
+
 # WHAT -> the rows that its table must have, as (workload, threads); None: any
 EXPECTED = {
     "mnist": [("mnist_mlp", None)],
@@ -105,6 +110,7 @@ EXPECTED = {
     "gemm": [(name, threads) for threads in (1, 2) for name in GEMM_SHAPES],
     "conv": [(name, None) for name in CONV],
     "memory": [(name, None) for name in LEVELS],
+    "opencl": [(name, None) for name in OPENCL],
     "startup": [("library_minimal", None), ("startup_minimal", None), ("startup_release", None)],
 }
 
@@ -139,6 +145,11 @@ def judge(row):
         level = LEVELS[name]
         bar = level_bar(name)
         met = row["ratio"] <= level.time and row["mem_ratio"] <= level.share
+    elif name in OPENCL:
+        time = OPENCL[name].time
+        if not time:
+            return None, None
+        bar, met = f"time <= {time}", row["ratio"] <= time
     elif name.startswith("gemm_"):
         bar, met = "time <= 1.0", row["ratio"] <= EQUAL
         if name in LARGE:

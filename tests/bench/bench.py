@@ -15,12 +15,13 @@ import take_cpu
 import take_gemm
 import take_memory
 import take_mnist
+import take_opencl
 import take_startup
 from measure import BenchError, run, say, wait_quiet
 from place import ROOT, WORK, program, versions
 
 TAKERS = {"mnist": take_mnist, "cpu": take_cpu, "gemm": take_gemm, "conv": take_conv,
-          "memory": take_memory, "startup": take_startup}
+          "memory": take_memory, "opencl": take_opencl, "startup": take_startup}
 
 
 class Bench:
@@ -77,7 +78,8 @@ def main():
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--threads", type=lambda s: [int(x) for x in s.split()],
                         help='"1 2"; default: all cores, gemm 1 and 2')
-    parser.add_argument("--only", help="cpu, gemm, conv, memory: only workloads that match this expression")
+    parser.add_argument("--only", help="cpu, gemm, conv, memory, opencl: only workloads that "
+                             "match this expression")
     parser.add_argument("--patience", type=float, default=60,
                         help="seconds a row may wait for a quiet machine (default 60)")
     parser.add_argument("--ceiling", type=float, default=20, metavar="SECONDS",

@@ -27,10 +27,10 @@ Written by `tests/bench/run.sh WHAT --docs` from the rows in `tests/bench/result
 ## How to take it again
 
 `tests/bench/run.sh WHAT` builds what it needs, takes the rows of one table, prints them and writes them to
-`build/bench/WHAT.json`; WHAT is `mnist`, `cpu`, `gemm`, `conv`, `memory`, `startup` or `all`. `cpu` and `conv` take hours, the others
-minutes.
+`build/bench/WHAT.json`; WHAT is `mnist`, `cpu`, `gemm`, `conv`, `memory`, `opencl`, `startup` or `all`. `cpu` and `conv`
+take hours, the others minutes.
 
-- `--only REGEX` takes some rows of `cpu`, `gemm`, `conv` or `memory`: `run.sh cpu --only 'resnet18.*train'`. `--threads "1 2"`,
+- `--only REGEX` takes some rows of `cpu`, `gemm`, `conv`, `memory` or `opencl`: `run.sh cpu --only 'resnet18.*train'`. `--threads "1 2"`,
   `--pairs N`, `--json FILE`.
 - `--patience S`: so long a row may wait for a quiet machine. `--ceiling S` (`cpu`): a side that takes longer than that
   for ten steps makes fewer, but three.
@@ -84,6 +84,11 @@ A training step of `examples/bench_net` at `mid_mem` and `low_mem` ([what these 
 at `full_mem`. Activations are the bytes that the plan of the step has for them and for scratch; the ratio of time is to
 `full_mem`. All levels give the same bits.
 """,
+    "opencl": """\
+A training step of `examples/bench_net --device opencl` in turn with the same step on the CPU. The device is the first that
+the machine lists, in these rows PoCL, which computes on all cores of the same CPU: they tell what kernels written for any
+device lose there, nothing of a card's speed.
+""",
     "gemm": """\
 Products in f32, m x n x k. y, dx and dw are those of the MLP above, with their transpositions. The peers are OpenBLAS
 with its own threads and the core type that is fastest for the shape (the system's, and the newer one in NumPy's wheel),
@@ -97,7 +102,8 @@ warm cache, median of 21 runs. The library is `libdeephealth.so` of the preset, 
 }
 TITLES = {"mnist": "Training an MLP on MNIST", "cpu": "Nets on the CPU", "gemm": "Matrix products",
           "conv": "Convolutions",
-          "memory": "Levels of memory", "startup": "Size and start"}
+          "memory": "Levels of memory",
+          "opencl": "OpenCL beside the CPU", "startup": "Size and start"}
 
 
 def number(value, digits=3):
@@ -174,6 +180,9 @@ COLUMNS = {
                ("activations, MB", lambda r: megabytes(r["activation_bytes"])),
                ("full_mem, MB", lambda r: megabytes(r["activation_bytes_full"])),
                ("share", lambda r: f"{r['mem_ratio']:.2f}"), ("raw peaks, MB", raw_peaks)],
+    "opencl": [("workload", lambda r: r["workload"]), ("threads", lambda r: str(r["threads"])), ISA,
+               ("opencl, ms", lambda r: number(r["ours"])), ("cpu, ms", lambda r: number(r["peer"])),
+               ("ratio", spread), ("raw peaks, MB", raw_peaks)],
     "startup": [("workload", lambda r: r["workload"]), ISA,
                 ("ours", lambda r: number(r["ours"])),
                 ("unit", lambda r: r["unit"]),

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Takes figures and holds them against their peers; docs/benchmarks.md says how.
-#   run.sh mnist|cpu|gemm|conv|memory|startup|all [--json FILE] [--pairs N] [--threads "1 2"]
+#   run.sh mnist|cpu|gemm|conv|memory|opencl|startup|all [--json FILE] [--pairs N] [--threads "1 2"]
 #          [--only REGEX] [--patience SECONDS] [--ceiling SECONDS] [--docs]
 # Writes {"rows": [..]} to FILE (default build/bench/WHAT.json) and prints a table; --docs keeps the
 # rows in tests/bench/results and writes docs/benchmarks.md. `run.sh docs` only writes the page.
@@ -16,10 +16,10 @@ what=${1:-}
 say() { echo "bench: $*" >&2; }
 
 case "$what" in
-  mnist | cpu | gemm | conv | memory | startup | all | -h | --help) ;;
+  mnist | cpu | gemm | conv | memory | opencl | startup | all | -h | --help) ;;
   docs) exec env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$here" \
           python3 -c 'import report, sys; report.write_page(sys.argv[1])' "$root" ;;
-  *) say "WHAT is \"$what\", must be mnist, cpu, gemm, conv, memory, startup, all or docs"; exit 2 ;;
+  *) say "WHAT is \"$what\", must be mnist, cpu, gemm, conv, memory, opencl, startup, all or docs"; exit 2 ;;
 esac
 
 # build PRESET TARGETS [OPTION..]; a tree that another generator made stays with it
