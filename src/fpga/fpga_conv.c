@@ -47,26 +47,7 @@ static sides sides_of(const dh_call *call)
     return s;
 }
 
-/* --- what both ways share: the arguments of windows.clh, normalisation, maxima --- */
-
-typedef struct windows {
-    cl_long in[3], out[3], size[3], stride[3], dilation[3], begin[3], end[3];
-} windows;
-
-static void give_windows(dh__cl_launch *l, const dh__windows *w)
-{
-    windows k;
-    for (int i = 0; i < 3; i++) {
-        k.in[i] = w->in[i];
-        k.out[i] = w->out[i];
-        k.size[i] = w->size[i];
-        k.stride[i] = w->stride[i];
-        k.dilation[i] = w->dilation[i];
-        k.begin[i] = w->begin[i];
-        k.end[i] = w->end[i];
-    }
-    dh__cl_bytes(l, &k, sizeof k);
-}
+/* --- what both ways share: normalisation, maxima --- */
 
 static size_t aligned(size_t size)
 {
@@ -207,7 +188,7 @@ static dh_status unfold(const dh_call *call, const sides *s, const plan *p, cons
                                    dh__cl_gemm_options(options, sizeof options, x->dtype));
     dh__cl_data(&l, to, number_size(s));
     dh__cl_data(&l, x->data, dh_dtype_size(x->dtype));
-    give_windows(&l, &s->c.w);
+    dh__cl_windows(&l, &s->c.w);
     dh__cl_int(&l, x->stride[0]);
     dh__cl_int(&l, x->stride[1]);
     for (int i = 0; i < 3; i++) dh__cl_int(&l, steps[i]);
@@ -340,7 +321,7 @@ static void give_sides(dh__cl_launch *l, const sides *s)
     take_strides(k.large, s->large);
     take_strides(k.small, s->small);
     take_strides(k.weight, s->weight);
-    give_windows(l, &s->c.w);
+    dh__cl_windows(l, &s->c.w);
     dh__cl_bytes(l, &k, sizeof k);
 }
 

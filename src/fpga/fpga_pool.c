@@ -6,10 +6,6 @@
 
 #define RUN 32 /* as in pool.cl */
 
-typedef struct windows { /* as in windows.clh */
-    cl_long in[3], out[3], size[3], stride[3], dilation[3], begin[3], end[3];
-} windows;
-
 static bool is_packed(const dh_call *call)
 {
     bool packed = dh__view_contiguous(&call->out[0]);
@@ -46,21 +42,6 @@ static dh__cl_launch begin_pool(const dh_call *call, const dh__pool *p, const ch
                         p->adaptive ? " -DADAPTIVE" : "", is_packed(call) ? " -DPACKED" : "");
 }
 
-static void give_windows(dh__cl_launch *l, const dh__pool *p)
-{
-    windows w;
-    for (int i = 0; i < 3; i++) {
-        w.in[i] = p->w.in[i];
-        w.out[i] = p->w.out[i];
-        w.size[i] = p->w.size[i];
-        w.stride[i] = p->w.stride[i];
-        w.dilation[i] = p->w.dilation[i];
-        w.begin[i] = p->w.begin[i];
-        w.end[i] = p->w.end[i];
-    }
-    dh__cl_bytes(l, &w, sizeof w);
-}
-
 /* Work items for elements of planes with rows of length: one for each element, or for a run of a
  * row where windows slide. */
 static int64_t items_of(const dh__pool *p, const dh_view *planes, int64_t length, bool runs)
@@ -77,7 +58,7 @@ static dh_status pool_run(const dh_call *call)
     dh__cl_launch l = begin_pool(call, &p, call->op->name);
     dh__cl_view(&l, y);
     dh__cl_view(&l, &call->in[0]);
-    give_windows(&l, &p);
+    dh__cl_windows(&l, &p.w);
     dh__cl_int(&l, p.count_pads);
     return dh__cl_each(&l, items_of(&p, y, p.w.out[2], call->op != &dh_op_avg_pool_dx));
 }
@@ -105,7 +86,7 @@ static dh_status give_apart(const dh_call *call, const dh__pool *p)
     dh__cl_view(&l, dx);
     dh__cl_view(&l, dy);
     dh__cl_view(&l, &call->in[1]);
-    give_windows(&l, p);
+    dh__cl_windows(&l, &p->w);
     return dh__cl_each(&l, items_of(p, dy, p->w.out[2], true));
 }
 
@@ -121,7 +102,7 @@ static dh_status max_pool_dx_run(const dh_call *call)
         l = begin_pool(call, &p, "winners");
         dh__cl_data(&l, call->scratch, sizeof(cl_int));
         dh__cl_view(&l, &call->in[1]);
-        give_windows(&l, &p);
+        dh__cl_windows(&l, &p.w);
         dh__cl_int(&l, p.count_pads);
         DH_TRY(dh__cl_each(&l, items_of(&p, dy, p.w.out[2], true)));
     }
@@ -129,7 +110,7 @@ static dh_status max_pool_dx_run(const dh_call *call)
     dh__cl_view(&l, dx);
     dh__cl_view(&l, dy);
     dh__cl_data(&l, call->scratch, sizeof(cl_int));
-    give_windows(&l, &p);
+    dh__cl_windows(&l, &p.w);
     return dh__cl_each(&l, items_of(&p, dx, p.w.in[2], true));
 }
 

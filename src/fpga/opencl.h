@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "tensor_impl.h"
+#include "windows.h"
 
 /* --- the loader's functions (opencl_load.c) --- */
 
@@ -163,6 +164,7 @@ void dh__cl_bytes(dh__cl_launch *launch, const void *value, size_t size);
 /* The place for complaints and the op's code: what the kernel notes there is told as
  * "op: index number 3 is 12, must be in [0, 10)" when the host waits. */
 void dh__cl_complaints(dh__cl_launch *launch, const dh_call *call);
+void dh__cl_windows(dh__cl_launch *launch, const dh__windows *w); /* as windows.clh has them */
 /* Queues it for so many work items, in groups of local each. */
 dh_status dh__cl_run(dh__cl_launch *launch, const size_t global[3], const size_t local[3]);
 /* For each of count things, which becomes the last argument. */

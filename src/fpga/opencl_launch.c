@@ -141,6 +141,23 @@ void dh__cl_complaints(dh__cl_launch *launch, const dh_call *call)
     launch->device->doubtful = true;
 }
 
+void dh__cl_windows(dh__cl_launch *launch, const dh__windows *w)
+{
+    struct {
+        cl_long in[3], out[3], size[3], stride[3], dilation[3], begin[3], end[3];
+    } k;
+    for (int i = 0; i < 3; i++) {
+        k.in[i] = w->in[i];
+        k.out[i] = w->out[i];
+        k.size[i] = w->size[i];
+        k.stride[i] = w->stride[i];
+        k.dilation[i] = w->dilation[i];
+        k.begin[i] = w->begin[i];
+        k.end[i] = w->end[i];
+    }
+    dh__cl_bytes(launch, &k, sizeof k);
+}
+
 dh_status dh__cl_run(dh__cl_launch *launch, const size_t global[3], const size_t local[3])
 {
     dh__cl_device *d = launch->device;
