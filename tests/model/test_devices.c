@@ -445,6 +445,50 @@ static void the_device_is_lost(void **state)
     dh_set_log_level(DH_LOG_INFO);
 }
 
+/* Memory of the host that can't be had, wherever it is wanted, changes nothing on the devices. */
+static void each_allocation_fails(void **state)
+{
+    (void)state;
+    dh_tensor *x, *y;
+    make_blobs(&x, &y, ROWS, WIDE, 3, 5);
+    for (int devices = 1; devices < 3; devices++) {
+        dh_cs cs = on("fake");
+        cs.mask[0] = cs.mask[1] = devices == 2;
+        steps good = {.count = 0};
+        dh_model *whole = dh_model_new("net");
+        assert_ok(build_and_train(&whole, x, y, cs, &good));
+        dh_model_free(whole);
+        int refusals = 0;
+        for (uint64_t n = 1; n < 100000; n += 1 + n / 64) {
+            dh_memory_stats before, after;
+            dh_get_memory_stats(&before);
+            dh_model *net = dh_model_new("net");
+            dh_alloc_fail_at(n);
+            dh_status status = build_and_train(&net, x, y, cs, NULL);
+            dh_alloc_fail_at(0);
+            if (status) expect_error(status, DH_ENOMEM, (const char *const[]){"alloc", NULL});
+            if (status && !strcmp(dh_model_device(net), "fake:0")) {
+                dh_status moved = dh_model_to_cpu(net);
+                if (moved) {
+                    expect_error(moved, DH_ESTATE, (const char *const[]){"is not built", NULL});
+                } else {
+                    assert_true(is_good_step(&good, net));
+                    assert_ok(dh_fit(net, x, y, .batch_size = 8, .epochs = 1, .quiet = true));
+                    refusals++;
+                }
+            }
+            dh_model_free(net);
+            dh_get_memory_stats(&after);
+            assert_int_equal(after.live_blocks, before.live_blocks);
+            assert_int_equal(fake.used, 0);
+            if (!status) break;
+        }
+        assert_true(refusals > 10);
+    }
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+}
+
 /* What a lost device leaves is the end of the last epoch, and of what was loaded since. */
 static void what_is_kept_is_the_last_epochs(void **state)
 {
@@ -652,6 +696,7 @@ int main(void)
         cmocka_unit_test_teardown(a_step_copies_the_batch_and_the_figures, clean),
         cmocka_unit_test_teardown(each_call_of_the_device_fails, clean),
         cmocka_unit_test_teardown(each_call_of_two_devices_fails, clean),
+        cmocka_unit_test_teardown(each_allocation_fails, clean),
         cmocka_unit_test_teardown(the_device_is_lost, clean),
         cmocka_unit_test_teardown(its_memory_is_too_small, clean),
         cmocka_unit_test_teardown(a_level_that_fits_is_named, clean),

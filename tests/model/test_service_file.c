@@ -125,11 +125,37 @@ static void each_mistake_has_its_line(void **state)
     assert_error(dh_cs_load(NULL, path), DH_EINVAL, "cs_load: out is NULL");
 }
 
+static void each_allocation_fails(void **state)
+{
+    (void)state;
+    if (is_missing()) skip();
+    const char *texts[] = {"device: opencl\nmask: [1, 0, 1]\n",
+                           "threads: 2\nhosts:\n  - name: a\n    mask: [1]\n"};
+    for (size_t i = 0; i < DH_COUNT(texts); i++) {
+        dh_cs cs;
+        dh_memory_stats before, after;
+        dh_status whole = load(&cs, texts[i]), status = DH_ENOMEM;
+        assert_int_equal(whole, i ? DH_EMISSING : DH_OK);
+        dh_get_memory_stats(&before);
+        uint64_t n = 1;
+        for (; status == DH_ENOMEM; n++) {
+            dh_alloc_fail_at(n);
+            status = dh_cs_load(&cs, path);
+            dh_alloc_fail_at(0);
+            dh_get_memory_stats(&after);
+            assert_int_equal(after.live_blocks, before.live_blocks);
+        }
+        assert_int_equal(status, whole);
+        assert_true(n > 5);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_files_say),
         cmocka_unit_test(each_mistake_has_its_line),
+        cmocka_unit_test(each_allocation_fails),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_file);
 }
