@@ -100,6 +100,9 @@ typedef struct dh__cl_device {
     bool opened;
 } dh__cl_device;
 
+/* Of opencl_load.c: "opencl:0: clFinish: CL_OUT_OF_RESOURCES", as DH_ENOMEM or DH_EDEVICE. */
+dh_status dh__cl_fail(const dh__cl_device *device, const char *what, cl_int error);
+
 /* As kernels write it (prelude.cl). */
 typedef struct dh__cl_trouble {
     cl_int code, unused;
@@ -118,8 +121,6 @@ void dh__cl_set_memory(dh_device *device); /* its part of the device's functions
 dh_status dh__cl_find(cl_mem *out, size_t *offset, dh__cl_device *device, const void *address);
 /* What a kernel complained of since the last time, if it did. */
 dh_status dh__cl_complaint(dh__cl_device *device);
-/* "opencl:0: clFinish: CL_OUT_OF_RESOURCES": as DH_ENOMEM or DH_EDEVICE. */
-dh_status dh__cl_fail(const dh__cl_device *device, const char *what, cl_int error);
 
 /* --- programs and launches (opencl_program.c, opencl_launch.c) --- */
 

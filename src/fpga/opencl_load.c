@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The ICD loader, opened when a device is first asked for. */
+/* The ICD loader, opened when a device is first asked for, and what its errors are called. */
 #include <string.h>
 
 #include "opencl.h"
@@ -59,4 +59,11 @@ const char *dh__cl_error_name(cl_int error)
     static _Thread_local char number[32];
     dh__format(number, sizeof number, "error %d", (int)error);
     return number;
+}
+
+dh_status dh__cl_fail(const dh__cl_device *device, const char *what, cl_int error)
+{
+    bool memory = error == CL_MEM_OBJECT_ALLOCATION_FAILURE || error == CL_OUT_OF_HOST_MEMORY;
+    return dh_fail(memory ? DH_ENOMEM : DH_EDEVICE, "%s: %s: %s", device->name, what,
+                   dh__cl_error_name(error));
 }

@@ -10,13 +10,6 @@
 
 #define LEAST 64
 
-dh_status dh__cl_fail(const dh__cl_device *device, const char *what, cl_int error)
-{
-    bool memory = error == CL_MEM_OBJECT_ALLOCATION_FAILURE || error == CL_OUT_OF_HOST_MEMORY;
-    return dh_fail(memory ? DH_ENOMEM : DH_EDEVICE, "%s: %s: %s", device->name, what,
-                   dh__cl_error_name(error));
-}
-
 static dh_status open_locked(dh__cl_device *d)
 {
     cl_int error;
