@@ -231,9 +231,9 @@ grep -qE '^conv +yes ' "$work/out" || say "devices --ops does not list conv"
 # Nets of the zoo, timed: two steps each, and a report with what was measured.
 while read -r net params how; do
   # shellcheck disable=SC2086
-  "$programs/bench_net" $net $how --batch 2 --steps 2 --seconds 0 --threads 2 --json "$work/bench.json" >"$work/out" 2>"$work/err" ||
+  "$programs/bench_net" $net $how --batch 2 --steps 2 --seconds 0 --threads 2 --device "$device" --json "$work/bench.json" >"$work/out" 2>"$work/err" ||
     { say "bench_net $net $how: failed: $(cat "$work/err")"; continue; }
-  grep -q "^$net .* $params parameters, 2 threads" "$work/out" || say "bench_net $net $how: $(cat "$work/out")"
+  grep -q "^$net .* $params parameters, $device, 2 threads" "$work/out" || say "bench_net $net $how: $(cat "$work/out")"
   flatten "$work/bench.json" >"$work/bench.flat" || { say "bench_net $net $how: the report is no JSON"; continue; }
   expect "$work/bench.flat" net "\"$net\""
   expect "$work/bench.flat" steps 2
@@ -244,6 +244,7 @@ while read -r net params how; do
   expect "$work/bench.flat" output.0 2
   expect "$work/bench.flat" output.1 '(10|8)'
   [ "$(wc -l <"$work/bench.json")" = 1 ] || say "bench_net $net $how: the report is not one line"
+  expect "$work/bench.flat" device "\"$device\""
   expect "$work/bench.flat" threads 2
   expect "$work/bench.flat" isa '"(portable|avx2|avx512)"'
 done <<'NETS'
@@ -261,6 +262,7 @@ refuse '--train and --infer' "${bench[@]}"
 refuse '--train and --infer' "${bench[@]}" --train --infer
 refuse 'there is no option "--epochs"' "${bench[@]}" --train --epochs 1
 refuse '"0"' "${bench[@]}" --train --batch 0
+refuse '"nowhere"' "${bench[@]}" --train --device nowhere
 refuse 'did you mean "low_mem"' "${bench[@]}" --train --memory lowmem
 refuse "$work/no/report.json" "${bench[@]}" --infer --json "$work/no/report.json"
 for names in "--help" "mlp --help"; do
