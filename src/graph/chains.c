@@ -172,9 +172,9 @@ static bool linked(const dh__plan *plan, int i, const int *readers)
     const dh__node *n = g->nodes[i], *next = g->nodes[i + 1];
     const dh__step_call *a = &plan->calls[i], *b = &plan->calls[i + 1];
     const dh__val *v = &g->values[n->out[0]];
-    return a->impl && b->impl && a->impl->by_rows && b->impl->by_rows && n->phase == next->phase &&
-           v->home == DH_HOME_ARENA && v->last && readers[n->out[0]] == 1 &&
-           next->in[0] == n->out[0];
+    return a->call.device->host && a->impl && b->impl && a->impl->by_rows && b->impl->by_rows &&
+           n->phase == next->phase && v->home == DH_HOME_ARENA && v->last &&
+           readers[n->out[0]] == 1 && next->in[0] == n->out[0];
 }
 
 /* Bands of nodes [begin, end) such that what lies between fits where it is near. No chain where all
