@@ -5,7 +5,7 @@ set -uo pipefail
 cd "$1"
 bad=0
 say() { echo "$@"; bad=1; }
-files=$(find src include tests examples -name '*.[ch]' -o -path '*/src/*' -name '*.def' | sort)
+files=$(find src include tests examples -name '*.[ch]' -o -path 'src/*' -name '*.def' | sort)
 twice=$(for f in $files; do basename "$f"; done | sort | uniq -d)
 [ -z "$twice" ] || say "file names used twice:" $twice
 hits=$(grep -nE '#include "\.\.?/' $files)

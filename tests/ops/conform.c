@@ -41,6 +41,7 @@ static struct options {
 bool conform_quiet;
 char conform_first_failure[560];
 int64_t conform_checks, conform_failures;
+int64_t conform_taken[DH_OP_COUNT], conform_refused[DH_OP_COUNT];
 
 bool conform_check(bool cond)
 {
@@ -335,6 +336,25 @@ static bool parse(int argc, char **argv)
     return known_options();
 }
 
+/* A device may refuse a call, for the CPU takes each; but not all of an op that it has. */
+static void check_refusals(void)
+{
+    int64_t taken = 0, refused = 0;
+    if (test_device()->host) return;
+    for (int id = 0; id < DH_OP_COUNT; id++) {
+        op_case named = {.op = dh__ops[id]->name};
+        subject s = {.c = &named, .number = -1, .mode = options.mode};
+        taken += conform_taken[id];
+        refused += conform_refused[id];
+        if (conform_refused[id] && !conform_taken[id] && !test_device()->driver->lacks(id))
+            conform_fail(&s, "%s takes none of %lld calls", test_device()->name,
+                         (long long)conform_refused[id]);
+    }
+    if (taken + refused)
+        printf("%s took %lld calls, %lld went to nobody\n", test_device()->name, (long long)taken,
+               (long long)refused);
+}
+
 int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -356,6 +376,7 @@ int main(int argc, char **argv)
         if (options.list) return 0;
         if (wanted_mode("coverage") && !options.family && options.number < 0) mode_coverage();
     }
+    check_refusals();
     printf("%lld checks, %lld failed\n", (long long)conform_checks, (long long)conform_failures);
     return conform_failures ? 1 : 0;
 }

@@ -66,6 +66,8 @@ bool conform_check(bool cond);
 extern bool conform_quiet;              /* failures are counted, not printed */
 extern char conform_first_failure[560]; /* since it was cleared */
 extern int64_t conform_checks, conform_failures;
+/* On a device that is not the CPU: calls that one of its implementations took, or none. */
+extern int64_t conform_taken[DH_OP_COUNT], conform_refused[DH_OP_COUNT];
 /* Runs the selected cases of one op through "ref" or "grad". */
 void conform_run_op(const char *op, const char *mode);
 

@@ -265,16 +265,22 @@ static void check_view(const subject *s, const layout *in)
 static void run_layouts(const subject *s, const layout *in, layout out, const char *what)
 {
     char how[96];
+    bool taken = false;
     for (const dh_impl *const *impl = subject_impls(s); impl && *impl; impl++) {
         frame f;
         frame_begin(&f, s, in, out, -1);
         const char *why = impl_refusal(*impl, &f.call);
         impl_named(how, sizeof how, *impl, what);
+        taken = taken || !why;
         if (!why && frame_run(&f, s, *impl, -1, how)) compare_all(s, &f, *impl, how);
         if (!impl[1] && test_device()->host && !conform_check(!why))
             conform_fail(s, "%s: the last implementation refuses: %s", how, why);
         frame_end(&f);
     }
+    if (taken)
+        conform_taken[s->id]++;
+    else
+        conform_refused[s->id]++;
     check_view(s, in);
 }
 
