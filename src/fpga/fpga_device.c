@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which ops the device has, and why it lacks the others. */
-#include <stdlib.h>
-
 #include "fpga_ops.h"
+#include "fpga_stream.h"
 
 #define KNOWN_YES(name) dh_fpga_##name
 #define KNOWN_NO(name)  NULL
@@ -22,7 +21,8 @@ const dh_impl *const *dh__fpga_impls(const dh_device *device, int op)
     const dh__cl_device *d = device->state;
     if (op < 0 || op >= DH_OP_COUNT) return NULL;
     if (d->binary) return op == DH_OP_CONV && d->stream.cpi ? stream_only : NULL;
-    bool streams = d->type & CL_DEVICE_TYPE_ACCELERATOR || getenv("DEEPHEALTH_STREAM");
+    int sides[2];
+    bool streams = d->type & CL_DEVICE_TYPE_ACCELERATOR || dh__stream_asked(sides);
     return op == DH_OP_CONV && streams ? stream_first : impls[op];
 }
 

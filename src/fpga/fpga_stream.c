@@ -8,23 +8,33 @@
 #include "op_conv.h"
 #include "fpga_stream.h"
 
+bool dh__stream_asked(int sides[2])
+{
+    const char *text = getenv("DEEPHEALTH_STREAM");
+    for (int i = 0; i < 2; i++) {
+        char *end;
+        long v = text ? strtol(text, &end, 10) : 0;
+        if (v < 1 || v > 64 || *end != (i ? 0 : 'x')) return false;
+        sides[i] = (int)v;
+        text = end + 1;
+    }
+    return true;
+}
+
 dh__stream_build dh__stream_build_of(const dh__cl_device *device)
 {
-    dh__stream_build b = {4, 4, 16, 256};
-    const char *text = getenv("DEEPHEALTH_STREAM");
+    int sides[2] = {4, 4};
     if (device->binary) return device->stream;
-    int sides[2] = {0, 0};
-    for (int i = 0; text && i < 2; i++) {
-        char *end;
-        long v = strtol(text, &end, 10);
-        sides[i] = v >= 1 && v <= 64 ? (int)v : 0;
-        text = *end == 'x' ? end + 1 : NULL;
-    }
-    if (sides[0] && sides[1]) {
-        b.cpi = sides[0];
-        b.cpo = sides[1];
-    }
-    return b;
+    if (!dh__stream_asked(sides)) sides[0] = sides[1] = 4;
+    return (dh__stream_build){sides[0], sides[1], 16, 256};
+}
+
+/* Of what the kernel keeps beside its pipeline. */
+static size_t local_bytes(const dh__stream_build *b)
+{
+    size_t sums = (size_t)b->rows * (size_t)b->width * (size_t)b->cpo;
+    size_t lines = 2 * ((size_t)b->width + 2) * (size_t)b->cpi;
+    return (sums + lines + ((size_t)b->width / 2 + 1) * (size_t)b->cpo) * sizeof(float);
 }
 
 dh_status dh__stream_run(const dh_call *call, const dh__stream_build *b, const dh__streaming *s,
@@ -70,7 +80,9 @@ static const char *stream_refuse(const dh_call *call)
     for (int i = 1; i < 3; i++)
         if (c.w.stride[i] != 1 || c.w.dilation[i] != 1 || (one && (c.w.begin[i] || c.w.end[i])))
             return "takes windows that lie side by side only";
-    if (c.w.out[2] > dh__stream_build_of(d).width) return "the images are too wide";
+    const dh__stream_build b = dh__stream_build_of(d);
+    if (!d->binary && local_bytes(&b) > d->local) return "the device has too little local memory";
+    if (c.w.out[2] > b.width) return "the images are too wide";
     return NULL;
 }
 

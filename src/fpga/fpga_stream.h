@@ -23,7 +23,9 @@ typedef struct dh__stream_data {
 /* DH_EUNSUPPORTED for images wider than the build's. */
 dh_status dh__stream_run(const dh_call *call, const dh__stream_build *build, const dh__streaming *s,
                          const dh__stream_data *data, float alpha);
-/* What the device's binary holds; else what DEEPHEALTH_STREAM asks for ("8x8": CPI x CPO), 4x4. */
+/* Does DEEPHEALTH_STREAM ask for CPI x CPO ("8x8", each in [1, 64])? */
+bool dh__stream_asked(int sides[2]);
+/* What the device's binary holds; else what DEEPHEALTH_STREAM asks for, or 4x4. */
 dh__stream_build dh__stream_build_of(const dh__cl_device *device);
 
 #endif

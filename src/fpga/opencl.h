@@ -81,6 +81,7 @@ typedef struct dh__cl_device {
     char hardware[128], software[384]; /* software tells a compiler from another, too */
     cl_device_type type;
     cl_ulong memory, most; /* bytes: of all, of the largest block */
+    cl_ulong local;        /* bytes that a group of work items shares */
     cl_uint units;
     size_t work_group; /* most work items of one */
     bool f64, fma;     /* it has doubles; it multiplies and adds at once */

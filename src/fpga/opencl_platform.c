@@ -57,6 +57,7 @@ static void add_device(const dh__cl_functions *cl, cl_platform_id platform, cl_d
     ask(d, CL_DEVICE_TYPE, &d->type, sizeof d->type);
     ask(d, CL_DEVICE_GLOBAL_MEM_SIZE, &d->memory, sizeof d->memory);
     ask(d, CL_DEVICE_MAX_MEM_ALLOC_SIZE, &d->most, sizeof d->most);
+    ask(d, CL_DEVICE_LOCAL_MEM_SIZE, &d->local, sizeof d->local);
     ask(d, CL_DEVICE_MAX_COMPUTE_UNITS, &d->units, sizeof d->units);
     ask(d, CL_DEVICE_MAX_WORK_GROUP_SIZE, &d->work_group, sizeof d->work_group);
     ask(d, CL_DEVICE_DOUBLE_FP_CONFIG, &f64, sizeof f64);

@@ -171,6 +171,7 @@ static void find_stream(dh__cl_device *d)
         if (end == at || n[i] < 1 || n[i] > 65536) return;
         at = end + (*end == 'x' || *end == '_');
     }
+    if (n[2] % 2) return;
     d->stream = (dh__stream_build){(int)n[0], (int)n[1], (int)n[2], (int)n[3]};
 }
 

@@ -103,9 +103,11 @@ static inline float stream_activated(const stream_layer *l, float v)
 
 static inline float stream_pooled(const stream_layer *l, const float v[4])
 {
-    float top = l->pool == 2 ? v[0] + v[1] : v[1] > v[0] ? v[1] : v[0];
-    float low = l->pool == 2 ? v[2] + v[3] : v[3] > v[2] ? v[3] : v[2];
-    return l->pool == 2 ? (top + low) * 0.25f : low > top ? low : top;
+    if (l->pool == 2) return ((v[0] + v[1]) + (v[2] + v[3])) * 0.25f;
+    float most = v[0];
+    for (int i = 1; i < 4; i++)
+        if (v[i] > most || isnan(v[i])) most = v[i];
+    return most;
 }
 
 /* Results of the frame, CPO at a time. */

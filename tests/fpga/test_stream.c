@@ -46,6 +46,7 @@ static void drop(buffer *b)
 
 typedef struct extras {
     bool bias, norm, more;
+    bool specials; /* among the pixels: NaN, infinities */
 } extras;
 
 static void run(const stream_card *card, const stream_layer *l, extras e)
@@ -59,6 +60,9 @@ static void run(const stream_card *card, const stream_layer *l, extras e)
     for (int64_t i = 0; i < l->outputs; i++) /* variances */
         norm.host[4 * i + 3] = 0.5f + norm.host[4 * i + 3] * norm.host[4 * i + 3];
     assert_ok(device->copy_in(device, norm.there, norm.host, (size_t)norm.count * sizeof(float)));
+    for (int64_t i = 0; e.specials && i < x.count; i += 17)
+        x.host[i] = i % 3 == 0 ? NAN : i % 3 == 1 ? INFINITY : -INFINITY;
+    assert_ok(device->copy_in(device, x.there, x.host, (size_t)x.count * sizeof(float)));
     float *want = malloc((size_t)y.count * sizeof *want);
     assert_non_null(want);
     const stream_memory memory = {want,
@@ -97,7 +101,8 @@ static void run(const stream_card *card, const stream_layer *l, extras e)
     bool rounds = l->mish || e.norm; /* by functions that need not agree in the last bit */
     for (int64_t k = 0; k < y.count; k++) {
         double slack = rounds ? 1e-5 * (1 + fabs((double)want[k])) : 0;
-        if (!(fabs((double)y.host[k] - (double)want[k]) <= slack))
+        if (isnan(y.host[k]) && isnan(want[k])) continue;
+        if (y.host[k] != want[k] && !(fabs((double)y.host[k] - (double)want[k]) <= slack))
             fail_msg("%dx%d, pool %d, act %d: [%lld] is %.9g, must be %.9g", card->cpi, card->cpo,
                      l->pool, l->act, (long long)k, (double)y.host[k], (double)want[k]);
     }
@@ -143,6 +148,11 @@ static void kernel_and_model_agree(void **state)
                 l.mish = pool == 2;
                 run(c, &l, (extras){.bias = act > 1, .norm = act == 2, .more = pool == 1});
             }
+        l = layer(1, 3, 12, 14);
+        l.pool = 1;
+        l.taps = 1;
+        l.top = l.left = 0;
+        run(c, &l, (extras){.specials = true});
         l = layer(6, 4, 8, 8);
         l.out_height = 6; /* without padding */
         l.out_width = 6;
@@ -188,6 +198,25 @@ static void wide_images_are_refused(void **state)
                  "has 65");
 }
 
+static void the_variable_asks_for_it(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"", "0", "8", "8x", "x8", "8x8x8", "0x4", "4x65", "8X8"};
+    const char *was = getenv("DEEPHEALTH_STREAM");
+    char *before = was ? strdup(was) : NULL;
+    int sides[2] = {0};
+    for (size_t i = 0; i < DH_COUNT(wrong); i++) {
+        setenv("DEEPHEALTH_STREAM", wrong[i], 1);
+        assert_false(dh__stream_asked(sides));
+    }
+    setenv("DEEPHEALTH_STREAM", "64x1", 1);
+    assert_true(dh__stream_asked(sides) && sides[0] == 64 && sides[1] == 1);
+    unsetenv("DEEPHEALTH_STREAM");
+    assert_false(dh__stream_asked(sides));
+    if (before) setenv("DEEPHEALTH_STREAM", before, 1);
+    free(before);
+}
+
 /* The compiler's first complaint is in the message, and the device goes on. */
 static void a_kernel_that_does_not_build_is_told(void **state)
 {
@@ -210,6 +239,7 @@ int main(void)
         cmocka_unit_test(kernel_and_model_agree),
         cmocka_unit_test(cycles_are_counted),
         cmocka_unit_test(wide_images_are_refused),
+        cmocka_unit_test(the_variable_asks_for_it),
         cmocka_unit_test(a_kernel_that_does_not_build_is_told),
     };
     if (dh_device_get(&device, "opencl")) {

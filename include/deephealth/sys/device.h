@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* For those who extend the library: a device is memory, copies and implementations of ops. Calls
- * are queued in order on one queue per device; only wait and copies to the host block. */
+ * are queued in order on one queue per device; only wait and copies to and from the host block. */
 #ifndef DEEPHEALTH_SYS_DEVICE_H
 #define DEEPHEALTH_SYS_DEVICE_H
 
