@@ -26,5 +26,9 @@ hits=$(grep -nE '(^|[^_a-zA-Z.>])(malloc|calloc|realloc|strdup)\(' $(find src -n
 hits=$(grep -il 'opencl' -r src include --include='*.[ch]' --include='*.def' |
        grep -vE '^src/fpga/|^src/model/(computing_service|service_file)\.c$|^include/deephealth/computing_service\.h$')
 [ -z "$hits" ] || say "files that name OpenCL, outside its room and the computing service: $hits"
+if tracked=$(git ls-files 2>/dev/null); then
+  hits=$(grep -v / <<<"$tracked" | grep -vxE '\.clang-format|\.editorconfig|\.gitattributes|\.gitignore|LICENSE|CMakeLists\.txt|CMakePresets\.json|[A-Z]+\.md')
+  [ -z "$hits" ] || say "has no place in the root: $hits"
+fi
 [ $bad = 0 ] && echo "$(wc -w <<<"$files") files keep the rules"
 exit $bad
