@@ -12,7 +12,7 @@
  * Hinton 2016); also mean and rstd, of the axes before.
  *
  * batch_norm, batch_norm_train: the same per channel over all other axes (Ioffe and Szegedy 2015),
- * with running statistics or with the batch's own mean and variance, which are outputs too.
+ * with given statistics or with the batch's own mean and variance, which are outputs too.
  *
  * layer_norm_dx, batch_norm_dx: mean is that of x, rounded; what was cut off is the average of
  * x - mean, and is taken off again. batch_norm_frozen_dx: mean and variance are constants. With a
@@ -235,12 +235,13 @@ static dh_status noise_backward(dh_grad *g)
 }
 
 /* first, second: the statistics that the kernel reads; gamma's input number is 1 where there is
- * one. */
-static dh_status norm_backward(dh_grad *g, int op, dh_value first, dh_value second, bool affine)
+ * one. out: gradients by x, gamma and beta, asked for or not. */
+static dh_status norm_backward(dh_grad *g, int op, dh_value first, dh_value second, bool affine,
+                               dh_value *out)
 {
     dh_norm_attr attr = *(const dh_norm_attr *)g->call->attr;
     dh_value dz = dh__act_dx(g, attr.act, attr.alpha);
-    dh_value out[DH_OP_MAX_OUT], in[5] = {dz, g->in[0], first, second, DH_NO_VALUE};
+    dh_value in[5] = {dz, g->in[0], first, second, DH_NO_VALUE};
     bool add = attr.add;
     attr.act = DH_ACT_NONE;
     attr.add = false;
@@ -260,7 +261,8 @@ static dh_status norm_backward(dh_grad *g, int op, dh_value first, dh_value seco
 
 static dh_status layer_norm_backward(dh_grad *g)
 {
-    return norm_backward(g, DH_OP_LAYER_NORM_DX, g->out[1], g->out[2], g->call->in_count == 3);
+    dh_value out[DH_OP_MAX_OUT];
+    return norm_backward(g, DH_OP_LAYER_NORM_DX, g->out[1], g->out[2], g->call->in_count == 3, out);
 }
 
 /* Inputs of a batch norm that are added. */
@@ -271,16 +273,46 @@ static int added(const dh_grad *g)
 
 static dh_status batch_norm_train_backward(dh_grad *g)
 {
+    dh_value out[DH_OP_MAX_OUT];
     return norm_backward(g, DH_OP_BATCH_NORM_DX, g->out[1], g->out[2],
-                         g->call->in_count - added(g) == 3);
+                         g->call->in_count - added(g) == 3, out);
 }
 
-/* The running statistics are constants here. */
+/* In the dtype of the statistics. */
+static dh_value times(dh_grad *g, dh_value statistic, dh_value value)
+{
+    dh_dtype dtype = g->to->describe(g->to, statistic)->dtype;
+    if (g->to->describe(g->to, value)->dtype != dtype)
+        value = dh_emit1(g->to, DH_OP_CAST, &(dh_cast_attr){(int)dtype}, value);
+    return dh_emit2(g->to, DH_OP_MUL, NULL, statistic, value);
+}
+
+/* With rstd = 1 / sqrt(var + epsilon), dmean = -gamma rstd sum(dy) and dvar = -1/2 gamma rstd^2
+ * sum(dy (x - mean) rstd), where these sums are the gradients of beta and gamma. mean is input at,
+ * var the next. */
+static dh_status given_moments_backward(dh_grad *g, int at, dh_value dgamma, dh_value dbeta)
+{
+    dh_affine_attr shift = {1, ((const dh_norm_attr *)g->call->attr)->epsilon};
+    dh_value rstd =
+        dh_emit1(g->to, DH_OP_RSQRT, NULL, dh_emit1(g->to, DH_OP_AFFINE, &shift, g->in[at + 1]));
+    if (g->to->status) return g->to->status;
+    dh_value slope = at == 3 ? times(g, rstd, g->in[1]) : rstd;
+    if (g->need[at]) g->dx[at] = dh_emit1(g->to, DH_OP_NEG, NULL, times(g, slope, dbeta));
+    if (g->need[at + 1])
+        g->dx[at + 1] = dh_emit1(g->to, DH_OP_AFFINE, &(dh_affine_attr){-0.5, 0},
+                                 dh_emit2(g->to, DH_OP_MUL, NULL, rstd, times(g, slope, dgamma)));
+    return g->to->status;
+}
+
+/* Running statistics are constants, those of a batch that several replicas share are not. */
 static dh_status batch_norm_backward(dh_grad *g)
 {
     bool affine = g->call->in_count - added(g) == 5;
     int at = affine ? 3 : 1;
-    return norm_backward(g, DH_OP_BATCH_NORM_FROZEN_DX, g->in[at], g->in[at + 1], affine);
+    dh_value out[DH_OP_MAX_OUT];
+    DH_TRY(norm_backward(g, DH_OP_BATCH_NORM_FROZEN_DX, g->in[at], g->in[at + 1], affine, out));
+    if (!g->need[at] && !g->need[at + 1]) return DH_OK;
+    return given_moments_backward(g, at, out[1], out[2]);
 }
 
 /* --- the table --- */
