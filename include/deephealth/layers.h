@@ -171,6 +171,7 @@ typedef struct dh_batch_normalization_args {
     bool no_scale, no_center;
     int axis; /* of the channels, counted with the batch; 0 means 1 (or the last axis of [N, C]) */
     const char *name;
+    bool synchronized; /* replicas that share a batch (lsb 1) take the statistics of all of it */
 } dh_batch_normalization_args;
 /* y = gamma (x - mean) / sqrt(var + epsilon) + beta per channel; training uses the batch's mean and
  * (biased) variance, inference the running ones, which begin at 0 and 1. Parameters "gamma", "beta"

@@ -30,6 +30,7 @@ typedef struct dh_zoo_args {
     float dropout;          /* before dense layers; DH_ZERO is none */
     const char *activation; /* of the output; "linear": none */
     const char *name;       /* before the names of all layers: "name.stem" */
+    bool synchronized;      /* of all batch normalisations: see dh_batch_normalization */
 } dh_zoo_args;
 /* What a net does not have, it refuses; batch normalisation that it always has may be asked for.
  * Where nothing else is said, depth and width are the paper's and dropout is none; activation is

@@ -228,6 +228,7 @@ static dh_status copy_run(const dh_call *call)
 static const dh_impl copy_impl = {.name = "copy", .run = copy_run};
 OP(copy, copy)
 OP(detach, copy)
+OP(all_sum, copy)
 
 /* --- casts --- */
 

@@ -108,6 +108,11 @@ void dh__plan_forget(dh__plan *plan);
  * its memory from the system, page by page, so a profile has it only until there is a second one.
  */
 dh_status dh__plan_run(dh__plan *plan, dh__phase first, dh__phase last);
+/* The same in stretches: *at is 0 at first, then the number of nodes behind us. Each ends behind the
+ * next node of DH_OP_MEETS, whose result is `met` then, and the last one at the end, where met is
+ * NULL. */
+dh_status dh__plan_run_on(dh__plan *plan, dh__phase first, dh__phase last, int *at,
+                          const dh_view **met);
 
 /* After a run whose loss was not finite: the scope of the first node, in order, whose output holds
  * a NaN or infinity, by running the forward phase again; -1 if there is none. name: of its op. */

@@ -53,7 +53,7 @@ static void mark_stale(remake *r)
 
 static bool repeatable(const remake *r, const dh__node *n)
 {
-    if (updates_something(n)) return false;
+    if (updates_something(n) || (dh__ops[n->op]->flags & DH_OP_MEETS)) return false;
     for (int k = 0; k < n->in_count; k++)
         if (reads(n, k) && r->stale[n->in[k]]) return false;
     return true;

@@ -94,22 +94,45 @@ static void unpin(dh__plan *plan, int begin, int end)
     }
 }
 
-dh_status dh__plan_run(dh__plan *plan, dh__phase first, dh__phase last)
+static int begin_of(const dh__plan *plan, dh__phase first)
+{
+    return first > 0 ? plan->phase_end[first - 1] : 0;
+}
+
+static dh_status run(dh__plan *plan, int begin, int end)
 {
     DH_TRY(dh__plan_bind(plan));
-    stretch s = {.plan = plan,
-                 .begin = first > 0 ? plan->phase_end[first - 1] : 0,
-                 .end = plan->phase_end[last]};
+    stretch s = {.plan = plan, .begin = begin, .end = end};
     plan->arena->owner = plan;
-    if (first == DH_FORWARD) count_run(plan);
+    if (begin == 0) count_run(plan);
     uint64_t before = dh__float_mode_get();
     dh__float_mode_set(dh__float_mode_fast());
     pin(plan, s.begin, s.end);
     dh__device_session(plan->arena->device, run_stretch, &s);
     unpin(plan, s.begin, s.end);
     dh__float_mode_set(before);
-    if (last >= DH_COMMIT) plan->graph->store->generation++;
     return s.status;
+}
+
+dh_status dh__plan_run(dh__plan *plan, dh__phase first, dh__phase last)
+{
+    dh_status status = run(plan, begin_of(plan, first), plan->phase_end[last]);
+    if (last >= DH_COMMIT) plan->graph->store->generation++;
+    return status;
+}
+
+dh_status dh__plan_run_on(dh__plan *plan, dh__phase first, dh__phase last, int *at,
+                          const dh_view **met)
+{
+    int begin = *at ? *at : begin_of(plan, first), end = begin;
+    *met = NULL;
+    while (end < plan->phase_end[last] && !*met)
+        if (dh__ops[plan->graph->nodes[end++]->op]->flags & DH_OP_MEETS)
+            *met = &plan->calls[end - 1].call.out[0];
+    *at = end;
+    dh_status status = run(plan, begin, end);
+    if (last >= DH_COMMIT && !*met) plan->graph->store->generation++;
+    return status;
 }
 
 dh_status dh__plan_find_nan(dh__plan *plan, int *scope, const char **op)

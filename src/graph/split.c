@@ -83,7 +83,7 @@ static bool repeatable(const split *s, dh_value v, int depth, double *flops)
     int index = g->values[v].node;
     if (index < 0 || depth == 0 || s->bound[v]) return false;
     const dh__node *n = g->nodes[index];
-    if (dh__ops[n->op]->updates[0]) return false;
+    if (dh__ops[n->op]->updates[0] || (dh__ops[n->op]->flags & DH_OP_MEETS)) return false;
     *flops += dh__op_flops(&s->plan->calls[index].call);
     for (int k = 0; k < n->in_count; k++) {
         const dh__val *x = &g->values[n->in[k]];

@@ -54,6 +54,41 @@ static dh_value constant_vector(dh__build *b, dh_value like, double value)
     return dh_emit1(&b->graph->emitter, DH_OP_FILL_LIKE, &(dh_fill_attr){value}, like);
 }
 
+/* The sum over replicas of each one's, by the part of the batch that its rows are. */
+static dh_value whole(dh__build *b, dh_value own)
+{
+    dh_emitter *to = &b->graph->emitter;
+    return dh_emit1(to, DH_OP_ALL_SUM, NULL, dh_emit2(to, DH_OP_MUL, NULL, own, b->part));
+}
+
+/* Mean and variance of the whole batch: the parts' means and variances, and how far the means lie
+ * apart (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample
+ * variances", 1979). */
+static void whole_moments(dh__build *b, dh_value x, int axis, dh_value *mean, dh_value *var)
+{
+    dh_emitter *to = &b->graph->emitter;
+    dh_reduce_attr over = {.axes = {0}};
+    for (int a = 0; a < dh__graph_view(b->graph, x)->ndim; a++)
+        if (a != axis) over.axes.v[over.axes.count++] = a;
+    x = dh__emit_cast(b->graph, x, DH_F32);
+    dh_value own = dh_emit1(to, DH_OP_MEAN, &over, x);
+    *mean = whole(b, own);
+    dh_value off = dh_emit1(to, DH_OP_SQR, NULL, dh_emit2(to, DH_OP_SUB, NULL, own, *mean));
+    dh_value spread = dh_emit1(to, DH_OP_VAR, &over, x);
+    *var = whole(b, dh_emit2(to, DH_OP_ADD, NULL, spread, off));
+}
+
+/* What a batch leaves behind in the running statistics. */
+static void commit_moments(dh__build *b, const dh_norm_attr *attr, const dh_value *running,
+                           dh_value mean, dh_value var)
+{
+    dh__phase phase = b->graph->phase;
+    b->graph->phase = DH_COMMIT;
+    dh_emit2(&b->graph->emitter, DH_OP_RUNNING_UPDATE, attr, running[0], mean);
+    dh_emit2(&b->graph->emitter, DH_OP_RUNNING_UPDATE, attr, running[1], var);
+    b->graph->phase = phase;
+}
+
 static dh_value batch_norm_emit(dh__build *b, const void *args, int in_count, const dh_value *in)
 {
     const dh_batch_normalization_args *a = args;
@@ -64,26 +99,26 @@ static dh_value batch_norm_emit(dh__build *b, const void *args, int in_count, co
     if (dh__feature_axis(&axis, a->axis ? a->axis : 1, b->graph, in[0], "batch_normalization"))
         return DH_NO_VALUE;
     int64_t c = x->shape[axis];
-    dh_value mean = channel_param(b, "running_mean", c, "zeros", true);
-    dh_value var = channel_param(b, "running_var", c, "ones", true);
-    dh_value gamma =
-        a->no_scale ? constant_vector(b, mean, 1) : channel_param(b, "gamma", c, "ones", false);
-    dh_value beta =
-        a->no_center ? constant_vector(b, mean, 0) : channel_param(b, "beta", c, "zeros", false);
+    dh_value running[2] = {channel_param(b, "running_mean", c, "zeros", true),
+                           channel_param(b, "running_var", c, "ones", true)};
+    dh_value all[5] = {in[0],
+                       a->no_scale ? constant_vector(b, running[0], 1)
+                                   : channel_param(b, "gamma", c, "ones", false),
+                       a->no_center ? constant_vector(b, running[0], 0)
+                                    : channel_param(b, "beta", c, "zeros", false),
+                       running[0], running[1]};
     dh_norm_attr attr = {
         .axis = axis, .epsilon = (double)a->epsilon, .momentum = (double)a->momentum};
     dh_value out[DH_OP_MAX_OUT];
-    if (!b->training || b->layer->frozen) {
-        dh_value all[5] = {in[0], gamma, beta, mean, var};
-        return dh_emit(to, DH_OP_BATCH_NORM, &attr, 5, all, out) ? DH_NO_VALUE : out[0];
-    }
-    dh_value some[3] = {in[0], gamma, beta};
-    if (dh_emit(to, DH_OP_BATCH_NORM_TRAIN, &attr, 3, some, out)) return DH_NO_VALUE;
-    dh__phase phase = b->graph->phase;
-    b->graph->phase = DH_COMMIT;
-    dh_emit2(to, DH_OP_RUNNING_UPDATE, &attr, mean, out[1]);
-    dh_emit2(to, DH_OP_RUNNING_UPDATE, &attr, var, out[2]);
-    b->graph->phase = phase;
+    bool learns = b->training && !b->layer->frozen;
+    bool together = learns && a->synchronized && b->part != DH_NO_VALUE;
+    if (together) whole_moments(b, in[0], axis, &all[3], &all[4]);
+    int op = learns && !together ? DH_OP_BATCH_NORM_TRAIN : DH_OP_BATCH_NORM;
+    if (dh_emit(to, op, &attr, op == DH_OP_BATCH_NORM ? 5 : 3, all, out)) return DH_NO_VALUE;
+    if (together)
+        commit_moments(b, &attr, running, all[3], all[4]);
+    else if (learns)
+        commit_moments(b, &attr, running, out[1], out[2]);
     return out[0];
 }
 
@@ -95,6 +130,8 @@ static const dh_field batch_norm_fields[] = {
     DH_FIELD(dh_batch_normalization_args, axis, NULL, 0, -DH_MAX_NDIM, DH_MAX_NDIM - 1,
              "channel axis; 0: 1"),
     DH_FIELD(dh_batch_normalization_args, name, NULL, 0, 0, 0, "name of the layer"),
+    DH_FIELD(dh_batch_normalization_args, synchronized, NULL, 0, 0, 1,
+             "replicas take the statistics of the whole batch"),
     {0}};
 
 const dh__layer_def dh__layer_batch_normalization = {.kind = "batch_normalization",

@@ -343,10 +343,10 @@ void dh__net_want(const dh_layer *layer, bool *wanted)
     }
 }
 
-dh_status dh__net_emit(dh__net *net, dh__graph *graph, bool training, const bool *wanted,
-                       dh_value *values)
+dh_status dh__net_emit(dh__net *net, dh__graph *graph, bool training, dh_value part,
+                       const bool *wanted, dh_value *values)
 {
-    dh__build build = {.graph = graph, .net = net, .training = training};
+    dh__build build = {.graph = graph, .net = net, .training = training, .part = part};
     for (int i = 0; i < net->count; i++) {
         const dh_layer *layer = net->layers[i];
         if (!wanted[i] || values[i] != DH_NO_VALUE) continue;

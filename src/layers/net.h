@@ -70,6 +70,8 @@ typedef struct dh__build {
     dh__net *net;
     const dh_layer *layer; /* being emitted */
     bool training;
+    dh_value part; /* f32 []: rows of those of the batch, where replicas have the others; or
+                      DH_NO_VALUE */
 } dh__build;
 
 dh_status dh__net_init(dh__net *net, const char *name, dh__params *store);
@@ -96,8 +98,8 @@ dh_layer *dh__net_failed(dh__net *net, dh_status status);
 
 /* Emits every layer i with wanted[i] whose values[i] is not set yet. Errors begin with the layer.
  */
-dh_status dh__net_emit(dh__net *net, dh__graph *graph, bool training, const bool *wanted,
-                       dh_value *values);
+dh_status dh__net_emit(dh__net *net, dh__graph *graph, bool training, dh_value part,
+                       const bool *wanted, dh_value *values);
 /* wanted[i] := true for layer and all it is computed from. */
 void dh__net_want(const dh_layer *layer, bool *wanted);
 

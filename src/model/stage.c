@@ -14,7 +14,8 @@ typedef struct making {
     dh__graph *graph;
     dh_value *values; /* by layer */
     bool *wanted;
-    bool *train; /* by segment */
+    bool *train;   /* by segment */
+    dh_value part; /* of the batch that these rows are; DH_NO_VALUE: all */
 } making;
 
 bool dh__trainable(const dh_model *model, int segment)
@@ -76,7 +77,10 @@ static void add_inputs(making *m)
         m->stage->sample_weight = dh__graph_input(m->graph, DH_F32, 1, &key->rows);
     if (key->class_weight)
         m->stage->class_weight = dh__graph_input(m->graph, DH_F32, 1, &key->rows);
-    if (key->share) m->stage->share = dh__graph_input(m->graph, DH_F32, 0, NULL);
+    if (!key->share) return;
+    m->stage->share = dh__graph_input(m->graph, DH_F32, 0, NULL);
+    m->part =
+        key->group > 1 ? dh__emit_scale(m->graph, m->stage->share, key->group, 0) : m->stage->share;
 }
 
 static void keep(making *m, dh_value *slot, dh_value value)
@@ -92,7 +96,7 @@ static dh_status add_layers(making *m)
     bool training = m->stage->key.mode == DH_TRAIN;
     for (int o = 0; o < model->output_count; o++) dh__net_want(model->output[o], m->wanted);
     for (int k = 0; k < model->keep_count; k++) dh__net_want(model->keep[k], m->wanted);
-    DH_TRY(dh__net_emit(&model->net, m->graph, training, m->wanted, m->values));
+    DH_TRY(dh__net_emit(&model->net, m->graph, training, m->part, m->wanted, m->values));
     for (int o = 0; o < model->output_count; o++)
         keep(m, &m->stage->output[o], m->values[model->output[o]->index]);
     for (int k = 0; k < model->keep_count; k++)
@@ -108,7 +112,7 @@ static dh_value user_value(making *m, dh_layer *target, dh_layer *result, int ou
     if (t == DH_NO_VALUE) return t;
     m->values[target->index] = t;
     dh__net_want(result, m->wanted);
-    if (dh__net_emit(&m->model->net, m->graph, m->stage->key.mode == DH_TRAIN, m->wanted,
+    if (dh__net_emit(&m->model->net, m->graph, m->stage->key.mode == DH_TRAIN, m->part, m->wanted,
                      m->values))
         return DH_NO_VALUE;
     return m->values[result->index];
@@ -307,7 +311,7 @@ static void no_values(dh__stage *s)
 static dh_status new_stage(dh__stage **out, dh_model *model, const dh__replica *at,
                            const dh__key *key, dh__memory level)
 {
-    making m = {.model = model};
+    making m = {.model = model, .part = DH_NO_VALUE};
     size_t layers = (size_t)model->net.count + 1;
     m.stage = dh__calloc(1, sizeof *m.stage);
     m.values = dh__alloc(layers * sizeof *m.values);

@@ -145,13 +145,12 @@ static dh_status begin_part(dh_model *model, const part *p, const dh__batch *b, 
                     b->begin + p->row, p->rows, true, true));
     if (p->stage->key.share) DH_TRY(feed_share(p, b->rows));
     set_step(model, p, rate);
-    return dh__plan_run(p->stage->plan, DH_FORWARD, DH_LOSS);
+    return DH_OK;
 }
 
 /* A part without rows has a gradient of 0. */
-static dh_status backward_part(const part *p)
+static dh_status no_gradient(const part *p)
 {
-    if (p->rows) return dh__plan_run(p->stage->plan, DH_BACKWARD, DH_COMMIT);
     dh__params *store = p->at->store;
     if (p->stage->key.add) return DH_OK;
     return store->device->zero(store->device, store->grads->data, store->grads->size);
@@ -166,6 +165,44 @@ static dh_status told_of(dh_status status, const parts *p, int i)
     return status;
 }
 
+/* Makes one what the parts' plans, all at the same node, have met with; those come first that have
+ * rows. */
+static dh_status meet(const dh_model *model, const parts *p, const dh_view *const *met, int count)
+{
+    dh_comm_part at[DH_MAX_REPLICAS];
+    for (int i = 0; i < count; i++) {
+        at[i] = (dh_comm_part){p->part[i].at->arena->device, met[i]->data, 1};
+        DH_REQUIRE(
+            dh__view_count(met[i]) == dh__view_count(met[0]), DH_ESHAPE,
+            "all_sum: %lld elements in replica 0, %lld in replica %d, of %lld and %lld rows: "
+            "what is summed must not have the batch's axis",
+            (long long)dh__view_count(met[0]), (long long)dh__view_count(met[i]), i,
+            (long long)p->part[0].rows, (long long)p->part[i].rows);
+    }
+    dh_comm *comm = model->replicas->comm;
+    return comm->sum(comm, at, count, dh__view_count(met[0]));
+}
+
+/* Phases of all parts that have rows, in stretches where they share the batch. */
+static dh_status run_parts(const dh_model *model, const parts *p, dh__phase first, dh__phase last)
+{
+    int at[DH_MAX_REPLICAS] = {0}, count = 0;
+    const dh_view *met[DH_MAX_REPLICAS];
+    while (count < p->count && p->part[count].rows) count++;
+    if (!p->part[0].stage->key.share) {
+        for (int i = 0; i < count; i++)
+            DH_TRY(told_of(dh__plan_run(p->part[i].stage->plan, first, last), p, i));
+        return DH_OK;
+    }
+    do {
+        for (int i = 0; i < count; i++)
+            DH_TRY(told_of(dh__plan_run_on(p->part[i].stage->plan, first, last, &at[i], &met[i]), p,
+                           i));
+        if (count && met[0]) DH_TRY(meet(model, p, met, count));
+    } while (count && met[0]);
+    return DH_OK;
+}
+
 dh_status dh__train_step(dh_model *model, const dh__key *key, const dh__batch *b, bool updates,
                          double learning_rate, dh__pass *pass)
 {
@@ -176,14 +213,16 @@ dh_status dh__train_step(dh_model *model, const dh__key *key, const dh__batch *b
     model->forward_training = false; /* backward needs a forward of its own */
     for (int i = 0; i < p.count; i++)
         if (p.part[i].rows) DH_TRY(told_of(begin_part(model, &p.part[i], b, learning_rate), &p, i));
+    DH_TRY(run_parts(model, &p, DH_FORWARD, DH_LOSS));
     /* looked at before all else, so that a bad batch leaves everything as it was */
     for (int i = 0; i < p.count; i++)
         if (p.part[i].rows) DH_TRY(told_of(dh__check_loss(model, p.part[i].stage), &p, i));
     take_gradients(model, p.part[0].stage);
     model->have_gradients = false; /* they are written over */
     if (p.count > 1) model->replicas->alike = false;
+    DH_TRY(run_parts(model, &p, DH_BACKWARD, DH_COMMIT));
     for (int i = 0; i < p.count; i++) {
-        DH_TRY(told_of(backward_part(&p.part[i]), &p, i));
+        if (!p.part[i].rows) DH_TRY(told_of(no_gradient(&p.part[i]), &p, i));
         p.part[i].at->fresh += p.part[i].rows;
         p.part[i].at->seen += p.part[i].rows;
     }

@@ -20,6 +20,7 @@ static dh_status refuse_others(const dh_zoo_args *a, const dh__zoo_def *def)
     } rows[] = {{"depth", DH_ZOO_DEPTH, a->depth != 0},
                 {"width", DH_ZOO_WIDTH, a->width != 0},
                 {"batch_norm", DH_ZOO_BATCH_NORM, a->batch_norm},
+                {"synchronized", DH_ZOO_BATCH_NORM, a->synchronized},
                 {"small_images", DH_ZOO_SMALL_IMAGES, a->small_images},
                 {"pointwise", DH_ZOO_POINTWISE, a->pointwise},
                 {"dropout", DH_ZOO_DROPOUT, a->dropout != 0}};
@@ -128,6 +129,7 @@ dh_layer *dh__zoo_activate(dh__zoo *z, dh_layer *x, const char *leaf, const char
 dh_layer *dh__zoo_batch_norm(dh__zoo *z, dh_layer *x, const char *leaf)
 {
     return dh_batch_normalization(x, .momentum = 0.9f, .epsilon = 1e-5f,
+                                  .synchronized = z->a.synchronized,
                                   .name = dh__zoo_name(z, leaf, ".bn"));
 }
 

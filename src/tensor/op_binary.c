@@ -196,7 +196,7 @@ const dh_op dh_op_where = {.name = "where",
                            .infer = where_infer,
                            .backward = where_backward};
 
-/* --- cast, copy --- */
+/* --- cast, copy, sums over replicas --- */
 
 static const dh_field cast_fields[] = {
     DH_FIELD_DTYPE(dh_cast_attr, dtype, 0, "dtype of the result"), {0}};
@@ -257,3 +257,20 @@ const dh_op dh_op_copy = {.name = "copy",
                           .inplace = 1,
                           .infer = copy_infer,
                           .backward = copy_backward};
+
+/* The step's runner puts the sum in the place of each replica's own (dh__plan_run_on). The gradient
+ * of each is that of all their losses together. */
+static dh_status all_sum_backward(dh_grad *g)
+{
+    g->dx[0] = dh_emit1(g->to, DH_OP_ALL_SUM, NULL, g->dy[0]);
+    return g->to->status;
+}
+
+const dh_op dh_op_all_sum = {.name = "all_sum",
+                             .in_min = 1,
+                             .in_max = 1,
+                             .dtypes = DH_MASK(DH_F32),
+                             .flags = DH_OP_MEETS,
+                             .inplace = 1,
+                             .infer = copy_infer,
+                             .backward = all_sum_backward};

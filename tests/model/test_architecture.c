@@ -59,7 +59,7 @@
     R(dropout, 0, (.shape = {4}), dh_dropout(x, 0.3f))                                           \
     R(batch_normalization, 0, (.shape = {3, 4}),                                                 \
       dh_batch_normalization(x, .momentum = DH_ZERO, .epsilon = 0.1f, .no_scale = true,          \
-                             .axis = 2))                                                         \
+                             .synchronized = true, .axis = 2))                                   \
     R(batch_normalization, 1, (.shape = {3}), dh_batch_normalization(x, .no_center = true))      \
     R(layer_normalization, 0, (.shape = {3, 4}),                                                 \
       dh_layer_normalization(x, .epsilon = 0.1f, .axis = 1))                                     \

@@ -41,7 +41,8 @@ static dh_model *network(dh_cs device, const char *loss)
 {
     dh_model *net = dh_model_new("net");
     dh_layer *x = dh_input(net, {WIDE});
-    x = dh_relu(dh_batch_normalization(dh_dense(x, 7, .name = "hidden")));
+    x = dh_dense(x, 7, .name = "hidden");
+    x = dh_relu(dh_batch_normalization(x, .synchronized = true));
     x = dh_dropout(x, 0.2f);
     x = dh_softmax(dh_dense(x, 3, .name = "last"));
     assert_ok(dh_build(net, x, .loss = loss, .metrics = {"categorical_accuracy", "mse"},

@@ -111,6 +111,8 @@ static void what_a_net_has_not(void **state)
           "zoo_mnist_conv: width is given, this net has none");
     LAYER(dh_zoo_mlp(p.in, 3, .batch_norm = true),
           "zoo_mlp: batch_norm is given, this net has none");
+    LAYER(dh_zoo_lenet(picture(&p, 1, 28, 28), 3, .synchronized = true),
+          "zoo_lenet: synchronized is given, this net has none");
     LAYER(dh_zoo_unet(picture(&p, 3, 32, 32), 3, .small_images = true),
           "zoo_unet: small_images is given, this net has none");
     LAYER(dh_zoo_resnet(picture(&p, 3, 32, 32), 3, .pointwise = true),

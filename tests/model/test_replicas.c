@@ -13,7 +13,7 @@ typedef struct recipe {
     dh_optimizer optimizer;
     int replicas, lsb, accumulate;
     float global_norm, l2, rate; /* rate: of dropout */
-    bool norm;
+    bool norm, synchronized;
     const char *memory;
 } recipe;
 
@@ -22,7 +22,9 @@ static dh_model *make(const recipe *r)
     dh_model *net = dh_model_new("net");
     dh_layer *h = dh_dense(dh_input(net, {5}), 7, .activation = "tanh", .name = "a",
                            .weight_reg = {.l2 = r->l2});
-    if (r->norm) h = dh_batch_normalization(h, .name = "n", .momentum = 0.5f);
+    if (r->norm)
+        h = dh_batch_normalization(h, .name = "n", .momentum = 0.5f,
+                                   .synchronized = r->synchronized);
     if (r->rate > 0) h = dh_dropout(h, r->rate);
     if (r->rate > 0) h = dh_gaussian_noise(h, 0.1f);
     h = dh_softmax(dh_dense(h, 3, .name = "b"));
@@ -68,6 +70,17 @@ static void one_device_on_the_whole_batch(void **state)
         {.optimizer = dh_adam(0.01f), .l2 = 0.01f, .global_norm = 0.5f},
         {.optimizer = dh_rmsprop(0.01f), .accumulate = 2, .rate = 0.3f},
         {.optimizer = dh_sgd(0.1f), .accumulate = 3, .memory = "low_mem"},
+        {.optimizer = dh_sgd(0.1f), .norm = true, .synchronized = true},
+        {.optimizer = dh_sgd(0.1f),
+         .norm = true,
+         .synchronized = true,
+         .accumulate = 2,
+         .memory = "mid_mem"},
+        {.optimizer = dh_sgd(0.1f),
+         .norm = true,
+         .synchronized = true,
+         .rate = 0.2f,
+         .memory = "low_mem"},
     };
     for (size_t i = 0; i < DH_COUNT(recipes); i++)
         for (int replicas = 2; replicas < 7; replicas += i ? 2 : 1) {
@@ -363,6 +376,65 @@ static void a_bad_part_is_named(void **state)
 }
 
 /* Of two models on one store, one with replicas, each reads what the other has left. */
+/* Whatever else is made again for want of memory, replicas meet as often: twice on the way there
+ * and twice on the way back for each normalisation. */
+static void sums_are_kept(void **state)
+{
+    (void)state;
+    dh_tensor *x, *y;
+    make_blobs(&x, &y, 16, 5, 3, 4);
+    const dh_tensor *xs[] = {x}, *ys[] = {y};
+    const char *const levels[] = {"full_mem", "mid_mem", "low_mem"};
+    int nodes[3];
+    for (int i = 0; i < 3; i++) {
+        dh_model *net = dh_model_new("net");
+        dh_layer *h = dh_input(net, {5});
+        for (int k = 0; k < 6; k++)
+            h = dh_sigmoid(dh_batch_normalization(dh_dense(h, 24), .synchronized = true));
+        assert_ok(dh_build(net, dh_softmax(dh_dense(h, 3)), .loss = "cross_entropy",
+                           .optimizer = dh_sgd(0.1f),
+                           .device = dh_cs_cpu(.memory = levels[i], .replicas = 2)));
+        assert_ok(dh_train_batch(net, xs, ys, NULL));
+        const dh__graph *g = net->first.stages->plan->graph;
+        int sums = 0;
+        for (int k = 0; k < g->node_count; k++) sums += g->nodes[k]->op == DH_OP_ALL_SUM;
+        assert_int_equal(sums, 6 * 4);
+        nodes[i] = g->node_count;
+        dh_model_free(net);
+    }
+    assert_true(nodes[1] > nodes[0] && nodes[2] > nodes[0]);
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+}
+
+/* What is summed over replicas must be as large in each. Even parts have it, uneven ones are told.
+ */
+static void sums_over_rows(void **state)
+{
+    (void)state;
+    dh_tensor *x, *y;
+    char before[65], after[65];
+    make_blobs(&x, &y, 10, 5, 3, 4);
+    const dh_tensor *xs[] = {x}, *ys[] = {y};
+    for (int replicas = 1; replicas < 5; replicas++) {
+        dh_model *net = dh_model_new("net");
+        dh_layer *h = dh_operation("all_sum", {dh_dense(dh_input(net, {5}), 3)});
+        assert_ok(dh_build(net, dh_softmax(h), .loss = "cross_entropy", .optimizer = dh_sgd(0.1f),
+                           .seed = 11, .device = dh_cs_cpu(.replicas = replicas)));
+        assert_ok(dh_model_sha256(before, net));
+        if (replicas < 3)
+            assert_ok(dh_train_batch(net, xs, ys, NULL));
+        else
+            assert_error(dh_train_batch(net, xs, ys, NULL), DH_ESHAPE, "all_sum", "replica",
+                         replicas == 3 ? "4 and 3 rows" : "3 and 2 rows");
+        assert_ok(dh_model_sha256(after, net));
+        assert_int_equal(!strcmp(before, after), replicas >= 3);
+        dh_model_free(net);
+    }
+    dh_tensor_free(x);
+    dh_tensor_free(y);
+}
+
 static void a_shared_store_is_kept_one(void **state)
 {
     (void)state;
@@ -414,6 +486,8 @@ int main(void)
         cmocka_unit_test(all_follow_the_first),
         cmocka_unit_test(checkpoints_hold_all),
         cmocka_unit_test(a_bad_part_is_named),
+        cmocka_unit_test(sums_are_kept),
+        cmocka_unit_test(sums_over_rows),
         cmocka_unit_test(a_shared_store_is_kept_one),
         cmocka_unit_test(mistakes),
     };

@@ -160,6 +160,10 @@ const op_case case_binary[] = {
     {.op = "detach", .in_count = 1, .in = {S(0, 5)}},
     {.op = "detach", .in_count = 1, .in = {S(263, 271)}},
     {.op = "copy", .in_count = 1, .in = {S0}},
+    {.op = "all_sum", .in_count = 1, .in = {S0}},
+    {.op = "all_sum", .in_count = 1, .in = {S(5)}},
+    {.op = "all_sum", .in_count = 1, .in = {S(0, 3)}},
+    {.op = "all_sum", .in_count = 1, .in = {S(67, 35)}},
     {.op = "copy", .in_count = 1, .in = {S(263, 271)}, .forward_only = true},
     {.op = "copy", .in_count = 1, .in = {S(97)}, .fill = {FILL_SPECIAL}, .forward_only = true},
     {0}};

@@ -105,5 +105,6 @@ const ref_entry ref_binary[] = {ENTRY(add),
                                 ENTRY(where),
                                 ENTRY(copy),
                                 {"detach", run_copy},
+                                {"all_sum", run_copy}, /* of one replica */
                                 {"cast", run_copy},
                                 {0}};

@@ -106,7 +106,8 @@ typedef enum dh_op_flag {
     DH_OP_SAME_DTYPE = 1, /* all inputs have one dtype; the eager API promotes them first */
     DH_OP_CHEAP = 2,      /* worth computing again in backward rather than keeping (mid_mem) */
     DH_OP_RANDOM = 4,     /* reads step and stream */
-    DH_OP_SELECTS = 8     /* picks elements by comparing them, or tells which: of equals, one */
+    DH_OP_SELECTS = 8,    /* picks elements by comparing them, or tells which: of equals, one */
+    DH_OP_MEETS = 16      /* its result is made one with that of the replicas that share the batch */
 } dh_op_flag;
 
 typedef struct dh_op {
