@@ -101,9 +101,7 @@ static dh_status update(dh_model *model, const parts *p, double learning_rate)
     if (p->count == 1) return DH_OK;
     /* who trains by themselves are one again after lsb batches, or where others read the first */
     bool alone = atomic_load(&model->net.store->owners) <= 1;
-    if (first->key.share)
-        DH_TRY(dh__replicas_mean_states(model));
-    else if (model->replicas->batches >= model->replicas->lsb || !alone)
+    if (!first->key.share && (model->replicas->batches >= model->replicas->lsb || !alone))
         DH_TRY(dh__replicas_mean(model));
     dh__replicas_agree(model);
     return DH_OK;
@@ -227,8 +225,10 @@ dh_status dh__train_step(dh_model *model, const dh__key *key, const dh__batch *b
         p.part[i].at->seen += p.part[i].rows;
     }
     model->steps++;
+    bool share = p.part[0].stage->key.share;
+    if (share) DH_TRY(dh__replicas_mean_states(model)); /* some may have had no rows */
     if (p.count > 1) {
-        model->replicas->batches += !p.part[0].stage->key.share;
+        model->replicas->batches += !share;
         dh__replicas_agree(model);
     }
     if (updates) DH_TRY(update(model, &p, learning_rate));

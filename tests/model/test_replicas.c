@@ -74,7 +74,7 @@ static void one_device_on_the_whole_batch(void **state)
         {.optimizer = dh_sgd(0.1f),
          .norm = true,
          .synchronized = true,
-         .accumulate = 2,
+         .accumulate = 3,
          .memory = "mid_mem"},
         {.optimizer = dh_sgd(0.1f),
          .norm = true,
