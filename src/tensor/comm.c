@@ -13,6 +13,7 @@ typedef struct piece {
     const dh_comm_part *parts;
     int part_count;
     bool mean;
+    int64_t room;       /* elements of staging for each part */
     const float **from; /* by part */
     float *result;
 } piece;
@@ -34,9 +35,8 @@ static dh_status combine_piece(piece *p, float *staging, int64_t at, int64_t n)
     for (int i = 0; i < p->part_count; i++) {
         dh_device *device = p->parts[i].device;
         const float *data = p->parts[i].data + at;
-        p->from[i] = device->host ? data : staging + i * (int64_t)PIECE;
-        if (!device->host)
-            DH_TRY(device->copy_out(device, staging + i * (int64_t)PIECE, data, bytes));
+        p->from[i] = device->host ? data : staging + i * p->room;
+        if (!device->host) DH_TRY(device->copy_out(device, staging + i * p->room, data, bytes));
     }
     dh__team_ranges(n, 16384, combine, p);
     for (int i = 0; i < p->part_count; i++) {
@@ -50,10 +50,10 @@ static dh_status combine_all(const dh_comm_part *parts, int part_count, int64_t 
 {
     int64_t room = count < PIECE ? count : PIECE;
     if (room <= 0) return DH_OK;
-    piece p = {.parts = parts, .part_count = part_count, .mean = mean};
+    piece p = {.parts = parts, .part_count = part_count, .mean = mean, .room = room};
     p.from = dh__calloc((size_t)part_count, sizeof *p.from);
     p.result = dh__alloc((size_t)room * sizeof *p.result);
-    float *staging = dh__alloc((size_t)part_count * PIECE * sizeof *staging);
+    float *staging = dh__alloc((size_t)part_count * (size_t)room * sizeof *staging);
     dh_status status = p.from && p.result && staging ? DH_OK : DH_ENOMEM;
     for (int64_t at = 0; at < count && !status; at += PIECE)
         status = combine_piece(&p, staging, at, count - at < PIECE ? count - at : PIECE);
