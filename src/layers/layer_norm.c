@@ -99,26 +99,27 @@ static dh_value batch_norm_emit(dh__build *b, const void *args, int in_count, co
     if (dh__feature_axis(&axis, a->axis ? a->axis : 1, b->graph, in[0], "batch_normalization"))
         return DH_NO_VALUE;
     int64_t c = x->shape[axis];
-    dh_value running[2] = {channel_param(b, "running_mean", c, "zeros", true),
-                           channel_param(b, "running_var", c, "ones", true)};
-    dh_value all[5] = {in[0],
-                       a->no_scale ? constant_vector(b, running[0], 1)
-                                   : channel_param(b, "gamma", c, "ones", false),
-                       a->no_center ? constant_vector(b, running[0], 0)
-                                    : channel_param(b, "beta", c, "zeros", false),
-                       running[0], running[1]};
+    dh_value mean = channel_param(b, "running_mean", c, "zeros", true);
+    dh_value var = channel_param(b, "running_var", c, "ones", true);
+    dh_value gamma =
+        a->no_scale ? constant_vector(b, mean, 1) : channel_param(b, "gamma", c, "ones", false);
+    dh_value beta =
+        a->no_center ? constant_vector(b, mean, 0) : channel_param(b, "beta", c, "zeros", false);
+    const dh_value running[2] = {mean, var};
     dh_norm_attr attr = {
         .axis = axis, .epsilon = (double)a->epsilon, .momentum = (double)a->momentum};
     dh_value out[DH_OP_MAX_OUT];
     bool learns = b->training && !b->layer->frozen;
     bool together = learns && a->synchronized && b->part != DH_NO_VALUE;
-    if (together) whole_moments(b, in[0], axis, &all[3], &all[4]);
-    int op = learns && !together ? DH_OP_BATCH_NORM_TRAIN : DH_OP_BATCH_NORM;
-    if (dh_emit(to, op, &attr, op == DH_OP_BATCH_NORM ? 5 : 3, all, out)) return DH_NO_VALUE;
-    if (together)
-        commit_moments(b, &attr, running, all[3], all[4]);
-    else if (learns)
+    if (together) whole_moments(b, in[0], axis, &mean, &var);
+    const dh_value all[5] = {in[0], gamma, beta, mean, var};
+    if (learns && !together) {
+        if (dh_emit(to, DH_OP_BATCH_NORM_TRAIN, &attr, 3, all, out)) return DH_NO_VALUE;
         commit_moments(b, &attr, running, out[1], out[2]);
+        return out[0];
+    }
+    if (dh_emit(to, DH_OP_BATCH_NORM, &attr, 5, all, out)) return DH_NO_VALUE;
+    if (together) commit_moments(b, &attr, running, mean, var);
     return out[0];
 }
 
