@@ -168,6 +168,8 @@ static dh_status told_of(dh_status status, const parts *p, int i)
 static dh_status meet(const dh_model *model, const parts *p, const dh_view *const *met, int count)
 {
     dh_comm_part at[DH_MAX_REPLICAS];
+    DH_REQUIRE(met[0]->dtype == DH_F32, DH_EDTYPE, "all_sum: replicas sum %s, not %s",
+               dh_dtype_name(DH_F32), dh_dtype_name(met[0]->dtype));
     for (int i = 0; i < count; i++) {
         at[i] = (dh_comm_part){p->part[i].at->arena->device, met[i]->data, 1};
         DH_REQUIRE(

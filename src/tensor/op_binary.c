@@ -269,7 +269,7 @@ static dh_status all_sum_backward(dh_grad *g)
 const dh_op dh_op_all_sum = {.name = "all_sum",
                              .in_min = 1,
                              .in_max = 1,
-                             .dtypes = DH_MASK(DH_F32),
+                             .dtypes = DH_MASK(DH_F32) | DH_MASK(DH_F64),
                              .flags = DH_OP_MEETS,
                              .inplace = 1,
                              .infer = copy_infer,
